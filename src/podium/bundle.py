@@ -1,0 +1,62 @@
+"""A trained model as a folder: weights, recipe, input contract and training summary. Loads without pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from podium import atomic
+from podium.config import Candidate
+from podium.contract import InputContract
+from podium.errors import RegistryError
+from podium.results import TrainingSummary
+
+WEIGHTS = "model.safetensors"
+META = "model.json"
+HISTORY = "training.json"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One trained candidate. ``state`` is the network's state dict; build it with ``podium.models.build``."""
+
+    candidate: Candidate
+    contract: InputContract
+    data_digest: str
+    state: dict[str, torch.Tensor]
+    summary: TrainingSummary
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle's files into an existing folder."""
+        save_file({k: v.detach().contiguous().cpu() for k, v in self.state.items()}, folder / WEIGHTS)
+        meta = {
+            "schema_version": 1,
+            "candidate": self.candidate.model_dump(mode="json"),
+            "contract": self.contract.model_dump(mode="json"),
+            "data_digest": self.data_digest,
+        }
+        atomic.write_text(folder / META, json.dumps(meta, indent=2) + "\n")
+        atomic.write_text(folder / HISTORY, self.summary.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a bundle. Raises RegistryError if a file is missing or malformed."""
+        try:
+            meta = json.loads((folder / META).read_text())
+            return cls(
+                candidate=Candidate.model_validate(meta["candidate"]),
+                contract=InputContract.model_validate(meta["contract"]),
+                data_digest=meta["data_digest"],
+                state=load_file(folder / WEIGHTS),
+                summary=TrainingSummary.model_validate_json((folder / HISTORY).read_text()),
+            )
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise RegistryError(
+                f"{folder}: not a readable model bundle ({error})", remedy="fetch the model version again"
+            ) from None

@@ -1,0 +1,18 @@
+"""Typed configuration: frozen models, one place for defaults, strict loading."""
+
+from podium.config.base import Frozen
+from podium.config.recipe import Candidate, ModelConfig, RecipeConfig
+from podium.config.run import CandidateConfig, RunConfig, ValidationConfig
+from podium.config.training import AugmentConfig, TrainerConfig
+
+__all__ = [
+    "AugmentConfig",
+    "Candidate",
+    "CandidateConfig",
+    "Frozen",
+    "ModelConfig",
+    "RecipeConfig",
+    "RunConfig",
+    "TrainerConfig",
+    "ValidationConfig",
+]

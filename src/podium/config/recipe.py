@@ -1,0 +1,48 @@
+"""A recipe is a network with the way it is trained: one YAML file under ``configs/recipes``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from podium.config.base import Frozen
+from podium.config.training import TrainerConfig
+
+NAME = r"^[a-z0-9][a-z0-9_\-]*$"
+
+
+class ModelConfig(Frozen):
+    """Which family builds the network, and with which options (checked by the family)."""
+
+    family: str
+    """A name in ``podium.models.FAMILIES``."""
+    options: dict[str, Any] = {}
+    """The fields of the family's ``Options``."""
+
+
+class RecipeConfig(Frozen):
+    """The content of one recipe file."""
+
+    id: str = Field(pattern=NAME)
+    source: str
+    """Where the recipe is described: a reference id, a paper."""
+    published_accuracy: float | None = Field(None, ge=0, le=1)
+    model: ModelConfig
+    trainer: TrainerConfig = TrainerConfig()
+
+
+class Candidate(Frozen):
+    """One branch of a run, fully resolved: everything that its training depends on beside the data."""
+
+    name: str = Field(pattern=NAME)
+    """Unique within the run."""
+    recipe: RecipeConfig
+    seed: int = Field(0, ge=0)
+    threads: int = Field(1, ge=1)
+    """CPU threads for this branch; part of the result's identity, since sums depend on it."""
+
+    @property
+    def trainer(self) -> TrainerConfig:
+        """How this candidate is trained."""
+        return self.recipe.trainer

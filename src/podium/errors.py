@@ -1,0 +1,54 @@
+"""Errors that reach a person: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class PodiumError(Exception):
+    """Base of every error that the command line prints without a traceback.
+
+    Args:
+        message: What is wrong; names the file and the value.
+        remedy: What the reader can do about it, as an imperative sentence.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  → {self.remedy}" if self.remedy else self.message
+
+
+class ConfigError(PodiumError):
+    """A configuration file or value was refused."""
+
+    exit_code = 2
+
+
+class DataError(PodiumError):
+    """A data set or an image cannot be read or written."""
+
+
+class ValidationFailed(PodiumError):
+    """A critical expectation on the data failed; nothing may be trained on them."""
+
+    exit_code = 3
+
+
+class WeightsError(PodiumError):
+    """Pretrained weights are missing or do not fit; they are never replaced by random ones."""
+
+
+class TrainingFailed(PodiumError):
+    """One candidate cannot be trained (chance level, NaN loss, …); the others go on."""
+
+
+class RegistryError(PodiumError):
+    """The model registry holds no such version, or not in the expected state."""
+
+
+class ReviewError(PodiumError):
+    """A review cannot be opened or decided as asked."""

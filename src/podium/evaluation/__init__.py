@@ -1,0 +1,1 @@
+"""Figures of trained models: metrics, selection, leaderboard."""

@@ -1,0 +1,1 @@
+"""Everything that knows ZenML beside the steps: strict loading, caching, materializers."""

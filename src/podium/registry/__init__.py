@@ -1,0 +1,1 @@
+"""Everything that knows MLflow's registry and the decision log."""

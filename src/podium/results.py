@@ -1,0 +1,135 @@
+"""What training and evaluation produce; small, typed, JSON-serializable."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from podium.config.base import Frozen
+
+SplitName = Literal["train", "validation", "test"]
+
+
+class EpochRecord(Frozen):
+    """One line of a training history. Losses in nats, learning rate as used in the epoch's last step."""
+
+    phase: Literal["train", "head", "fine_tune"]
+    epoch: int
+    """From 1, counted through all phases."""
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+class TrainingSummary(Frozen):
+    """What one training run did."""
+
+    candidate: str
+    recipe: str
+    parameters: int
+    """Including BatchNorm's running statistics, as Keras counts."""
+    trainable_parameters: int
+    """Of the first phase, without BatchNorm's running statistics."""
+    epochs: int
+    best_epoch: int
+    stopped_early: bool
+    train_seconds: float
+    """Device time spent in training and its validation passes, over all attempts."""
+    images_per_second: float
+    """Training images over training time, validation included."""
+    device: str
+    threads: int
+    seed: int
+    resumed_from: int | None
+    """The last epoch of the checkpoint that this run continued, if it did."""
+    history: tuple[EpochRecord, ...]
+
+
+class ClassMetrics(Frozen):
+    """One row of the per-class report."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Metrics(Frozen):
+    """Figures of one candidate on one split."""
+
+    candidate: str
+    split: SplitName
+    data_digest: str
+    count: int
+    loss: float
+    accuracy: float
+    accuracy_low: float
+    """Lower end of the 95 % Wilson interval."""
+    accuracy_high: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    per_class: tuple[ClassMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    """Rows: true class; columns: predicted class."""
+    milliseconds_per_image: float
+    """Wall time of the forward passes over the split, preprocessing included, divided by the images; batched."""
+
+
+class Selection(Frozen):
+    """The winner, chosen on validation figures alone. The test split is opened only with one of these at hand."""
+
+    selected: str
+    metric: str
+    values: dict[str, float]
+    """The metric of every completed candidate on the validation split."""
+
+
+class LeaderboardRow(Frozen):
+    """One candidate in the leaderboard's JSON; figures are null where the candidate failed."""
+
+    recipe: str
+    """The candidate's name: the recipe's id unless the run names it otherwise."""
+    status: Literal["completed", "failed"]
+    cause: str | None = None
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    test_accuracy: float | None = None
+    test_accuracy_low: float | None = None
+    test_accuracy_high: float | None = None
+    test_loss: float | None = None
+    test_precision: float | None = None
+    test_recall: float | None = None
+    test_f1: float | None = None
+    parameters: int | None = None
+    trainable_parameters: int | None = None
+    epochs: int | None = None
+    train_seconds: float | None = None
+    milliseconds_per_image: float | None = None
+
+
+class DataReference(Frozen):
+    """Which data a run used."""
+
+    name: str
+    path: str
+    digest: str
+
+
+class Leaderboard(Frozen):
+    """The outcome of a run. ``champion`` is the registry's promoted version when it is shown, null if there is none."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    config: str
+    data: DataReference
+    selected: str | None
+    selection_metric: str
+    version: int | None = None
+    """The registry's version of the selected candidate."""
+    champion: int | None = None
+    candidates: tuple[LeaderboardRow, ...]
+    """Completed ones first, best validation figure first."""

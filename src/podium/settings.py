@@ -1,0 +1,70 @@
+"""Where things live: the checkout, its state folder and the tracking server. Reads the environment only when asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+import podium
+
+
+class Settings(BaseModel):
+    """Paths and addresses of one installation; no secrets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path
+    """The checkout: ``configs/``, ``data/`` and ``data.dvc`` lie here."""
+    state: Path
+    """Everything that Podium writes: registry, runs, checkpoints, caches. Ignored by git."""
+    tracking_uri: str
+    """MLflow's tracking and registry address."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read ``PODIUM_ROOT``, ``PODIUM_STATE`` and ``MLFLOW_TRACKING_URI``; each has a default in the checkout."""
+        env = os.environ if environ is None else environ
+        root = Path(env["PODIUM_ROOT"]) if env.get("PODIUM_ROOT") else checkout()
+        state = Path(env["PODIUM_STATE"]) if env.get("PODIUM_STATE") else root / ".podium"
+        state = state.absolute()
+        uri = env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{state / 'mlflow.db'}"
+        return cls(root=root.absolute(), state=state, tracking_uri=uri)
+
+    @property
+    def recipes(self) -> Path:
+        """The folder of recipe files."""
+        return self.root / "configs" / "recipes"
+
+    @property
+    def data(self) -> Path:
+        """The canonical data set."""
+        return self.root / "data"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where MLflow keeps artifacts when its address is a local database."""
+        return self.state / "mlartifacts"
+
+    @property
+    def work(self) -> Path:
+        """Checkpoints of unfinished training, one folder a candidate."""
+        return self.state / "work"
+
+    @property
+    def runs(self) -> Path:
+        """Reports and leaderboards of finished runs, one folder a run."""
+        return self.state / "runs"
+
+    @property
+    def reviews(self) -> Path:
+        """The decision log."""
+        return self.state / "reviews.db"
+
+
+def checkout() -> Path:
+    """The folder that holds this source tree; the working directory if Podium was installed without one."""
+    candidate = Path(podium.__file__).resolve().parents[2]
+    return candidate if (candidate / "pyproject.toml").is_file() else Path.cwd()
