@@ -1,0 +1,1 @@
+"""Pipelines: which steps run, in which order, and in parallel."""

@@ -1,0 +1,1 @@
+"""Steps: thin adapters between ZenML and the functions of podium."""

@@ -25,12 +25,15 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read ``PODIUM_ROOT``, ``PODIUM_STATE`` and ``MLFLOW_TRACKING_URI``; each has a default in the checkout."""
+        """Read ``PODIUM_ROOT``, ``PODIUM_STATE`` and ``PODIUM_TRACKING_URI``; each has a default in the checkout.
+
+        ``MLFLOW_TRACKING_URI`` is not read: who has a team's server there must not find a trial run in it.
+        """
         env = os.environ if environ is None else environ
         root = Path(env["PODIUM_ROOT"]) if env.get("PODIUM_ROOT") else checkout()
         state = Path(env["PODIUM_STATE"]) if env.get("PODIUM_STATE") else root / ".podium"
         state = state.absolute()
-        uri = env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{state / 'mlflow.db'}"
+        uri = env.get("PODIUM_TRACKING_URI") or f"sqlite:///{state / 'mlflow.db'}"
         return cls(root=root.absolute(), state=state, tracking_uri=uri)
 
     @property

@@ -1,0 +1,56 @@
+"""The ``podium`` command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from podium.errors import PodiumError
+
+
+def build_app() -> typer.Typer:
+    """Assemble the commands. Sub-commands import what is heavy only when they run."""
+    from podium.cli import config, data, environment, leaderboard, predict, recipes, review, validate
+
+    app = typer.Typer(
+        name="podium",
+        help="From an image data set to a reviewed, promoted classifier.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.add_typer(config.app, name="config", help="Check and describe run configurations.")
+    app.add_typer(data.app, name="data", help="Import and show the data set.")
+    app.add_typer(recipes.app, name="recipes", help="List the networks and how they are trained.")
+    app.add_typer(review.app, name="review", help="Decide what is promoted.")
+    app.command("validate")(validate.validate)
+    app.command("leaderboard")(leaderboard.leaderboard)
+    app.command("report")(leaderboard.report)
+    app.command("predict")(predict.predict)
+    app.command("run")(environment.run)
+    app.command("env")(environment.env)
+    app.command("dashboard")(environment.dashboard)
+    app.command("dashboard-stop")(environment.dashboard_stop)
+    return app
+
+
+def main() -> None:
+    """Run the command line; an expected error is one message on standard error, without a traceback."""
+    try:
+        build_app()()
+    except PodiumError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_escape(str(error))}", highlight=False)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        # A full disk or a missing permission: name the file, not the stack.
+        where = f"{error.filename}: " if error.filename else ""
+        message = f"{where}{error.strerror or error}"
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_escape(message)}", highlight=False)
+        sys.exit(1)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -17,7 +17,7 @@ class ModelConfig(Frozen):
 
     family: str
     """A name in ``podium.models.FAMILIES``."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     """The fields of the family's ``Options``."""
 
 

@@ -44,7 +44,7 @@ class CandidateConfig(Frozen):
     """Name of the branch; the recipe's id unless given. Needed when a recipe appears twice."""
     seed: int | None = Field(None, ge=0)
     """The run's seed unless given."""
-    trainer: dict[str, Any] = {}
+    trainer: dict[str, Any] = Field(default_factory=dict)
     """Fields of the recipe's ``trainer`` to change for this branch."""
 
     @property
@@ -77,7 +77,7 @@ class RunConfig(Frozen):
     seed: int = Field(0, ge=0)
     data: DataConfig = DataConfig()
     validation: ValidationConfig = ValidationConfig()
-    trainer: dict[str, Any] = {}
+    trainer: dict[str, Any] = Field(default_factory=dict)
     """Fields of every recipe's ``trainer`` to change in this run."""
     candidates: tuple[Annotated[CandidateConfig, BeforeValidator(_expand)], ...] = Field(min_length=1)
     threads: int | None = Field(None, ge=1)

@@ -1,0 +1,59 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`. Needs git, make and Python 3.11.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+UV := .uv/bin/uv
+BIN := .venv/bin
+READY := .venv/.ready
+CONFIG ?= configs/quickstart.yaml
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE := copy
+
+.PHONY: help setup run test check lint dashboard lock clean
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Create .venv from requirements.lock (make run and make test do it for you)
+
+$(UV):
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/python -m pip install --quiet uv==$(UV_VERSION)
+
+# The lock file pins every package by hash; the project itself is installed in place.
+$(READY): $(UV) requirements.lock pyproject.toml
+	@echo "Setting up .venv (about 6 GB: PyTorch brings its CUDA libraries) ..."
+	@test -x $(BIN)/python || $(UV) venv --quiet --python 3.11 .venv
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --editable .
+	@touch $(READY)
+
+run: $(READY) ## Run the main job: CONFIG=configs/quickstart.yaml on the embedded digits
+	@$(BIN)/podium data restore
+	@$(BIN)/podium run $(CONFIG)
+
+test: $(READY) lint ## Every test
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+check: $(READY) lint ## The fast part: lint, types, import contract, quick tests
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow" --quiet
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+dashboard: $(READY) ## Open ZenML's dashboard on the runs of this checkout
+	@$(BIN)/podium dashboard
+
+lock: $(UV) ## Resolve requirements.lock anew from pyproject.toml
+	@$(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --group dev pyproject.toml \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## Remove the environment; data and results stay
+	@rm -rf .venv .uv

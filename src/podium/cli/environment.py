@@ -1,0 +1,68 @@
+"""``podium run | env | dashboard``: ZenML with all state below this checkout."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="Pipeline file.")] = Path("configs/quickstart.yaml"),
+    pipeline: Annotated[
+        str, typer.Option(help="Dotted path of the pipeline.")
+    ] = "pipelines.training.training_pipeline",
+) -> None:
+    """Run a pipeline: `zenml pipeline run`, with ZenML's own state below this checkout."""
+    from podium.orchestration.strict import check_file
+    from podium.settings import Settings
+
+    settings = Settings.from_environment()
+    config = config if config.is_absolute() or config.exists() else settings.root / config
+    check_file(config, settings=settings)
+    config = config.resolve()
+    _replace("zenml", ["pipeline", "run", pipeline, "-c", str(config)], cwd=settings.root)
+
+
+def env() -> None:
+    """Print the variables of this checkout's own ZenML: eval "$(podium env)"."""
+    from podium.orchestration.environment import isolated_environment
+    from podium.settings import Settings
+
+    for key, value in isolated_environment(Settings.from_environment()).items():
+        typer.echo(f"export {key}={shlex.quote(value)}")
+
+
+def dashboard(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8237,
+) -> None:
+    """Start ZenML's dashboard on this checkout's runs (stop it with `podium dashboard-stop`)."""
+    from podium.settings import Settings
+
+    _replace("zenml", ["login", "--local", "--port", str(port)], cwd=Settings.from_environment().root)
+
+
+def dashboard_stop() -> None:
+    """Stop ZenML's local dashboard."""
+    from podium.settings import Settings
+
+    _replace("zenml", ["logout", "--local"], cwd=Settings.from_environment().root)
+
+
+def _replace(program: str, arguments: list[str], *, cwd: Path) -> None:
+    """Become another program of this environment, with ZenML's state in this checkout.
+
+    A user's own ZenML configuration is neither used nor touched: for that, call ``zenml`` itself.
+    """
+    from podium.orchestration.environment import isolated_environment, without_zenml
+    from podium.settings import Settings
+
+    environment = {**without_zenml(os.environ), **isolated_environment(Settings.from_environment())}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(cwd), os.environ.get("PYTHONPATH")]))
+    path = Path(sys.executable).with_name(program)
+    os.chdir(cwd)
+    os.execve(path, [str(path), *arguments], environment)  # noqa: S606 - our own interpreter's sibling

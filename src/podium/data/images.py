@@ -1,0 +1,157 @@
+"""Image files of any size and mode to uint8 RGB arrays: the one decoder of both import and prediction."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from podium.errors import DataError
+
+Resize = Literal["stretch", "crop", "pad"]
+
+MAX_PIXELS: Final = 200_000_000
+"""Images with more pixels than this are refused before they are decoded."""
+MAX_BYTES: Final = 512 * 1024 * 1024
+"""Files larger than this are refused before they are read."""
+FORMATS: Final = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "ICO", "TGA")
+"""Pillow's decoders that are tried; those that start other programs (EPS) are not among them."""
+
+_DAMAGE: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+_OPENING = threading.Lock()
+
+
+def decode_image(
+    source: Path | bytes, *, height: int, width: int, resize: Resize = "stretch", name: str | None = None
+) -> NDArray[np.uint8]:
+    """Decode one image to the given size.
+
+    EXIF orientation is applied, transparency is laid on white, 16-bit values are scaled to 8 bits, of an animation
+    the first frame is taken. Scaling down is antialiased (bicubic over the whole footprint of a pixel).
+
+    Args:
+        source: A file, or the encoded bytes of one.
+        height: Rows of the result.
+        width: Columns of the result.
+        resize: ``stretch`` ignores the aspect ratio, ``crop`` cuts the longer sides off evenly, ``pad`` adds black.
+        name: What an error calls the image; the path unless given.
+
+    Returns:
+        uint8, height × width × 3, RGB.
+
+    Raises:
+        DataError: The file is missing, damaged, no image of a known format, or too large.
+    """
+    return np.asarray(_fit(_decode(source, name, target=(height, width)), height, width, resize))
+
+
+def decode_native(source: Path | bytes, *, name: str | None = None) -> NDArray[np.uint8]:
+    """Decode one image at its own size (after EXIF orientation): uint8, H×W×3. Otherwise as ``decode_image``."""
+    return np.asarray(_decode(source, name, target=None))
+
+
+def _decode(source: Path | bytes, name: str | None, target: tuple[int, int] | None) -> Image.Image:
+    name = name or (str(source) if isinstance(source, Path) else "the image")
+    content = _read(source, name) if isinstance(source, Path) else source
+    if len(content) > MAX_BYTES:
+        raise DataError(f"{name}: {len(content):,} bytes, more than {MAX_BYTES:,}", remedy="give a smaller file")
+    try:
+        with _own_pixel_bound():
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+        with image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(
+                    f"{name}: {image.width}×{image.height} pixels, more than {MAX_PIXELS:,}",
+                    remedy="scale the image down first",
+                )
+            if target:
+                side = 2 * max(target)  # twice what is needed: the JPEG decoder's own reduction is a coarse one
+                image.draft(None, (side, side))
+            image.load()
+            return ImageOps.exif_transpose(_to_rgb(image, name))
+    except _DAMAGE as error:
+        reason = "no image of a known format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        raise DataError(
+            f"{name}: cannot be decoded ({reason or type(error).__name__})",
+            remedy="replace the file by an intact JPEG or PNG, or remove it",
+        ) from None
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise DataError(f"{name}: {size:,} bytes, more than {MAX_BYTES:,}", remedy="give a smaller file")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{name}: {error.strerror}", remedy="give the path of a readable image file") from None
+
+
+@contextmanager
+def _own_pixel_bound() -> Iterator[None]:
+    """Keep Pillow's global bound (89 megapixels warn, 179 fail) out of the way while a header is read."""
+    with _OPENING:
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Convert any mode to RGB; keeps the EXIF block."""
+    if image.mode == "F":
+        raise DataError(f"{name}: its pixels are floating-point numbers", remedy="convert the image to 8 or 16 bits")
+    if image.mode.startswith("I"):
+        return _from_16_bit(image, name)
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        flat = Image.new("RGBA", rgba.size, "white")
+        flat.alpha_composite(rgba)
+        rgb = flat.convert("RGB")
+        rgb.info["exif"] = image.getexif().tobytes()
+        return rgb
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
+    """Scale 0…65535 to 0…255 (Pillow's own conversion cuts everything above 255 off)."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise DataError(
+            f"{name}: holds pixel values from {values.min()} to {values.max()}",
+            remedy="convert the image to 8 or 16 bits",
+        )
+    rgb = Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+    rgb.info["exif"] = image.getexif().tobytes()
+    return rgb
+
+
+def _fit(image: Image.Image, height: int, width: int, resize: Resize) -> Image.Image:
+    if image.size == (width, height):
+        return image
+    w, h = image.size
+    if resize == "pad":
+        scale = min(width / w, height / h)
+        size = max(1, round(w * scale)), max(1, round(h * scale))
+        canvas = Image.new("RGB", (width, height))
+        inner = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+        canvas.paste(inner, ((width - size[0]) // 2, (height - size[1]) // 2))
+        return canvas
+    box = (0.0, 0.0, float(w), float(h))
+    if resize == "crop":
+        scale = max(width / w, height / h)
+        inner_w, inner_h = min(w, width / scale), min(h, height / scale)
+        left, top = (w - inner_w) / 2, (h - inner_h) / 2
+        box = (left, top, left + inner_w, top + inner_h)
+    return image.resize((width, height), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)

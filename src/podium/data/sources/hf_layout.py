@@ -1,0 +1,183 @@
+"""What a parquet file in the Hugging Face layout holds: which columns, which classes, which rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+
+@dataclass(frozen=True)
+class ParquetSource:
+    """One file: which columns are used, and the labels (int64, one a row)."""
+
+    file: Path
+    image_column: str
+    label_column: str
+    labels: NDArray[np.int64]
+    recorded_names: tuple[str, ...] | None
+    """Of the classes, from the file's metadata."""
+
+    def at(self, row: int) -> str:
+        """Name a row, counted from 0, in an error."""
+        return f"{self.file}: row {row}, column {self.image_column!r}"
+
+    def images(self, batch: int) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the encoded images in order, ``batch`` at a time: the first one's row, and the contents.
+
+        Raises:
+            DataError: A row has no bytes, or the file is damaged.
+        """
+        row = 0
+        with _open(self.file) as parquet:
+            for table in parquet.iter_batches(batch_size=batch, columns=[self.image_column]):
+                contents = _encoded(table.column(0)).to_pylist()
+                if None in contents:
+                    raise DataError(
+                        f"{self.at(row + contents.index(None))}: no image bytes",
+                        remedy="write the encoded image itself into the file, not its path, or remove the row",
+                    )
+                yield row, contents
+                row += len(contents)
+
+
+def open_sources(
+    files: Mapping[str, Sequence[Path]],
+    image_column: str | None,
+    label_column: str | None,
+    class_names: Sequence[str] | None,
+) -> tuple[dict[str, list[ParquetSource]], tuple[str, ...]]:
+    """Read the schemas and the labels of all files of all splits and check them; reads no image.
+
+    Args:
+        files: Of each split, in order; ``train`` is needed.
+        image_column: Found by name and type unless given.
+        label_column: Found by name and type unless given.
+        class_names: In label order; from the metadata unless given, and ``"0"``, ``"1"``, … where there are none.
+
+    Returns:
+        The files of each split, and the class names.
+
+    Raises:
+        DataError: A file cannot be read, has no such column, a label is out of range, or files disagree on classes.
+    """
+    if not files.get("train"):
+        raise DataError("no file for the train split", remedy="name one with --train")
+    sources = {split: [_inspect(file, image_column, label_column) for file in group] for split, group in files.items()}
+    first = sources["train"][0]
+    largest = max(int(source.labels.max()) for source in sources["train"])
+    names = tuple(class_names or first.recorded_names or map(str, range(largest + 1)))
+    for source in (source for group in sources.values() for source in group):
+        if not class_names and source.recorded_names != first.recorded_names:
+            raise DataError(
+                f"{source.file}: its class names are not those of {first.file}",
+                remedy="give files of one data set, or the class names with --classes",
+            )
+        _check_range(source, len(names))
+    return sources, names
+
+
+def _inspect(file: Path, image_column: str | None, label_column: str | None) -> ParquetSource:
+    with _open(file) as parquet:
+        schema = parquet.schema_arrow
+        image = _choose(file, schema, image_column, _is_image, ("image", "img"), "image")
+        label = _choose(file, schema, label_column, _is_integer, ("label", "labels"), "label")
+        column = parquet.read(columns=[label]).column(0)
+    if not len(column):
+        raise DataError(f"{file}: no rows", remedy="give a file with images")
+    if column.null_count:
+        row = column.is_null().to_pylist().index(True)
+        raise DataError(f"{file}: row {row}, column {label!r}: no label", remedy="give every row a label")
+    return ParquetSource(file, image, label, column.to_numpy().astype(np.int64), _names(schema, label))
+
+
+def _check_range(source: ParquetSource, classes: int) -> None:
+    wrong = np.flatnonzero((source.labels < 0) | (source.labels >= classes))
+    if wrong.size:
+        raise DataError(
+            f"{source.file}: row {wrong[0]}, column {source.label_column!r}: label {source.labels[wrong[0]]} is out of"
+            f" range; {classes} classes are named ({wrong.size} such rows)",
+            remedy="correct the label, or name every class with --classes",
+        )
+
+
+def _choose(
+    file: Path,
+    schema: pa.Schema,
+    given: str | None,
+    fits: Callable[[pa.DataType], bool],
+    usual: tuple[str, ...],
+    kind: str,
+) -> str:
+    """Return the column that was given, one of a usual name, or the only one of a fitting type."""
+    columns = {field.name: str(field.type) for field in schema}
+    fitting = [field.name for field in schema if fits(field.type)]
+    if given is not None:
+        if given in fitting:
+            return given
+    elif named := [name for name in usual if name in fitting]:
+        return named[0]
+    elif len(fitting) == 1:
+        return fitting[0]
+    what = f"no {kind} column" if given is None else f"column {given!r} is missing or holds no {kind}s"
+    raise DataError(
+        f"{file}: {what}; the columns are {columns}",
+        remedy=f"name the right one with --{kind}-column (images: struct with `bytes`, or binary; labels: integers)",
+    )
+
+
+def _is_image(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and _is_image(kind.field("bytes").type)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _is_integer(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind))
+
+
+def _encoded(column: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.struct_field(column, "bytes") if "struct" in str(column.type) else column
+
+
+def _names(schema: pa.Schema, label: str) -> tuple[str, ...] | None:
+    """Read the names of a ClassLabel feature; None if there are none."""
+    text = (schema.metadata or {}).get(b"huggingface")
+    if not text:
+        return None
+    try:
+        names: Any = json.loads(text)["info"]["features"][label]["names"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return tuple(map(str, names)) if isinstance(names, list) and names else None
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[pq.ParquetFile]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file) as parquet:
+            yield parquet
+    except (pa.ArrowException, OSError) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
+        raise DataError(f"{file}: cannot be read as parquet ({reason})", remedy="give an intact parquet file") from None

@@ -1,0 +1,140 @@
+"""Which candidate wins, and the leaderboard. Selection sees validation figures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
+
+from podium.errors import PodiumError
+from podium.results import DataReference, Leaderboard, LeaderboardRow, Metrics, Selection, TrainingSummary
+
+Metric = Literal["accuracy", "macro_f1", "loss"]
+
+_VALUE: Final[Mapping[str, Callable[[Metrics], float]]] = {
+    "accuracy": lambda metrics: metrics.accuracy,
+    "macro_f1": lambda metrics: metrics.macro_f1,
+    "loss": lambda metrics: metrics.loss,
+}
+
+
+def select(metrics: Sequence[Metrics], metric: Metric) -> Selection:
+    """Choose the best candidate on validation figures.
+
+    Of candidates with the same figure the one with the lower validation loss wins, then the first by name.
+
+    Raises:
+        PodiumError: There are no figures: no candidate completed.
+        ValueError: A figure is not of the validation split, two are of one candidate, or they are of different data.
+    """
+    if not metrics:
+        raise PodiumError(
+            "no candidate completed, so there is nothing to select from",
+            remedy="read the causes in the leaderboard and correct the recipes or the data",
+        )
+    _check_split(metrics, "validation")
+    names = [entry.candidate for entry in metrics]
+    if len(set(names)) != len(names):
+        raise ValueError(f"two validation figures for one candidate: {sorted(names)}")
+    if len({entry.data_digest for entry in metrics}) != 1:
+        raise ValueError("the candidates were validated on different data; their figures cannot be compared")
+    ranked = sorted(metrics, key=lambda entry: _order(entry, metric))
+    return Selection(
+        selected=ranked[0].candidate,
+        metric=metric,
+        values={entry.candidate: _VALUE[metric](entry) for entry in ranked},
+    )
+
+
+def build_leaderboard(
+    *,
+    run: str,
+    config_name: str,
+    data: DataReference,
+    selection: Selection | None,
+    summaries: Mapping[str, TrainingSummary],
+    validation: Mapping[str, Metrics],
+    test: Mapping[str, Metrics],
+    failures: Mapping[str, str],
+    metric: Metric = "accuracy",
+    version: int | None = None,
+    champion: int | None = None,
+) -> Leaderboard:
+    """Put the outcome of a run side by side: completed candidates first, best validation figure first.
+
+    Args:
+        run: Name of the run.
+        config_name: Name of its configuration.
+        data: The data that it used.
+        selection: The fixed selection; None if there is none (yet).
+        summaries: Of each completed candidate.
+        validation: Validation figures of each completed candidate.
+        test: Test figures; empty, or of completed candidates.
+        failures: The cause for each failed candidate, in the order of the run.
+        metric: What ranks the candidates where there is no selection; otherwise the selection's metric does.
+        version: The registry's version of the selected candidate.
+        champion: The registry's promoted version.
+
+    Raises:
+        ValueError: Test figures without a selection, figures of another split or of other data, a candidate
+            that both completed and failed, or a completed one without its summary.
+    """
+    if test and selection is None:
+        raise ValueError("test figures without a selection: the test split is opened once the winner is fixed")
+    _check_split(list(validation.values()), "validation")
+    _check_split(list(test.values()), "test")
+    for entry in (*validation.values(), *test.values()):
+        if entry.data_digest != data.digest:
+            raise ValueError(f"{entry.candidate}: {entry.split} figures are of other data ({entry.data_digest[:12]})")
+    for what, names in (("failed and", set(failures)), ("has no summary but", set(validation) - set(summaries))):
+        if wrong := sorted(names & set(validation)):
+            raise ValueError(f"{wrong[0]} {what} has validation figures")
+    if stray := sorted(set(test) - set(validation)):
+        raise ValueError(f"{stray[0]} has test figures but no validation figures")
+    if selection and selection.selected not in validation:
+        raise ValueError(f"{selection.selected} is selected but has no validation figures")
+    used: str = selection.metric if selection else metric
+    ranked = sorted(validation.values(), key=lambda entry: _order(entry, used))
+    completed = [_row(entry, test.get(entry.candidate), summaries[entry.candidate]) for entry in ranked]
+    failed = [LeaderboardRow(recipe=name, status="failed", cause=cause) for name, cause in failures.items()]
+    return Leaderboard(
+        run=run,
+        config=config_name,
+        data=data,
+        selected=selection.selected if selection else None,
+        selection_metric=used,
+        version=version,
+        champion=champion,
+        candidates=(*completed, *failed),
+    )
+
+
+def _row(validation: Metrics, test: Metrics | None, summary: TrainingSummary) -> LeaderboardRow:
+    return LeaderboardRow(
+        recipe=validation.candidate,
+        status="completed",
+        validation_accuracy=validation.accuracy,
+        validation_loss=validation.loss,
+        test_accuracy=test.accuracy if test else None,
+        test_accuracy_low=test.accuracy_low if test else None,
+        test_accuracy_high=test.accuracy_high if test else None,
+        test_loss=test.loss if test else None,
+        test_precision=test.macro_precision if test else None,
+        test_recall=test.macro_recall if test else None,
+        test_f1=test.macro_f1 if test else None,
+        parameters=summary.parameters,
+        trainable_parameters=summary.trainable_parameters,
+        epochs=summary.epochs,
+        train_seconds=summary.train_seconds,
+        milliseconds_per_image=(test or validation).milliseconds_per_image,
+    )
+
+
+def _order(entry: Metrics, metric: str) -> tuple[float, float, str]:
+    value = _VALUE[metric](entry)
+    return (value if metric == "loss" else -value, entry.loss, entry.candidate)
+
+
+def _check_split(metrics: Sequence[Metrics], split: str) -> None:
+    for entry in metrics:
+        if entry.split != split:
+            raise ValueError(f"{entry.candidate}: {entry.split} figures where only {split} figures are allowed")

@@ -1,0 +1,37 @@
+"""The input contract of a candidate: the data set's statistics, or those that its pretrained backbone expects."""
+
+from __future__ import annotations
+
+from podium.config import Candidate
+from podium.contract import InputContract
+from podium.data import Manifest
+from podium.models import WeightsStore, family_of, options_of
+
+_LEAST_STD = 1 / 255
+"""A channel that never varies must not be divided by zero."""
+
+
+def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore = WeightsStore()) -> InputContract:
+    """Derive what reaches the candidate's network.
+
+    From scratch, images are normalized by the training split's statistics. A pretrained backbone gets the
+    normalization that it was trained with, whatever the new images look like.
+
+    Raises:
+        ConfigError: Unknown family or options.
+        WeightsError: The backbone's provenance cannot be read.
+    """
+    model = candidate.recipe.model
+    family = family_of(model)
+    if family.pretrained:
+        provenance = weights.provenance(family.pretrained(options_of(model)))
+        mean, std = provenance.mean, provenance.std
+    else:
+        mean, std = manifest.mean, manifest.std
+    return InputContract(
+        height=manifest.height,
+        width=manifest.width,
+        mean=mean,
+        std=(max(std[0], _LEAST_STD), max(std[1], _LEAST_STD), max(std[2], _LEAST_STD)),
+        class_names=manifest.class_names,
+    )

@@ -1,0 +1,31 @@
+"""What a network family is: its options, its network and its initialisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from podium.config import Frozen
+from podium.contract import InputContract
+
+Initializer = Callable[[nn.Module, torch.Generator], None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of network. Register it in ``podium.models.FAMILIES``."""
+
+    options: type[Frozen]
+    """The model that ``model.options`` of a recipe is checked against."""
+    network: Callable[[Any, InputContract], nn.Module]
+    """``(options, contract) -> network`` taking normalized float N×3×H×W and giving N×C logits.
+
+    It is called with torch's default device set to ``meta``: it fixes the structure, and draws nothing."""
+    initialize: Initializer
+    """Sets every parameter and buffer, all randomness from the generator."""
+    pretrained: Callable[[Any], str] | None = None
+    """``options -> name`` of the weights of its ``backbone``; None for a family without one."""

@@ -1,0 +1,108 @@
+"""Recipe files, and the candidates of a run resolved from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from podium.config import Candidate, RecipeConfig, RunConfig, TrainerConfig
+from podium.config.load import load_yaml, nearest, parse
+from podium.errors import ConfigError
+from podium.models import family_of, options_of
+
+_BLOCKS = ("early_stopping", "plateau", "fine_tune", "augment")
+"""Fields of ``trainer`` that are mappings; null takes one away."""
+
+
+def list_recipes(recipes_dir: Path) -> tuple[RecipeConfig, ...]:
+    """Load every recipe of a folder, ordered by id. Raises ConfigError on the first that is refused."""
+    return tuple(load_recipe(file.stem, recipes_dir) for file in sorted(recipes_dir.glob("*.yaml")))
+
+
+def load_recipe(recipe: str, recipes_dir: Path) -> RecipeConfig:
+    """Read and check one recipe.
+
+    Raises:
+        ConfigError: There is no such recipe, a key or value is refused, or it does not fit its family.
+    """
+    return _read(recipe, recipes_dir)[0]
+
+
+def resolve_candidates(
+    config: RunConfig, recipes_dir: Path, cores: int | None = None, *, file: Path | str = "run config"
+) -> tuple[Candidate, ...]:
+    """Merge recipe ← run ← candidate into fully resolved candidates, in the run's order.
+
+    A mapping such as ``early_stopping`` is merged key by key; null takes it away.
+
+    Args:
+        config: The run.
+        recipes_dir: Folder of recipe files.
+        cores: Cores shared among the candidates; the machine's unless given.
+        file: Where ``config`` came from, for messages.
+
+    Raises:
+        ConfigError: An unknown recipe or key, a wrong value, or an impossible combination.
+    """
+    cores = cores or len(os.sched_getaffinity(0))
+    threads = config.threads or max(1, cores // len(config.candidates))
+    _check_layer(config.trainer, file, "trainer")
+    candidates = []
+    for index, entry in enumerate(config.candidates):
+        path = f"candidates.{index}"
+        recipe, raw = _read(entry.recipe, recipes_dir, f"{file}: {path}.recipe")
+        _check_layer(entry.trainer, file, f"{path}.trainer")
+        merged = _merge(_merge(raw, config.trainer), entry.trainer)
+        trainer = parse(TrainerConfig, merged, file, f"{path}.trainer")
+        resolved = recipe.model_copy(update={"trainer": trainer})
+        _check_backbone(resolved, f"{file}: {path}.trainer")
+        seed = config.seed if entry.seed is None else entry.seed
+        candidates.append(Candidate(name=entry.label, recipe=resolved, seed=seed, threads=threads))
+    return tuple(candidates)
+
+
+def _read(recipe: str, recipes_dir: Path, where: str = "recipe") -> tuple[RecipeConfig, dict[str, Any]]:
+    """A recipe, and its ``trainer`` as written."""
+    file = recipes_dir / f"{recipe}.yaml"
+    known = [path.stem for path in recipes_dir.glob("*.yaml")]
+    if recipe not in known:
+        remedy = nearest(recipe, known) if known else "check the folder"
+        raise ConfigError(f"{where}: there is no recipe {recipe!r} in {recipes_dir}", remedy=remedy)
+    raw = load_yaml(file)
+    config = parse(RecipeConfig, raw, file)
+    if config.id != recipe:
+        raise ConfigError(f"{file}: id: {config.id!r} is not the file's name", remedy=f"set id to {recipe!r}")
+    options_of(config.model, file)
+    _check_backbone(config, f"{file}: trainer")
+    return config, raw.get("trainer") or {}
+
+
+def _check_backbone(recipe: RecipeConfig, where: str) -> None:
+    if recipe.trainer.fine_tune and not family_of(recipe.model).pretrained:
+        raise ConfigError(
+            f"{where}.fine_tune: recipe {recipe.id!r} has no pretrained backbone to fine-tune",
+            remedy="remove fine_tune, or choose a transfer recipe",
+        )
+
+
+def _check_layer(layer: Mapping[str, Any], file: Path | str, prefix: str) -> None:
+    """Refuse unknown keys and wrong types where they are written, before anything is merged."""
+    parse(TrainerConfig, {key: value for key, value in layer.items() if not _removes(key, value)}, file, prefix)
+
+
+def _removes(key: str, value: Any) -> bool:
+    return value is None and key in _BLOCKS
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        if _removes(key, value):
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = {**merged[key], **value}
+        else:
+            merged[key] = value
+    return merged

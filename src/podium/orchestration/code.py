@@ -1,0 +1,75 @@
+"""Which code a step depends on: the digest of a module and of all podium modules that it imports."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from pathlib import Path
+
+import podium
+from podium.digest import digest_file, digest_json
+from podium.settings import checkout
+
+_SOURCE = Path(podium.__file__).parent
+
+
+def code_digest(*modules: str) -> str:
+    """Digest the sources of podium modules, of everything in podium that they import, and of the locked packages.
+
+    Editing the report thus leaves trained models cached, and editing a layer trains anew. Imports are read from the
+    source (``ast``), also those inside functions.
+
+    Args:
+        modules: Dotted names, such as ``podium.training``.
+
+    Returns:
+        Hexadecimal SHA-256.
+
+    Raises:
+        ValueError: There is no such module.
+    """
+    for name in modules:
+        if _file(name) is None:
+            raise ValueError(f"no module {name}")
+    files = {name: digest_file(path) for name, path in sorted(_closure(modules).items())}
+    lock = checkout() / "requirements.lock"
+    return digest_json(
+        {"files": files, "lock": digest_file(lock) if lock.is_file() else None, "python": list(sys.version_info[:2])}
+    )
+
+
+def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        path = _file(name)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        waiting += _imports(path)
+        waiting.append(name.rpartition(".")[0])
+    return found
+
+
+def _file(module: str) -> Path | None:
+    if module != "podium" and not module.startswith("podium."):
+        return None
+    base = _SOURCE.joinpath(*module.split(".")[1:])
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+@functools.cache
+def _imports(path: Path) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.append(node.module)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return tuple(names)

@@ -1,0 +1,84 @@
+"""A dynamic ZenML pipeline that checks its file first and ends with one clear error instead of a traceback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from zenml.enums import ExecutionMode
+from zenml.pipelines.dynamic.pipeline_definition import DynamicPipeline
+
+from podium.errors import PodiumError
+from podium.orchestration.strict import check_file, step_name
+
+_ENVIRONMENT = {
+    # Literal step arguments stay parameters, shown with the step, instead of becoming uploaded artifacts.
+    "ZENML_PARAMETER_SIZE_THRESHOLD": "100000",
+    # Candidates beyond ZenML's ten workers would wait for others without need.
+    "ZENML_DYNAMIC_PIPELINE_WORKER_COUNT": "32",
+}
+
+
+class RunError(click.ClickException):
+    """A run that cannot start or go on; ZenML's command line prints it without a traceback."""
+
+    def __init__(self, error: PodiumError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code
+
+
+class StrictPipeline(DynamicPipeline):
+    """Refuses what ZenML would ignore in the file given with ``-c``, before any step runs."""
+
+    def with_options(self, *args: Any, config_path: str | None = None, **kwargs: Any) -> StrictPipeline:
+        """Copy the pipeline with options; see ZenML. Raises RunError if the file is refused."""
+        if config_path is not None:
+            try:
+                config = check_file(Path(config_path), steps=[step_name(step) for step in self.depends_on])
+            except PodiumError as error:
+                raise RunError(error) from None
+            # As we read it: ZenML's YAML reader takes 1e-3 for a text and the last of two equal keys.
+            kwargs["parameters"] = {"config": config.model_dump(mode="json", exclude_unset=True)}
+        copy = super().with_options(*args, config_path=config_path, **kwargs)
+        assert isinstance(copy, StrictPipeline)
+        return copy
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the pipeline; see ZenML. Raises RunError for what a person can mend, and other errors as they are."""
+        try:
+            with _environment(_ENVIRONMENT):
+                return super().__call__(*args, **kwargs)
+        except PodiumError as error:
+            raise RunError(error) from None
+
+
+def strict_pipeline(*, name: str, depends_on: Sequence[Any]) -> Callable[[Callable[..., None]], StrictPipeline]:
+    """Decorate a function as a dynamic pipeline whose failed branches don't stop the others."""
+
+    def decorate(function: Callable[..., None]) -> StrictPipeline:
+        pipeline = StrictPipeline(
+            name=name,
+            entrypoint=function,
+            depends_on=list(depends_on),
+            execution_mode=ExecutionMode.CONTINUE_ON_FAILURE,
+        )
+        pipeline.__doc__ = function.__doc__
+        return pipeline
+
+    return decorate
+
+
+@contextmanager
+def _environment(defaults: dict[str, str]) -> Iterator[None]:
+    """Set variables that are not set, for the time of the block."""
+    mine = [key for key in defaults if key not in os.environ]
+    os.environ.update({key: defaults[key] for key in mine})
+    try:
+        yield
+    finally:
+        for key in mine:
+            os.environ.pop(key, None)

@@ -1,0 +1,108 @@
+"""Fetches the promoted model, or another version, into a verified cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podium.bundle import Bundle
+from podium.digest import digest_directory
+from podium.errors import RegistryError
+from podium.registry import tracking, versions
+from podium.registry.log import EventLog
+from podium.registry.package import BUNDLE_PATH
+from podium.registry.state import fold
+from podium.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def champion_version(settings: Settings, model: str, *, client: MlflowClient | None = None) -> int | None:
+    """The version that the alias ``champion`` names; None if nothing is promoted or no registry exists."""
+    if not tracking.exists(settings):
+        return None
+    return versions.aliases(client or tracking.client(settings), model).get(versions.CHAMPION)
+
+
+def load_champion_bundle(
+    settings: Settings,
+    model: str,
+    alias_or_version: str | int = versions.CHAMPION,
+    *,
+    client: MlflowClient | None = None,
+) -> tuple[Bundle, int]:
+    """Load a version's bundle from the registry, or from the cache below ``settings.state``.
+
+    Args:
+        settings: Where registry and cache are.
+        model: Name of the registered model.
+        alias_or_version: ``champion``, ``challenger``, another alias, or a version's number.
+        client: An existing MLflow client.
+
+    Returns:
+        The bundle and its version.
+
+    Raises:
+        RegistryError: There is no such version, or its files are not those that were registered.
+    """
+    mlflow = client or (tracking.client(settings) if tracking.exists(settings) else None)
+    version = _resolve(settings, mlflow, model, alias_or_version)
+    assert mlflow is not None
+    digest = _digest(settings, mlflow, model, version)
+    cached = settings.state / "cache" / "models" / digest
+    if not cached.is_dir() or digest_directory(cached) != digest:
+        _fill(settings, mlflow, model, version, cached, digest)
+    return Bundle.load(cached), version
+
+
+def _resolve(settings: Settings, client: MlflowClient | None, model: str, wanted: str | int) -> int:
+    if client is None:
+        aliases: dict[str, int] = {}
+    else:
+        if str(wanted).isdecimal():
+            return int(wanted)
+        aliases = versions.aliases(client, model)
+    if str(wanted) in aliases:
+        return aliases[str(wanted)]
+    if wanted == versions.CHAMPION:
+        state = fold(EventLog(settings.reviews).events(), model)
+        newest = state.newest_open()
+        remedy = (
+            f'approve one: `podium review approve {model}-{newest} --reason "…"`'
+            if newest is not None
+            else "train one with `make run`, then approve it with `podium review approve`"
+        )
+        raise RegistryError(f"{model} has no champion: nothing has been promoted yet", remedy=remedy)
+    known = ", ".join(sorted(aliases)) or "none"
+    raise RegistryError(
+        f"{model} has no alias or version {wanted!r} (aliases: {known})",
+        remedy="`podium review list --all` shows the versions",
+    )
+
+
+def _digest(settings: Settings, client: MlflowClient, model: str, version: int) -> str:
+    """The model digest from the decision log if the version was reviewed, else from the registry."""
+    review = fold(EventLog(settings.reviews).events(), model).reviews.get(version)
+    if review is not None:
+        return review.request.version.digests.model
+    return versions.from_mlflow(versions.get_version(client, model, version)).digests.model
+
+
+def _fill(settings: Settings, client: MlflowClient, model: str, version: int, cached: Path, digest: str) -> None:
+    """Download, verify, then move into place; several processes may do so at once."""
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".fetch-") as scratch:
+        package = versions.download_package(settings, client, model, version, Path(scratch))
+        bundle = package / BUNDLE_PATH
+        if digest_directory(bundle) != digest:
+            raise RegistryError(
+                f"version {version} of {model}: its files are not those that were registered and reviewed",
+                remedy="don't use it; `podium review audit` tells more, `podium review rollback` restores another",
+            )
+        with tracking.registry_lock(settings, "cache"):
+            shutil.rmtree(cached, ignore_errors=True)
+            os.replace(bundle, cached)

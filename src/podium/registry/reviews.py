@@ -1,0 +1,151 @@
+"""Opens reviews and shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podium.config import Frozen
+from podium.errors import ReviewError
+from podium.registry import tracking, versions
+from podium.registry.log import EventLog
+from podium.registry.provenance import current_user
+from podium.registry.state import (
+    ModelState,
+    RegisteredVersion,
+    Request,
+    Review,
+    ZenmlReference,
+    fold,
+    models,
+    parse_review_id,
+)
+from podium.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class Overview(Frozen):
+    """One model's reviews, newest first, and where its registry departs from the log."""
+
+    model: str
+    champion: int | None
+    """What the log says."""
+    reviews: tuple[Review, ...]
+    findings: tuple[str, ...]
+    """Unexplained aliases and decisions that were not carried out; empty if all is well."""
+
+
+def open_review(
+    settings: Settings,
+    version: RegisteredVersion,
+    *,
+    author: str | None = None,
+    report: Path | None = None,
+    zenml: ZenmlReference | None = None,
+) -> Review:
+    """Ask for a decision on a registered version. Opening twice gives the same review.
+
+    Args:
+        settings: Where the log is.
+        version: What :func:`podium.registry.register.register` returned.
+        author: Who ran the pipeline; the current user by default.
+        report: The report's path.
+        zenml: Where ZenML mirrors the version.
+
+    Raises:
+        ReviewError: The version has a review that is bound to other digests.
+    """
+    bound = version.model_copy(update={"standing": "unreviewed", "created": False})
+    request = Request(
+        version=bound, author=author or current_user(), report=str(report.absolute()) if report else None, zenml=zenml
+    )
+    with EventLog(settings.reviews).writing() as log:
+        existing = fold(log.events(), version.model).reviews.get(version.version)
+        if existing is None:
+            payload = {"model": version.model, "version": version.version, "request": request.model_dump(mode="json")}
+            log.append("opened", request.author, payload)
+            existing = fold(log.events(), version.model).reviews[version.version]
+    if existing.request.version.digests != version.digests:
+        raise ReviewError(
+            f"{existing.id}: its review is bound to other digests than version {version.version} has now",
+            remedy="run `podium review audit`: the version's tags were changed after it was registered",
+        )
+    return existing
+
+
+def overviews(settings: Settings, *, client: MlflowClient | None = None) -> tuple[Overview, ...]:
+    """All models that the log or the registry knows."""
+    events = EventLog(settings.reviews).events()
+    names = list(models(events))
+    if not tracking.exists(settings):
+        return tuple(_overview(fold(events, name), {}) for name in names)
+    mlflow = client or tracking.client(settings)
+    names += [found.name for found in mlflow.search_registered_models() if found.name not in names]
+    return tuple(_overview(fold(events, name), versions.aliases(mlflow, name)) for name in names)
+
+
+def list_reviews(
+    settings: Settings, *, include_decided: bool = False, client: MlflowClient | None = None
+) -> tuple[Review, ...]:
+    """The reviews that await a decision, newest first; with ``include_decided`` all of them."""
+    return tuple(
+        review
+        for overview in overviews(settings, client=client)
+        for review in overview.reviews
+        if include_decided or review.decision is None
+    )
+
+
+def show(settings: Settings, review_id: str) -> Review:
+    """One review. Raises ReviewError if there is none with this id."""
+    model, version = parse_review_id(review_id)
+    return find(fold(EventLog(settings.reviews).events(), model), version)
+
+
+def champion_review(settings: Settings, model: str) -> Review | None:
+    """The review of the promoted version, for the comparison side by side."""
+    state = fold(EventLog(settings.reviews).events(), model)
+    return state.reviews[state.champion] if state.champion is not None else None
+
+
+def find(state: ModelState, version: int) -> Review:
+    """A model's review of one version. Raises ReviewError naming those that there are."""
+    try:
+        return state.reviews[version]
+    except KeyError:
+        known = ", ".join(review.id for review in state.reviews.values()) or "none yet"
+        raise ReviewError(
+            f"there is no review {state.model}-{version}",
+            remedy=f"choose one of: {known}; a run of the pipeline opens them",
+        ) from None
+
+
+def _overview(state: ModelState, aliases: dict[str, int]) -> Overview:
+    return Overview(
+        model=state.model,
+        champion=state.champion,
+        reviews=tuple(reversed(state.reviews.values())),
+        findings=tuple(discrepancies(state, aliases)),
+    )
+
+
+def discrepancies(state: ModelState, aliases: dict[str, int]) -> Sequence[str]:
+    """Sentences on where the registry's aliases are not what the log's decisions made them."""
+    found = []
+    if state.pending:
+        numbers = ", ".join(str(seq) for seq in state.pending)
+        found.append(
+            f"{state.model}: decision {numbers} of the log was not carried out completely: `podium review sync`"
+        )
+    alias = aliases.get(versions.CHAMPION)
+    if alias != state.champion and not state.pending:
+        actual = f"version {alias}" if alias is not None else "no version"
+        wanted = f"version {state.champion}" if state.champion is not None else "none"
+        found.append(
+            f"{state.model}: unexplained champion: the registry promotes {actual}, the decision log {wanted};"
+            " `podium review sync` restores the log's"
+        )
+    return found

@@ -1,0 +1,201 @@
+"""The state of all reviews, computed from the events of the log: the only authority on what is promoted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from podium.config import Frozen
+from podium.errors import ReviewError
+from podium.registry.log import Event
+from podium.registry.provenance import CodeState
+from podium.results import LeaderboardRow
+
+Standing = Literal["unreviewed", "open", "champion", "retired", "rejected"]
+"""Of a version: ``retired`` was approved once and is not the champion now."""
+
+
+class Digests(Frozen):
+    """SHA-256 digests that bind a decision to what was reviewed."""
+
+    model: str
+    """Of the bundle's files."""
+    package: str
+    """Of the whole MLflow model directory, with code and requirements."""
+    data: str
+    """The data version's content digest."""
+    config: str
+    """Of the run's configuration."""
+    evidence: str
+    """Of leaderboard, evaluations and validation report."""
+
+
+class RegisteredVersion(Frozen):
+    """A model version as the registry records it."""
+
+    model: str
+    version: int
+    mlflow_run: str
+    run: str
+    """Name of the Podium run."""
+    candidate: str
+    recipe: str
+    digests: Digests
+    code: CodeState
+    figures: LeaderboardRow
+    standing: Standing = "unreviewed"
+    """When it was registered, or found again."""
+    created: bool = False
+    """False if this very model stood in the registry already."""
+
+    @property
+    def review(self) -> str:
+        """The id of its review."""
+        return review_id(self.model, self.version)
+
+
+class ZenmlReference(Frozen):
+    """Where ZenML mirrors a version."""
+
+    config_path: str
+    """ZenML's configuration folder (``ZENML_CONFIG_PATH``)."""
+    local_stores_path: str
+    """``ZENML_LOCAL_STORES_PATH``."""
+    store: str
+    """Address of ZenML's store."""
+    model_version: str
+    """Id of the model version in the model control plane."""
+    pipeline_run: str | None = None
+
+
+class Request(Frozen):
+    """What a reviewer is asked to decide on."""
+
+    version: RegisteredVersion
+    author: str
+    report: str | None = None
+    """Path of the report on the machine of the run."""
+    zenml: ZenmlReference | None = None
+
+
+class Decision(Frozen):
+    """Who decided what, when and why."""
+
+    event: int
+    """Its number in the log."""
+    verdict: Literal["approved", "rejected"]
+    time: datetime
+    actor: str
+    reason: str
+    self_approved: bool = False
+
+
+class Review(Frozen):
+    """A request with its decision, if there is one."""
+
+    id: str
+    opened: datetime
+    request: Request
+    decision: Decision | None = None
+    standing: Standing = "open"
+
+    @property
+    def version(self) -> int:
+        """The model version's number."""
+        return self.request.version.version
+
+
+class ModelState(Frozen):
+    """All reviews of one model, and who is champion."""
+
+    model: str
+    reviews: dict[int, Review]
+    """By version."""
+    champions: tuple[int, ...]
+    """Versions that became champion, oldest first, without those that were rolled back; the last is the champion."""
+    approved: frozenset[int]
+    pending: tuple[int, ...]
+    """Events of decisions that were not carried out completely (a crash, or ZenML out of reach)."""
+
+    @property
+    def champion(self) -> int | None:
+        """The version that the log says is promoted."""
+        return self.champions[-1] if self.champions else None
+
+    def standing(self, version: int) -> Standing:
+        """What the log says about a version."""
+        review = self.reviews.get(version)
+        return review.standing if review else "unreviewed"
+
+    def newest_open(self) -> int | None:
+        """The newest version that awaits a decision."""
+        return max((v for v, review in self.reviews.items() if review.decision is None), default=None)
+
+
+def review_id(model: str, version: int) -> str:
+    """``podium-3``: the review of version 3 of the model ``podium``."""
+    return f"{model}-{version}"
+
+
+def parse_review_id(text: str) -> tuple[str, int]:
+    """Split a review id into model and version. Raises ReviewError if it is none."""
+    model, _, version = text.rpartition("-")
+    if not model or not version.isdecimal():
+        raise ReviewError(
+            f"{text!r} is no review id", remedy="give one such as podium-3; `podium review list` shows them"
+        )
+    return model, int(version)
+
+
+def models(events: Sequence[Event]) -> tuple[str, ...]:
+    """Names of all models that the log knows."""
+    return tuple(dict.fromkeys(event.payload["model"] for event in events))
+
+
+def fold(events: Sequence[Event], model: str) -> ModelState:
+    """Compute one model's state from the log."""
+    reviews: dict[int, Review] = {}
+    champions: list[int] = []
+    pending: list[int] = []
+    for event in (e for e in events if e.payload["model"] == model):
+        payload, version = event.payload, event.payload.get("version", 0)
+        if event.kind == "opened":
+            request = Request.model_validate(payload["request"])
+            reviews[version] = Review(id=review_id(model, version), opened=event.time, request=request)
+        elif event.kind in ("approved", "rejected"):
+            decision = Decision(
+                event=event.seq,
+                verdict=event.kind,  # type: ignore[arg-type]
+                time=event.time,
+                actor=event.actor,
+                reason=payload["reason"],
+                self_approved=payload.get("self_approved", False),
+            )
+            reviews[version] = reviews[version].model_copy(update={"decision": decision})
+            if event.kind == "approved":
+                champions.append(version)
+        elif event.kind == "rolled_back":
+            champions = champions[: champions.index(version)] if version in champions else champions
+            champions.append(version)
+        elif event.kind == "applied":
+            pending = [seq for seq in pending if seq > payload["decision"]]
+        if event.kind in ("approved", "rejected", "rolled_back"):
+            pending.append(event.seq)
+    approved = {v for v, review in reviews.items() if review.decision and review.decision.verdict == "approved"}
+    return ModelState(
+        model=model,
+        reviews={v: _with_standing(review, champions) for v, review in sorted(reviews.items())},
+        champions=tuple(champions),
+        approved=frozenset(approved),
+        pending=tuple(pending),
+    )
+
+
+def _with_standing(review: Review, champions: Sequence[int]) -> Review:
+    standing: Standing = "open"
+    if review.decision is not None and review.decision.verdict == "rejected":
+        standing = "rejected"
+    elif review.decision is not None:
+        standing = "champion" if champions[-1] == review.version else "retired"
+    return review.model_copy(update={"standing": standing})

@@ -1,0 +1,115 @@
+"""Carries out what the log decided: MLflow's aliases, then ZenML's stages. May be repeated at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+from podium.errors import RegistryError
+from podium.registry import tracking, versions
+from podium.registry.log import EventLog
+from podium.registry.provenance import current_user
+from podium.registry.state import ModelState, fold, models
+from podium.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MIRRORED: Final = {versions.CHAMPION: "production", versions.CHALLENGER: "staging"}
+"""ZenML's stage for each alias; other decided versions are archived, other open ones have no stage."""
+
+
+class Mirror(Protocol):
+    """Something that shows the registry's state elsewhere (ZenML's model control plane)."""
+
+    def apply(self, model: str, stages: Mapping[int, str]) -> list[str]:
+        """Set each version's stage and tell what changed. Raises RegistryError if it cannot."""
+
+
+def sync(
+    settings: Settings,
+    *,
+    actor: str | None = None,
+    mirror: Mirror | None = None,
+    client: MlflowClient | None = None,
+) -> list[str]:
+    """Restore aliases and stages of all models from the log; returns what was changed, in words."""
+    log = EventLog(settings.reviews)
+    changes: list[str] = []
+    for model in models(log.events()):
+        with tracking.registry_lock(settings):
+            changes += carry_out(
+                client or tracking.client(settings), log, model, actor=actor or current_user(), mirror=mirror
+            )
+    return changes
+
+
+def carry_out(client: MlflowClient, log: EventLog, model: str, *, actor: str, mirror: Mirror | None) -> list[str]:
+    """Bring aliases and stages to what the log says, then record that this was done.
+
+    The caller holds the registry's lock. A decision counts as carried out only after the last step, so that a crash
+    (or a mirror out of reach) before it is repaired by the next call.
+
+    Raises:
+        RegistryError: The mirror failed; the decision and the aliases stand.
+    """
+    from mlflow.exceptions import MlflowException
+
+    state = fold(log.events(), model)
+    try:
+        _anchor(client, log, state)
+        changes = _align(client, state)
+    except MlflowException as error:
+        raise RegistryError(
+            f"{model}: MLflow's aliases could not be set to what the decision log says ({error.message})",
+            remedy="the log stands; mend the registry and run `podium review sync`",
+        ) from error
+    if mirror is not None:
+        changes += mirror.apply(model, stages(state, versions.aliases(client, model)))
+    if state.pending:
+        log.append("applied", actor, {"model": model, "decision": state.pending[-1], "changes": changes})
+    elif changes:
+        log.append("synced", actor, {"model": model, "changes": changes})
+    return changes
+
+
+def stages(state: ModelState, aliases: Mapping[str, int]) -> dict[int, str]:
+    """ZenML's stage for each version that was reviewed or bears an alias."""
+    wanted = dict.fromkeys(state.reviews, "archived")
+    wanted |= {
+        v: "staging" for v, review in state.reviews.items() if review.decision is None and v not in aliases.values()
+    }
+    return wanted | {version: MIRRORED[alias] for alias, version in aliases.items() if alias in MIRRORED}
+
+
+def _align(client: MlflowClient, state: ModelState) -> list[str]:
+    """Set the two aliases; the champion first, so that there is one at every moment."""
+    aliases = versions.aliases(client, state.model)
+    challenger = aliases.get(versions.CHALLENGER)
+    unreviewed = challenger is not None and challenger not in state.reviews
+    wanted = {versions.CHAMPION: state.champion}
+    if not unreviewed:  # a run registered it and has not opened its review yet
+        wanted[versions.CHALLENGER] = state.newest_open()
+    changes = []
+    for alias, version in wanted.items():
+        before = aliases.get(alias)
+        if version == before:
+            continue
+        if version is None:
+            client.delete_registered_model_alias(state.model, alias)
+        else:
+            client.set_registered_model_alias(state.model, alias, str(version))
+        changes.append(f"{state.model}: alias {alias}: {_name(before)} → {_name(version)}")
+    return changes
+
+
+def _anchor(client: MlflowClient, log: EventLog, state: ModelState) -> None:
+    """Write the hash of each pending decision to its version: the log can then not be cut short unnoticed."""
+    for event in log.events():
+        if event.seq in state.pending:
+            version = str(event.payload["version"])
+            client.set_model_version_tag(state.model, version, versions.DECISION_TAG, event.hash)
+
+
+def _name(version: int | None) -> str:
+    return "none" if version is None else f"version {version}"

@@ -1,0 +1,192 @@
+"""Shows registered versions in ZenML's model control plane: stage, figures, and the lineage to run and artifacts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from podium.errors import PodiumError, RegistryError
+from podium.registry.state import RegisteredVersion, ZenmlReference
+
+if TYPE_CHECKING:
+    from zenml.client import Client
+    from zenml.models import ModelVersionResponse
+
+_ARCHIVED = "archived"
+
+
+def mirror_version(
+    client: Client,
+    version: RegisteredVersion,
+    *,
+    pipeline_run: UUID | str | None = None,
+    artifacts: Sequence[UUID | str] = (),
+) -> ZenmlReference:
+    """Make the model version ``v<number>`` with metadata and links; may be repeated.
+
+    Args:
+        client: ZenML's client.
+        version: What the registry registered.
+        pipeline_run: Id of the run that made it.
+        artifacts: Ids of artifact versions that belong to it (the winner's bundle, the report, …).
+
+    Returns:
+        Where it is, for the review's request.
+
+    Raises:
+        RegistryError: ZenML's store refused or did not answer.
+    """
+    from zenml.config.global_config import GlobalConfiguration
+    from zenml.enums import MetadataResourceTypes
+    from zenml.models import ModelVersionArtifactRequest, ModelVersionPipelineRunRequest, RunMetadataResource
+
+    with _reporting(version.model, version.version):
+        entry = _ensure(client, version.model, version.version)
+        known = set(entry.run_metadata)
+        client.create_run_metadata(
+            metadata={key: value for key, value in _metadata(version).items() if key not in known},
+            resources=[RunMetadataResource(id=entry.id, type=MetadataResourceTypes.MODEL_VERSION)],
+        )
+        for artifact in artifacts:
+            client.zen_store.create_model_version_artifact_link(
+                ModelVersionArtifactRequest(model_version=entry.id, artifact_version=UUID(str(artifact)))
+            )
+        if pipeline_run is not None:
+            client.zen_store.create_model_version_pipeline_run_link(
+                ModelVersionPipelineRunRequest(model_version=entry.id, pipeline_run=UUID(str(pipeline_run)))
+            )
+        if version.standing in ("unreviewed", "open"):
+            _set_stage(client, version.model, entry, "staging")
+        configuration = GlobalConfiguration()
+        return ZenmlReference(
+            config_path=configuration.config_directory,
+            local_stores_path=configuration.local_stores_path,
+            store=client.zen_store.url,
+            model_version=str(entry.id),
+            pipeline_run=str(pipeline_run) if pipeline_run else None,
+        )
+
+
+class ZenmlMirror:
+    """Sets stages in the model control plane; a :class:`podium.registry.sync.Mirror`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def apply(self, model: str, stages: Mapping[int, str]) -> list[str]:
+        """Set each version's stage; who leaves a stage first, then who enters it."""
+        changes = []
+        for number, stage in sorted(stages.items(), key=lambda item: item[1] not in (_ARCHIVED, "none")):
+            with _reporting(model, number):
+                entry = _find(self._client, model, number)
+                if entry is None:
+                    if stage == _ARCHIVED:
+                        continue
+                    entry = _ensure(self._client, model, number)
+                if (entry.stage or "none") != stage:
+                    _set_stage(self._client, model, entry, stage)
+                    changes.append(f"{model}: ZenML stage of v{number}: {entry.stage or 'none'} → {stage}")
+        return changes
+
+
+class LazyZenmlMirror:
+    """The mirror of a recorded reference; imports ZenML and opens its store only when a stage has to be set."""
+
+    def __init__(self, reference: ZenmlReference) -> None:
+        self._reference = reference
+
+    def apply(self, model: str, stages: Mapping[int, str]) -> list[str]:
+        """Connect, then as :meth:`ZenmlMirror.apply`."""
+        return ZenmlMirror(connect(self._reference)).apply(model, stages)
+
+
+def connect(reference: ZenmlReference) -> Client:
+    """ZenML's client for the recorded configuration, or for ``ZENML_CONFIG_PATH`` where that is set.
+
+    Raises:
+        RegistryError: The configuration folder is gone, or its store does not answer.
+    """
+    folder = os.environ.get("ZENML_CONFIG_PATH") or reference.config_path
+    if not Path(folder).is_dir():
+        raise RegistryError(
+            f"{folder}: ZenML's configuration is not there, so the stages could not be set there",
+            remedy="the decision stands; set ZENML_CONFIG_PATH and run `podium review sync`, or give --no-zenml",
+        )
+    if "ZENML_CONFIG_PATH" not in os.environ:
+        os.environ["ZENML_CONFIG_PATH"] = reference.config_path
+        os.environ["ZENML_LOCAL_STORES_PATH"] = reference.local_stores_path
+    os.environ.setdefault("ZENML_ANALYTICS_OPT_IN", "false")
+    os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "WARN")
+    with _reporting("the model control plane", None):
+        from zenml.client import Client
+
+        client = Client()
+        _ = client.active_project.id
+        return client
+
+
+def _metadata(version: RegisteredVersion) -> dict[str, str | int | float | bool]:
+    figures = version.figures
+    values: dict[str, str | int | float | bool | None] = {
+        "mlflow_version": version.version,
+        "mlflow_run": version.mlflow_run,
+        "run": version.run,
+        "candidate": version.candidate,
+        "recipe": version.recipe,
+        "git_commit": version.code.commit,
+        "git_dirty": version.code.dirty,
+        "validation_accuracy": figures.validation_accuracy,
+        "test_accuracy": figures.test_accuracy,
+        "parameters": figures.parameters,
+        **{f"{name}_digest": digest for name, digest in version.digests.model_dump().items()},
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _find(client: Client, model: str, number: int) -> ModelVersionResponse | None:
+    try:
+        return client.get_model_version(model, f"v{number}")
+    except KeyError:
+        return None
+
+
+def _ensure(client: Client, model: str, number: int) -> ModelVersionResponse:
+    from zenml.exceptions import EntityExistsError
+
+    try:
+        client.get_model(model)
+    except KeyError:
+        try:
+            client.create_model(model, description="Classifiers that Podium registered", save_models_to_registry=False)
+        except EntityExistsError:
+            client.get_model(model)  # another process was faster
+    entry = _find(client, model, number)
+    if entry is None:
+        try:
+            entry = client.create_model_version(model, name=f"v{number}")
+        except EntityExistsError:
+            entry = client.get_model_version(model, f"v{number}")
+    return entry
+
+
+def _set_stage(client: Client, model: str, entry: ModelVersionResponse, stage: str) -> None:
+    client.update_model_version(model, entry.id, stage=stage, force=True)
+
+
+@contextmanager
+def _reporting(model: str, version: int | None) -> Iterator[None]:
+    """Turn whatever ZenML raises (its own, SQL's, HTTP's errors) into one error with the remedy."""
+    try:
+        yield
+    except PodiumError:
+        raise
+    except Exception as error:
+        subject = f"version {version} of {model}" if version is not None else model
+        raise RegistryError(
+            f"{subject}: ZenML could not be brought up to date ({type(error).__name__}: {error})",
+            remedy="the decision stands; run `podium review sync` when ZenML's store answers again",
+        ) from error

@@ -1,0 +1,74 @@
+"""Numbers as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from podium.config import AugmentConfig
+
+THIN = "\u202f"
+"""Narrow no-break space."""
+
+
+def percent(share: float) -> str:
+    """0.9888 → ``98.9``. More digits where rounding would claim that something is perfect: 0.9998 → ``99.98``."""
+    for digits in (1, 2, 3):
+        text = f"{100 * share:.{digits}f}"
+        if float(text) < 100 or share >= 1:
+            return text
+    return "99.999"
+
+
+def interval(low: float, high: float) -> str:
+    """A confidence interval in percent: ``[98.1, 99.3]``."""
+    return f"[{percent(low)}, {percent(high)}]"
+
+
+def count(value: int) -> str:
+    """315722 → ``315,722``."""
+    return f"{value:,}"
+
+
+def plural(value: int, one: str, many: str | None = None) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """``0.8 s``, ``34 s``, ``5 min 12 s``, ``2 h 05 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}{THIN}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}{THIN}s"
+    if whole < 3600:
+        return f"{whole // 60}{THIN}min {whole % 60:02d}{THIN}s"
+    return f"{whole // 3600}{THIN}h {whole % 3600 // 60:02d}{THIN}min"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A figure with so many significant digits, never in exponent form: 0.0567, 12.3, 1240."""
+    if value == 0:
+        return "0"
+    magnitude = f"{abs(value):e}".partition("e")[2]
+    return f"{value:.{max(0, digits - 1 - int(magnitude))}f}"
+
+
+def listing(names: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    items = list(names)
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def augmentation(config: AugmentConfig) -> str:
+    """What an augmentation does, in words."""
+    parts = []
+    if config.flip:
+        parts.append("left-right flip")
+    if config.rotation:
+        parts.append(f"rotation ±{config.rotation:g}°")
+    if config.zoom:
+        parts.append(f"zoom ±{100 * config.zoom:g}{THIN}%")
+    if config.shift:
+        parts.append(f"shift ±{100 * config.shift:g}{THIN}%")
+    return ", ".join(parts) or "no augmentation"

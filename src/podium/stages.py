@@ -1,0 +1,99 @@
+"""The pipeline's work as plain functions on folders, for DVC's stages."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from podium import atomic
+from podium.bundle import Bundle
+from podium.config import Candidate, RunConfig
+from podium.data import open_dataset
+from podium.digest import digest_json
+from podium.evaluation.compare import select
+from podium.evaluation.evaluate import evaluate
+from podium.models.contracts import contract_for
+from podium.models.recipes import resolve_candidates
+from podium.results import Metrics
+from podium.settings import Settings
+from podium.training import train
+
+
+def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
+    """Train all candidates in parallel; ``models`` is replaced as a whole once all are done.
+
+    Raises:
+        TrainingFailed: A candidate failed. Unlike a pipeline, a DVC stage is all or nothing.
+    """
+    dataset = open_dataset(settings.root / config.data.path)
+    candidates = resolve_candidates(config, settings.recipes)
+
+    def one(candidate: Candidate) -> Bundle:
+        key = digest_json([candidate.model_dump(mode="json"), dataset.manifest.digest])
+        return train(
+            candidate, dataset, contract_for(candidate, dataset.manifest), work=settings.work / f"dvc-{key[:16]}"
+        )
+
+    with ThreadPoolExecutor(len(candidates)) as pool:
+        bundles = list(pool.map(one, candidates))
+    with atomic.new_directory(models) as folder:
+        for bundle in bundles:
+            (folder / bundle.candidate.name).mkdir()
+            bundle.save(folder / bundle.candidate.name)
+
+
+def evaluate_all(config: RunConfig, settings: Settings, models: Path, out: Path) -> None:
+    """Write ``metrics.json``, and ``history.csv`` and ``confusion.csv`` for plots, into ``out``."""
+    dataset = open_dataset(settings.root / config.data.path)
+    names = [candidate.label for candidate in config.candidates]
+    bundles = {name: Bundle.load(models / name) for name in names}
+    validation = {name: evaluate(bundle, dataset, "validation").metrics for name, bundle in bundles.items()}
+    selection = select(list(validation.values()), config.selection.metric)
+    test = {name: evaluate(bundle, dataset, "test").metrics for name, bundle in bundles.items()}
+    figures = {
+        "selected": selection.selected,
+        "candidates": {
+            name: {
+                "validation": _figures(validation[name]),
+                "test": _figures(test[name]),
+                "parameters": bundles[name].summary.parameters,
+            }
+            for name in names
+        },
+    }
+    atomic.write_text(out / "metrics.json", json.dumps(figures, indent=2) + "\n")
+    atomic.write_text(
+        out / "history.csv", _table(["candidate", "epoch", "validation_accuracy"], _history(bundles.values()))
+    )
+    best = test[selection.selected]
+    atomic.write_text(out / "confusion.csv", _table(["actual", "predicted"], _pairs(best)))
+
+
+def _figures(metrics: Metrics) -> dict[str, float]:
+    return {"accuracy": metrics.accuracy, "macro_f1": metrics.macro_f1, "loss": metrics.loss}
+
+
+def _history(bundles: Iterable[Bundle]) -> Iterable[Sequence[object]]:
+    for bundle in bundles:
+        for record in bundle.summary.history:
+            yield bundle.candidate.name, record.epoch, record.validation_accuracy
+
+
+def _pairs(metrics: Metrics) -> Iterable[Sequence[object]]:
+    """One row an image, as DVC's confusion template counts them."""
+    names = [row.name for row in metrics.per_class]
+    for actual, row in zip(names, metrics.confusion, strict=True):
+        for predicted, count in zip(names, row, strict=True):
+            yield from [(actual, predicted)] * count
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return stream.getvalue()

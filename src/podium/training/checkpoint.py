@@ -1,0 +1,114 @@
+"""The state of an unfinished training in one safetensors file, and the result of a finished one in a folder."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from podium import atomic
+from podium.bundle import Bundle
+from podium.errors import RegistryError
+from podium.results import EpochRecord
+from podium.training.callbacks import EarlyStopping, Plateau
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint.safetensors"
+FINISHED = "finished"
+IDENTITY = "identity"
+
+
+class Progress(BaseModel):
+    """How far a training is; everything but tensors."""
+
+    phase: int = 0
+    """Index of the phase that goes on."""
+    epochs: int = 0
+    """Finished epochs of this phase."""
+    history: list[EpochRecord] = []
+    stopping: EarlyStopping | None = None
+    plateau: Plateau | None = None
+    stopped_early: bool = False
+    seconds: float = 0.0
+    """Time spent in all attempts."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training after a finished epoch."""
+
+    progress: Progress
+    model: dict[str, Tensor]
+    best: dict[str, Tensor]
+    """The best epoch's weights; empty without early stopping."""
+    optimizer: dict[str, Tensor]
+    generator: Tensor
+
+    def save(self, work: Path, identity: str) -> None:
+        """Replace the checkpoint in ``work`` atomically."""
+        groups = {"model": self.model, "best": self.best, "optimizer": self.optimizer}
+        tensors = {f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()}
+        tensors["generator"] = self.generator
+        content = safetensors.torch.save(
+            {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
+            {IDENTITY: identity, "progress": self.progress.model_dump_json()},
+        )
+        atomic.write_bytes(work / CHECKPOINT, content)
+
+
+def load_checkpoint(work: Path, identity: str) -> Checkpoint | None:
+    """Read the checkpoint of a training. One of another training, or an unreadable one, is named in the log only."""
+    file = work / CHECKPOINT
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, framework="pt") as stream:
+            meta = stream.metadata() or {}
+            if meta.get(IDENTITY) != identity:
+                log.info("%s belongs to another candidate, data or code version: starting from the beginning", file)
+                return None
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no mapping
+        progress = Progress.model_validate_json(meta["progress"])
+    except (OSError, SafetensorError, ValidationError, KeyError) as error:
+        log.warning("%s cannot be read (%s): starting from the beginning", file, error)
+        return None
+    return Checkpoint(
+        progress,
+        model=_group(tensors, "model"),
+        best=_group(tensors, "best"),
+        optimizer=_group(tensors, "optimizer"),
+        generator=tensors["generator"],
+    )
+
+
+def _group(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    prefix = f"{name}/"
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def save_finished(work: Path, bundle: Bundle, identity: str) -> None:
+    """Keep the result for whoever asks for the same training again; the checkpoint is no longer needed."""
+    with atomic.new_directory(work / FINISHED) as folder:
+        bundle.save(folder)
+        (folder / IDENTITY).write_text(identity)
+    (work / CHECKPOINT).unlink(missing_ok=True)
+
+
+def load_finished(work: Path, identity: str) -> Bundle | None:
+    """The result of the same training, if it has already been finished in ``work``."""
+    folder = work / FINISHED
+    try:
+        if (folder / IDENTITY).read_text() != identity:
+            return None
+        return Bundle.load(folder)
+    except FileNotFoundError:
+        return None
+    except RegistryError as error:
+        log.warning("%s: training again", error.message)
+        return None

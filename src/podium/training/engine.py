@@ -1,0 +1,88 @@
+"""Train one candidate: take the folder's lock, reuse what is finished, continue what is not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from podium.bundle import Bundle
+from podium.config import Candidate
+from podium.contract import InputContract
+from podium.data import Dataset
+from podium.models import WeightsStore, build
+from podium.training.checkpoint import load_finished, save_finished
+from podium.training.identity import identity
+from podium.training.inputs import check_dataset
+from podium.training.session import Job, OnEpoch, OnProgress, Session
+from podium.training.threads import cpu_threads
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    candidate: Candidate,
+    dataset: Dataset,
+    contract: InputContract,
+    *,
+    work: Path,
+    weights: WeightsStore = WeightsStore(),
+    on_epoch: OnEpoch | None = None,
+    on_progress: OnProgress | None = None,
+) -> Bundle:
+    """Train a candidate; continue where an interrupted attempt left off; reuse a finished result.
+
+    Safe in several threads and processes at once: all randomness comes from the candidate's seed, and two trainings
+    in the same ``work`` wait for each other. On the CPU, a resumed training gives the very bits of an uninterrupted
+    one with the same number of threads.
+
+    Args:
+        candidate: Network, trainer, seed, threads.
+        dataset: ``train`` is trained on, ``validation`` steers callbacks; ``test`` is not touched.
+        contract: From ``podium.models.contracts.contract_for``.
+        work: Folder of this candidate alone: lock, checkpoint after every epoch, ``finished/`` result. The caller
+            deletes it when the result is stored elsewhere.
+        weights: Where a transfer candidate finds its backbone.
+        on_epoch: Called after each epoch, once its checkpoint is written; not again for epochs before a resumption.
+        on_progress: Called every 50 steps and at the end of each epoch.
+
+    Returns:
+        The trained candidate: the best epoch's weights with early stopping, the last epoch's without.
+
+    Raises:
+        DataError: The data set breaks the contract.
+        WeightsError: Pretrained weights are missing or do not fit.
+        TrainingFailed: The loss became NaN or exploded, or the network stayed at chance level.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    key = identity(candidate, contract, dataset.manifest.digest, weights, device)
+    with _alone(work), cpu_threads(candidate.threads):
+        finished = load_finished(work, key)
+        if finished is not None:
+            log.info("%s: reusing the finished training in %s", candidate.name, work)
+            return finished
+        check_dataset(dataset, contract)
+        net = build(candidate.recipe.model, contract, seed=candidate.seed, weights=weights)
+        bundle = Session(Job(candidate, contract, dataset, device, work, key), net).run(on_epoch, on_progress)
+        save_finished(work, bundle, key)
+        return bundle
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Hold the folder's lock, which a killed process leaves free."""
+    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("%s: another run is training here; waiting for its result", work)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

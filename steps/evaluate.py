@@ -1,0 +1,32 @@
+"""Measure trained candidates: on validation for the selection, on test once the selection is fixed."""
+
+from typing import Annotated
+
+from zenml import step
+
+from podium.bundle import Bundle
+from podium.data import open_dataset
+from podium.evaluation.evaluate import Evaluation, evaluate
+from podium.orchestration.caching import depends_on_code
+from podium.orchestration.code import code_digest
+from podium.orchestration.materializers import FolderMaterializer
+from podium.results import DataReference, Selection
+from podium.settings import Settings
+
+
+def code() -> str:
+    """The version of what these steps call."""
+    return code_digest("podium.evaluation.evaluate")
+
+
+@step(cache_policy=depends_on_code(code), output_materializers=FolderMaterializer)
+def evaluate_validation(model: Bundle, data: DataReference) -> Annotated[Evaluation, "validation"]:
+    """Figures that the selection is made on."""
+    return evaluate(model, open_dataset(Settings.from_environment().root / data.path), "validation")
+
+
+@step(cache_policy=depends_on_code(code), output_materializers=FolderMaterializer)
+def evaluate_test(model: Bundle, data: DataReference, selection: Selection) -> Annotated[Evaluation, "test"]:
+    """Figures on the test split; needs the selection, so that none can be made on them."""
+    selection.values[model.candidate.name]  # a KeyError here would mean a candidate that the selection never saw
+    return evaluate(model, open_dataset(Settings.from_environment().root / data.path), "test")

@@ -1,0 +1,92 @@
+"""The data set folder: round trip, statistics, and every way in which it can be broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from podium.data import Dataset, open_dataset, write_dataset
+from podium.data.store import channel_statistics
+from podium.errors import DataError
+from tests.conftest import make_arrays
+
+
+def test_round_trip(small_dataset: Dataset) -> None:
+    images, labels = make_arrays(96, seed=0)
+    np.testing.assert_array_equal(small_dataset["train"].images, images)
+    np.testing.assert_array_equal(small_dataset["train"].labels, labels)
+    assert isinstance(small_dataset["train"].images, np.memmap)
+    assert not small_dataset["train"].images.flags.writeable
+    assert small_dataset.manifest.splits["test"].per_class == (10, 10, 10)
+    small_dataset.verify()
+
+
+def test_statistics_equal_numpys() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5000, 4, 4, 3), dtype=np.uint8)
+    mean, std = channel_statistics(images)
+    np.testing.assert_allclose(mean, images.mean((0, 1, 2)) / 255, atol=1e-8)
+    np.testing.assert_allclose(std, images.std((0, 1, 2)) / 255, atol=1e-8)
+
+
+def test_the_digest_is_of_the_content(small_dataset: Dataset, tmp_path: Path) -> None:
+    splits = {name: (split.images, split.labels) for name, split in small_dataset.splits.items()}
+    names = small_dataset.manifest.class_names
+    same = write_dataset(tmp_path / "b", splits, name="other", class_names=names, source="x", licence="y")
+    assert same.digest == small_dataset.manifest.digest
+    changed = splits["train"][0].copy()
+    changed[0, 0, 0, 0] ^= 1
+    splits["train"] = (changed, splits["train"][1])
+    other = write_dataset(tmp_path / "c", splits, name="other", class_names=names, source="x", licence="y")
+    assert other.digest != same.digest
+
+
+def test_a_changed_byte_is_found(small_dataset: Dataset) -> None:
+    file = small_dataset.path / "validation.images.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"validation\.images\.npy"):
+        open_dataset(small_dataset.path).verify()
+
+
+@pytest.mark.parametrize("file", ["train.images.npy", "test.labels.npy", "dataset.json"])
+@pytest.mark.parametrize("harm", ["cut", "empty", "missing"])
+def test_broken_files_are_named(small_dataset: Dataset, file: str, harm: str) -> None:
+    path = small_dataset.path / file
+    content = path.read_bytes()
+    path.unlink()
+    if harm != "missing":
+        path.write_bytes(content[: len(content) // 2] if harm == "cut" else b"")
+    with pytest.raises(DataError) as caught:
+        open_dataset(small_dataset.path)
+    assert file in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_pickled_arrays_are_refused(small_dataset: Dataset) -> None:
+    np.save(small_dataset.path / "train.labels.npy", np.array([object()] * 96), allow_pickle=True)
+    with pytest.raises(DataError, match=r"train\.labels\.npy"):
+        open_dataset(small_dataset.path)
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda i, y: (i[:0], y[:0]), "no images"),
+        (lambda i, y: (i, np.where(np.arange(len(y)) == 4, 7, y)), "label 7 of image 4"),
+        (lambda i, y: (i, np.where(np.arange(len(y)) == 2, -1, y)), "label -1 of image 2"),
+        (lambda i, y: (i.astype(np.float32), y), "float32"),
+        (lambda i, y: (i[..., :1], y), "N×H×W×3"),
+        (lambda i, y: (i, y[:-1]), "one int64 label an image"),
+        (lambda i, y: (i, y.astype(np.int32)), "int32"),
+    ],
+)
+def test_bad_arrays_are_refused_and_the_old_set_stays(small_dataset: Dataset, harm, words: str) -> None:
+    splits = {name: (np.array(s.images), np.array(s.labels)) for name, s in small_dataset.splits.items()}
+    splits["validation"] = harm(*splits["validation"])
+    with pytest.raises(DataError) as caught:
+        write_dataset(small_dataset.path, splits, name="x", class_names=("a", "b", "c"), source="s", licence="l")
+    assert words in str(caught.value)
+    open_dataset(small_dataset.path).verify()
