@@ -11,7 +11,6 @@ READY := .venv/.ready
 CONFIG ?= configs/quickstart.yaml
 
 export UV_PYTHON_DOWNLOADS := never
-export UV_LINK_MODE := copy
 
 .PHONY: help setup run test check lint dashboard lock clean
 
@@ -37,10 +36,10 @@ run: $(READY) ## Run the main job: CONFIG=configs/quickstart.yaml on the embedde
 	@$(BIN)/podium run $(CONFIG)
 
 test: $(READY) lint ## Every test
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: $(READY) lint ## The fast part: lint, types, import contract, quick tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow" --quiet
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "not slow" --quiet
 
 lint: $(READY)
 	@$(BIN)/ruff check .

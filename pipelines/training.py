@@ -1,18 +1,20 @@
 """The main job: from a data set to a candidate that awaits review."""
 
-from steps.register import register
-from steps.render import render
-from steps.review import request_review
-
 from podium.config import RunConfig
 from podium.models.recipes import resolve_candidates
-from podium.orchestration.branches import finished, gather
+from podium.orchestration.branches import gather
+from podium.orchestration.outcome import show_outcome
 from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.progress import board
+from podium.orchestration.training import backbone_digest, forget_work
 from podium.settings import Settings
 from steps.compare import compare, select_best
 from steps.evaluate import evaluate_test, evaluate_validation
 from steps.load import load
+from steps.register import register
+from steps.render import render
+from steps.review import request_review
+from steps.train import code as training_code
 from steps.train import train
 from steps.validate import validate
 
@@ -41,22 +43,28 @@ def training_pipeline(config: RunConfig) -> None:
         ValidationFailed: A critical expectation on the data failed; nothing was trained.
         TrainingFailed: Every candidate failed.
     """
-    candidates = list(resolve_candidates(config, Settings.from_environment().recipes))
+    settings = Settings.from_environment()
+    candidates = list(resolve_candidates(config, settings.recipes))
     data = load(config)
-    report, page = validate(data, config.validation, candidates)
+    checks, checks_page = validate(data, config.validation, candidates)
     with board(candidates) as progress:
         branches = {
-            candidate.name: train.submit(data, candidate, after=[report], id=f"train_{candidate.name}")
+            candidate.name: train.submit(
+                data, candidate, backbone_digest(candidate, settings), id=f"train_{candidate.name}"
+            )
             for candidate in candidates
         }
         models, failures = gather(branches, progress)
-    validation = [evaluate_validation(model, data, id=f"evaluate_validation_{name}") for name, model in models.items()]
+    validation = [evaluate_validation(model, data, id=f"validate_{name}") for name, model in models.items()]
     selection = select_best(validation, config.selection.metric)
-    test = [evaluate_test(model, data, selection, id=f"evaluate_test_{name}") for name, model in models.items()]
+    test = [evaluate_test(model, data, selection, id=f"test_{name}") for name, model in models.items()]
     results = (list(models.values()), validation, test)
     leaderboard = compare(config.name, data, selection, *results, failures)
-    pictures = render(config, data, leaderboard, *results, report)
+    report = render(config, data, leaderboard, *results, checks)
     winner = models[selection.load().selected]
-    version = register(config, winner, leaderboard, *results, report, pictures, page)
-    review = request_review(config, version, leaderboard)
-    finished(review.load(), leaderboard.load(), models)
+    version = register(config, winner, leaderboard, validation, test, checks, report, checks_page)
+    review = request_review(version, winner, report)
+    for candidate in candidates:
+        if candidate.name in models:
+            forget_work(settings, candidate, data.load().digest, training_code())
+    show_outcome(settings, leaderboard.load(), review.load())

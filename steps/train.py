@@ -7,6 +7,7 @@ from zenml import get_step_context, step
 from podium.bundle import Bundle
 from podium.config import Candidate
 from podium.data import open_dataset
+from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.code import code_digest
@@ -22,10 +23,13 @@ def code() -> str:
 
 
 @step(cache_policy=depends_on_code(code), output_materializers=FolderMaterializer)
-def train(data: DataReference, candidate: Candidate) -> Annotated[Bundle, "model"]:
-    """Train, tracking each epoch; a killed training goes on from its last checkpoint."""
+def train(data: DataReference, candidate: Candidate, backbone: str | None) -> Annotated[Bundle, "model"]:
+    """Train, tracking each epoch; a killed training goes on from its last checkpoint.
+
+    ``backbone`` is the digest of the pretrained weights: a part of the cache key.
+    """
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    contract = contract_for(candidate, dataset.manifest)
+    contract = contract_for(candidate, dataset.manifest, WeightsStore(settings.weights))
     run = get_step_context().pipeline_run.name
     return train_tracked(candidate, dataset, contract, settings=settings, run=run, code=code())

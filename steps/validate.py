@@ -7,6 +7,7 @@ from zenml.types import HTMLString
 
 from podium.config import Candidate, ValidationConfig
 from podium.data import open_dataset
+from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.code import code_digest
@@ -27,7 +28,8 @@ def validate(
     """Check the images, also as each candidate's network will get them."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    contracts = {candidate.name: contract_for(candidate, dataset.manifest) for candidate in candidates}
+    weights = WeightsStore(settings.weights)
+    contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
     report = validate_dataset(dataset, bounds, contracts)
     ensure_valid(report, dataset, settings.state / "validation" / data.digest[:12])
     return report, HTMLString(render_report(report, dataset))

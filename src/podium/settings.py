@@ -22,10 +22,13 @@ class Settings(BaseModel):
     """Everything that Podium writes: registry, runs, checkpoints, caches. Ignored by git."""
     tracking_uri: str
     """MLflow's tracking and registry address."""
+    weights: Path | None = None
+    """A folder of pretrained weights that is looked into before the embedded ones."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read ``PODIUM_ROOT``, ``PODIUM_STATE`` and ``PODIUM_TRACKING_URI``; each has a default in the checkout.
+        """Read ``PODIUM_ROOT``, ``PODIUM_STATE``, ``PODIUM_TRACKING_URI`` (each has a default in the checkout) and
+        ``PODIUM_WEIGHTS``.
 
         ``MLFLOW_TRACKING_URI`` is not read: who has a team's server there must not find a trial run in it.
         """
@@ -34,7 +37,8 @@ class Settings(BaseModel):
         state = Path(env["PODIUM_STATE"]) if env.get("PODIUM_STATE") else root / ".podium"
         state = state.absolute()
         uri = env.get("PODIUM_TRACKING_URI") or f"sqlite:///{state / 'mlflow.db'}"
-        return cls(root=root.absolute(), state=state, tracking_uri=uri)
+        weights = Path(env["PODIUM_WEIGHTS"]).absolute() if env.get("PODIUM_WEIGHTS") else None
+        return cls(root=root.absolute(), state=state, tracking_uri=uri, weights=weights)
 
     @property
     def recipes(self) -> Path:

@@ -23,8 +23,8 @@ MAX_PIXELS: Final = 200_000_000
 """Images with more pixels than this are refused before they are decoded."""
 MAX_BYTES: Final = 512 * 1024 * 1024
 """Files larger than this are refused before they are read."""
-FORMATS: Final = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "ICO", "TGA")
-"""Pillow's decoders that are tried; those that start other programs (EPS) are not among them."""
+FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "ICO", "TGA")
+"""Pillow's decoders that are tried; those that start other programs (EPS) are not among them. JPEG stands for MPO too."""
 
 _DAMAGE: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 _OPENING = threading.Lock()
@@ -66,7 +66,7 @@ def _decode(source: Path | bytes, name: str | None, target: tuple[int, int] | No
         raise DataError(f"{name}: {len(content):,} bytes, more than {MAX_BYTES:,}", remedy="give a smaller file")
     try:
         with _own_pixel_bound():
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            image = Image.open(io.BytesIO(content), formats=[kind for kind in FORMATS if kind in Image.OPEN])
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(
@@ -98,8 +98,9 @@ def _read(path: Path, name: str) -> bytes:
 
 @contextmanager
 def _own_pixel_bound() -> Iterator[None]:
-    """Keep Pillow's global bound (89 megapixels warn, 179 fail) out of the way while a header is read."""
+    """Keep Pillow's global bound (89 megapixels warn, 179 fail) out of the way while a header is read; one at a time."""
     with _OPENING:
+        Image.init()  # registers all decoders; does nothing the second time
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None
         try:

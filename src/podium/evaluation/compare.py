@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from podium.errors import PodiumError
 from podium.results import DataReference, Leaderboard, LeaderboardRow, Metrics, Selection, TrainingSummary
-
-Metric = Literal["accuracy", "macro_f1", "loss"]
 
 _VALUE: Final[Mapping[str, Callable[[Metrics], float]]] = {
     "accuracy": lambda metrics: metrics.accuracy,
@@ -17,15 +15,18 @@ _VALUE: Final[Mapping[str, Callable[[Metrics], float]]] = {
 }
 
 
-def select(metrics: Sequence[Metrics], metric: Metric) -> Selection:
-    """Choose the best candidate on validation figures.
+def select(metrics: Sequence[Metrics], metric: str) -> Selection:
+    """Choose the best candidate on validation figures, by ``accuracy``, ``macro_f1`` or ``loss``.
 
     Of candidates with the same figure the one with the lower validation loss wins, then the first by name.
 
     Raises:
         PodiumError: There are no figures: no candidate completed.
-        ValueError: A figure is not of the validation split, two are of one candidate, or they are of different data.
+        ValueError: The metric is unknown, a figure is not of the validation split, two are of one candidate, or
+            they are of different data.
     """
+    if metric not in _VALUE:
+        raise ValueError(f"{metric!r} is no metric to select by: use one of {', '.join(_VALUE)}")
     if not metrics:
         raise PodiumError(
             "no candidate completed, so there is nothing to select from",
@@ -55,7 +56,7 @@ def build_leaderboard(
     validation: Mapping[str, Metrics],
     test: Mapping[str, Metrics],
     failures: Mapping[str, str],
-    metric: Metric = "accuracy",
+    metric: str = "accuracy",
     version: int | None = None,
     champion: int | None = None,
 ) -> Leaderboard:

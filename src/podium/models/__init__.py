@@ -15,7 +15,7 @@ from podium.contract import InputContract
 from podium.errors import ConfigError
 from podium.models import cnn_blocks, resnet, simple_cnn, transfer
 from podium.models.family import Family
-from podium.models.weights import WeightsStore
+from podium.models.weights import EMBEDDED_WEIGHTS, WeightsStore
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
@@ -26,7 +26,17 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
     }
 )
 
-__all__ = ["FAMILIES", "Family", "WeightsStore", "build", "count_parameters", "family_of", "options_of", "skeleton"]
+__all__ = [
+    "EMBEDDED_WEIGHTS",
+    "FAMILIES",
+    "Family",
+    "WeightsStore",
+    "build",
+    "count_parameters",
+    "family_of",
+    "options_of",
+    "skeleton",
+]
 
 
 def family_of(model: ModelConfig, file: Path | str = "recipe") -> Family:
@@ -52,7 +62,7 @@ def skeleton(model: ModelConfig, contract: InputContract) -> nn.Module:
 
 
 def build(
-    model: ModelConfig, contract: InputContract, *, seed: int, weights: WeightsStore = WeightsStore()
+    model: ModelConfig, contract: InputContract, *, seed: int, weights: WeightsStore = EMBEDDED_WEIGHTS
 ) -> nn.Module:
     """Build a network for training, on the CPU. Touches no global random state; safe in threads.
 

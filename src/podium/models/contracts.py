@@ -5,13 +5,13 @@ from __future__ import annotations
 from podium.config import Candidate
 from podium.contract import InputContract
 from podium.data import Manifest
-from podium.models import WeightsStore, family_of, options_of
+from podium.models import EMBEDDED_WEIGHTS, WeightsStore, family_of, options_of
 
 _LEAST_STD = 1 / 255
 """A channel that never varies must not be divided by zero."""
 
 
-def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore = WeightsStore()) -> InputContract:
+def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore = EMBEDDED_WEIGHTS) -> InputContract:
     """Derive what reaches the candidate's network.
 
     From scratch, images are normalized by the training split's statistics. A pretrained backbone gets the

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from pydantic import Field
-from torch import nn
 
 from podium.contract import InputContract
 from podium.models.family import Family

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import safetensors.torch
 import torch
@@ -38,7 +38,9 @@ class Provenance(Frozen):
     input_size: tuple[int, int]
     """Height and width that it was trained at."""
     figures: dict[str, float] = Field({})
-    """What was measured, such as the validation accuracy on the source data."""
+    """What was measured, such as the accuracy on images of the source data that were not trained on."""
+    settings: dict[str, Any] = Field({})
+    """The candidate as it was trained: network, optimizer, schedule, seed, threads."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Pretrained:
         """Copy the weights into ``backbone``; every tensor must fit. Raises WeightsError naming those that do not."""
         expected = backbone.state_dict()
         expected = {k: v for k, v in expected.items() if not k.endswith("num_batches_tracked")}
-        problems = [f"{k} is missing" for k in expected.keys() - self.state.keys()]
-        problems += [f"{k} is unknown" for k in self.state.keys() - expected.keys()]
+        problems = [f"{k} is missing" for k in sorted(expected.keys() - self.state.keys())]
+        problems += [f"{k} is unknown" for k in sorted(self.state.keys() - expected.keys())]
         problems += [
             f"{k} is {tuple(self.state[k].shape)} instead of {tuple(v.shape)}"
             for k, v in expected.items()
@@ -61,7 +63,7 @@ class Pretrained:
         ]
         if problems:
             raise WeightsError(
-                f"weights {self.provenance.name!r} do not fit the network: {'; '.join(sorted(problems)[:3])}"
+                f"weights {self.provenance.name!r} do not fit the network: {'; '.join(problems[:3])}"
                 f" ({len(problems)} tensors)",
                 remedy="set the recipe's depth and width to those of the weights, or name other weights",
             )
@@ -121,3 +123,7 @@ class WeightsStore:
             " pretrain them with `zenml pipeline run pipelines.pretraining.pretraining_pipeline -c"
             " configs/pretraining.yaml`, or remove the candidate that needs them",
         )
+
+
+EMBEDDED_WEIGHTS = WeightsStore()
+"""Only what comes with Podium."""

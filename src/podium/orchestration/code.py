@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import podium
-from podium.digest import digest_file, digest_json
+from podium.digest import digest_directory, digest_file, digest_json
 from podium.settings import checkout
 
 _SOURCE = Path(podium.__file__).parent
 
 
 def code_digest(*modules: str) -> str:
-    """Digest the sources of podium modules, of everything in podium that they import, and of the locked packages.
+    """Digest the sources of podium modules, of all in podium that they import, of its templates, and the lock file.
 
     Editing the report thus leaves trained models cached, and editing a layer trains anew. Imports are read from the
     source (``ast``), also those inside functions.
@@ -32,7 +32,12 @@ def code_digest(*modules: str) -> str:
     for name in modules:
         if _file(name) is None:
             raise ValueError(f"no module {name}")
-    files = {name: digest_file(path) for name, path in sorted(_closure(modules).items())}
+    sources = _closure(modules)
+    files = {name: digest_file(path) for name, path in sorted(sources.items())}
+    for path in sources.values():
+        templates = path.parent / "templates" if path.name == "__init__.py" else None
+        if templates and templates.is_dir():
+            files[str(templates.relative_to(_SOURCE))] = digest_directory(templates)
     lock = checkout() / "requirements.lock"
     return digest_json(
         {"files": files, "lock": digest_file(lock) if lock.is_file() else None, "python": list(sys.version_info[:2])}

@@ -11,8 +11,9 @@ from podium.contract import InputContract
 from podium.data import Dataset
 from podium.digest import digest_json
 from podium.errors import PodiumError
+from podium.models import WeightsStore, family_of, options_of
 from podium.orchestration.progress import report_epoch
-from podium.registry.tracking import start_candidate_run
+from podium.registry import tracking
 from podium.results import EpochRecord
 from podium.settings import Settings
 from podium.training import train
@@ -38,22 +39,50 @@ def train_tracked(
     """
     digest = dataset.manifest.digest
     key = candidate_key(candidate, digest, code)
-    tracked = start_candidate_run(settings, candidate, run=run, key=key, data_digest=digest)
+    tracked = tracking.start_candidate_run(settings, candidate, run=run, key=key, data_digest=digest)
 
     def on_epoch(record: EpochRecord) -> None:
         tracked.log_epoch(record)
         report_epoch(candidate.name, record)
 
     try:
-        bundle = train(candidate, dataset, contract, work=work_folder(settings, key), on_epoch=on_epoch)
+        work = work_folder(settings, key)
+        weights = WeightsStore(settings.weights)
+        bundle = train(candidate, dataset, contract, work=work, weights=weights, on_epoch=on_epoch)
     except Exception as error:
         tracked.fail(cause_of(error))
         raise
+    _close(tracked, bundle)
+    return bundle
+
+
+def tracked_run(settings: Settings, bundle: Bundle, *, run: str, code: str) -> str:
+    """The id of the MLflow run in which a model was trained; made from its summary if the store has forgotten it."""
+    key = candidate_key(bundle.candidate, bundle.data_digest, code)
+    client = tracking.client(settings)
+    query = f"tags.`{tracking.KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
+    found = client.search_runs([tracking.experiment_id(client)], query, max_results=1, order_by=["start_time DESC"])
+    if found:
+        return str(found[0].info.run_id)
+    made = tracking.start_candidate_run(
+        settings, bundle.candidate, run=run, key=key, data_digest=bundle.data_digest, tracking=client
+    )
+    _close(made, bundle)
+    return made.run_id
+
+
+def _close(tracked: tracking.CandidateRun, bundle: Bundle) -> None:
     summary = bundle.summary
-    for record in summary.history:  # epochs of an earlier attempt, or of one that another run trained
+    for record in summary.history:  # also epochs of an earlier attempt, or of a training that another run did
         tracked.log_epoch(record)
     tracked.finish({"parameters": summary.parameters, "train_seconds": summary.train_seconds})
-    return bundle
+
+
+def backbone_digest(candidate: Candidate, settings: Settings) -> str | None:
+    """SHA-256 of the pretrained weights that a candidate starts from. Raises WeightsError if they are missing."""
+    model = candidate.recipe.model
+    name = family_of(model).pretrained
+    return WeightsStore(settings.weights).provenance(name(options_of(model))).sha256 if name else None
 
 
 def cause_of(error: BaseException) -> str:
@@ -63,7 +92,6 @@ def cause_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def forget_work(settings: Settings, bundle: Bundle, code: str) -> None:
+def forget_work(settings: Settings, candidate: Candidate, data_digest: str, code: str) -> None:
     """Remove the checkpoints of a training whose result is stored."""
-    key = candidate_key(bundle.candidate, bundle.data_digest, code)
-    shutil.rmtree(work_folder(settings, key), ignore_errors=True)
+    shutil.rmtree(work_folder(settings, candidate_key(candidate, data_digest, code)), ignore_errors=True)

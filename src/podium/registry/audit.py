@@ -58,7 +58,7 @@ def audit(settings: Settings, *, client: MlflowClient | None = None) -> Audit:
 def _unrecorded(client: MlflowClient, model: str, hashes: set[str]) -> list[str]:
     """Versions whose decision is not in the log (any more)."""
     return [
-        f"{model}-{found.version}: the registry bears a decision that the log does not hold: the log was cut or replaced"
+        f"{model}-{found.version}: the registry bears a decision that the log does not hold (any more)"
         for found in client.search_model_versions(f"name = '{model}'")
         if found.tags.get(versions.DECISION_TAG, "") not in hashes | {""}
     ]

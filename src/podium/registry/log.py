@@ -1,7 +1,8 @@
 """The decision log: append-only, hash-chained events in one SQLite file.
 
-Triggers refuse UPDATE and DELETE; each event's hash covers the one before, so that an edit around the triggers breaks the
-chain. Write-ahead logging, a busy timeout and ``BEGIN IMMEDIATE`` keep it whole with several writers and after SIGKILL.
+Triggers refuse UPDATE and DELETE; each event's hash covers the one before, so that an edit around the triggers breaks
+the chain. Write-ahead logging, a busy timeout and ``BEGIN IMMEDIATE`` keep it whole with several writers and after
+SIGKILL.
 """
 
 from __future__ import annotations

@@ -21,8 +21,19 @@ from podium.errors import RegistryError
 
 BUNDLE_PATH: Final = "artifacts/bundle"
 """Where the bundle lies inside the MLflow model directory."""
+ARTIFACT: Final = "bundle"
+"""MLflow's name of the bundle among the model's artifacts."""
 _FILES: Final = (WEIGHTS, META, HISTORY)
 _REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "pillow", "pydantic", "safetensors", "torch")
+_CODE: Final = '''"""Loaded by MLflow; the model is the bundle beside this file, run by the installed Podium."""
+
+from mlflow.models import set_model
+
+from podium.registry.pyfunc import PodiumModel
+
+set_model(PodiumModel())
+'''
+"""The code file of each logged model."""
 _TOLERANCE: Final = 1e-4
 """Largest difference of a probability: batches of another size sum in another order."""
 
@@ -38,8 +49,6 @@ def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8]) -> No
     import mlflow
     from mlflow.models.signature import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
-
-    from podium.registry.pyfunc import ARTIFACT, CODE
 
     contract = Bundle.load(bundle).contract
     signature = ModelSignature(
@@ -57,7 +66,7 @@ def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8]) -> No
     for name in _FILES:
         shutil.copyfile(bundle / name, source / "bundle" / name)
     code = source / "model.py"
-    code.write_text(CODE)
+    code.write_text(_CODE)
     with _quiet():
         mlflow.pyfunc.save_model(
             path=target,
@@ -116,8 +125,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True):  # MLflow resets the filters while it loads
             yield
     finally:
         logger.setLevel(level)

@@ -81,7 +81,7 @@ def reject(
 ) -> Outcome:
     """Turn a version down: it stays in the registry and is no challenger any more. Arguments and errors as above."""
 
-    def event(state: ModelState, who: str) -> tuple[str, dict[str, Any]]:  # noqa: ARG001
+    def event(state: ModelState, who: str) -> tuple[str, dict[str, Any]]:
         review = _undecided(state, review_id)
         return "rejected", {"digests": review.request.version.digests.model_dump()}
 
@@ -106,7 +106,7 @@ def rollback(
     """
     target = rollback_target(fold(EventLog(settings.reviews).events(), model), to)
 
-    def event(state: ModelState, who: str) -> tuple[str, dict[str, Any]]:  # noqa: ARG001
+    def event(state: ModelState, who: str) -> tuple[str, dict[str, Any]]:
         if rollback_target(state, to) != target:
             raise ReviewError(f"{model}: the champion has just changed", remedy="look at `podium review list` again")
         return "rolled_back", {"champion_before": state.champion}

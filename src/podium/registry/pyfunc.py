@@ -1,9 +1,8 @@
-"""The MLflow model around a bundle. Loaded by ``mlflow.pyfunc`` ("models from code": no pickle); needs Podium installed."""
+"""The MLflow model around a bundle: "models from code", without pickle. Needs Podium where it is loaded."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -12,19 +11,8 @@ from numpy.typing import NDArray
 
 from podium.bundle import Bundle
 from podium.errors import DataError
+from podium.registry.package import ARTIFACT
 from podium.training import build_from_bundle, predict_probabilities
-
-ARTIFACT: Final = "bundle"
-
-CODE: Final = '''"""Loaded by MLflow; the model is the bundle beside this file, run by the installed Podium."""
-
-from mlflow.models import set_model
-
-from podium.registry.pyfunc import PodiumModel
-
-set_model(PodiumModel())
-'''
-"""The code file of each logged model."""
 
 
 class PodiumModel(PythonModel):
@@ -39,8 +27,11 @@ class PodiumModel(PythonModel):
         self._bundle = Bundle.load(Path(context.artifacts[ARTIFACT]))
         self._net = build_from_bundle(self._bundle)
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
-        """Classify a batch of images. Raises DataError for another dtype or shape."""
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+        """Classify a batch; without annotations, from which MLflow would derive a schema of its own.
+
+        Raises DataError for another dtype or shape.
+        """
         contract = self._bundle.contract
         images: NDArray[np.uint8] = np.asarray(model_input)
         if images.dtype != np.uint8 or images.shape[1:] != (contract.height, contract.width, 3):

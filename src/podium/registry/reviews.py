@@ -87,16 +87,11 @@ def overviews(settings: Settings, *, client: MlflowClient | None = None) -> tupl
     return tuple(_overview(fold(events, name), versions.aliases(mlflow, name)) for name in names)
 
 
-def list_reviews(
-    settings: Settings, *, include_decided: bool = False, client: MlflowClient | None = None
-) -> tuple[Review, ...]:
-    """The reviews that await a decision, newest first; with ``include_decided`` all of them."""
-    return tuple(
-        review
-        for overview in overviews(settings, client=client)
-        for review in overview.reviews
-        if include_decided or review.decision is None
-    )
+def logged_reviews(settings: Settings) -> tuple[Review, ...]:
+    """All reviews in the log, newest first, decided ones included; asks no registry."""
+    events = EventLog(settings.reviews).events()
+    found = (review for name in models(events) for review in fold(events, name).reviews.values())
+    return tuple(sorted(found, key=lambda review: review.opened, reverse=True))
 
 
 def show(settings: Settings, review_id: str) -> Review:

@@ -166,7 +166,7 @@ def fold(events: Sequence[Event], model: str) -> ModelState:
         elif event.kind in ("approved", "rejected"):
             decision = Decision(
                 event=event.seq,
-                verdict=event.kind,  # type: ignore[arg-type]
+                verdict=event.kind,
                 time=event.time,
                 actor=event.actor,
                 reason=payload["reason"],

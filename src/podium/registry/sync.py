@@ -76,9 +76,7 @@ def carry_out(client: MlflowClient, log: EventLog, model: str, *, actor: str, mi
 def stages(state: ModelState, aliases: Mapping[str, int]) -> dict[int, str]:
     """ZenML's stage for each version that was reviewed or bears an alias."""
     wanted = dict.fromkeys(state.reviews, "archived")
-    wanted |= {
-        v: "staging" for v, review in state.reviews.items() if review.decision is None and v not in aliases.values()
-    }
+    wanted |= {version: "none" for version, review in state.reviews.items() if review.decision is None}
     return wanted | {version: MIRRORED[alias] for alias, version in aliases.items() if alias in MIRRORED}
 
 

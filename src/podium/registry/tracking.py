@@ -25,6 +25,11 @@ RUN_TAG: Final = "podium.run"
 CANDIDATE_TAG: Final = "podium.candidate"
 KEY_TAG: Final = "podium.candidate_key"
 CAUSE_TAG: Final = "podium.cause"
+_ENVIRONMENT: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 _LONGEST: Final = 5000
 """Characters of a tag or parameter that every MLflow store takes."""
 
@@ -37,8 +42,8 @@ def client(settings: Settings) -> MlflowClient:
     Raises:
         RegistryError: The address cannot be reached or is no MLflow store.
     """
-    for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
-        os.environ.setdefault(name, "true")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -85,7 +90,10 @@ def experiment_id(client: MlflowClient) -> str:
 
 
 def _ensure_experiment(client: MlflowClient, settings: Settings) -> None:
-    if client.get_experiment_by_name(EXPERIMENT) is None:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None and found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    elif found is None:
         location = settings.artifacts.as_uri() if is_local(settings) else None
         client.create_experiment(EXPERIMENT, artifact_location=location)
 

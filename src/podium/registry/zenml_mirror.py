@@ -60,6 +60,9 @@ def mirror_version(
                 ModelVersionPipelineRunRequest(model_version=entry.id, pipeline_run=UUID(str(pipeline_run)))
             )
         if version.standing in ("unreviewed", "open"):
+            for other in client.list_model_versions(model=entry.model.id, stage="staging").items:
+                if other.id != entry.id:  # it awaits its decision still; by force it would be archived
+                    _set_stage(client, version.model, other, "none")
             _set_stage(client, version.model, entry, "staging")
         configuration = GlobalConfiguration()
         return ZenmlReference(

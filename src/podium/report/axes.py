@@ -16,7 +16,7 @@ class Tick:
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round values in about ``wanted`` equal steps that cover ``[low, high]``: the first ≤ low, the last ≥ high."""
-    span = max(high - low, 1e-6)
+    span = max(high - low, 0.01)
     step = 10.0 ** math.floor(math.log10(span / wanted))
     step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= wanted * (1 + 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -39,26 +39,38 @@ class ClassRow:
 
     metrics: ClassMetrics
     found: int
-    taken_for: str | None
-    """The class that its missed images are most often taken for."""
+    taken_for: tuple[tuple[str, int], ...]
+    """What its missed images were taken for, with counts; the most frequent three."""
+
+    @property
+    def mostly(self) -> str:
+        """What the missed images were taken for, in words; empty if nothing stands out."""
+        missed = self.metrics.support - self.found
+        if not self.taken_for or (len(self.taken_for) > 1 and self.taken_for[0][1] == self.taken_for[1][1]):
+            return ""
+        name, count = self.taken_for[0]
+        if count == missed:
+            return f"the other was taken for {name}" if missed == 1 else f"all others were taken for {name}"
+        return f"the others were most often taken for {name}"
 
 
 def matrix(metrics: Metrics) -> list[tuple[str, list[Cell]]] | None:
     """Rows of the matrix with the true class's name; None if there are too many classes for a table.
 
-    Mistakes are tinted four times as strongly as hits, by share of the true class: they are what one looks for.
+    Tints follow the share of the true class; mistakes are tinted more strongly, for they are what one looks for.
     """
     if len(metrics.per_class) > LARGEST_MATRIX:
         return None
     rows = []
     for i, (entry, counts) in enumerate(zip(metrics.per_class, metrics.confusion, strict=True)):
         total = max(1, entry.support)
-        cells = [
-            Cell(count, i == j, round(_TINT * min(1.0, (1 if i == j else 4) * count / total + 0.1 * (count > 0)), 3))
-            for j, count in enumerate(counts)
-        ]
-        rows.append((entry.name, cells))
+        rows.append((entry.name, [_cell(count, count / total, i == j) for j, count in enumerate(counts)]))
     return rows
+
+
+def _cell(count: int, share: float, correct: bool) -> Cell:
+    strength = 0.3 + 0.7 * share if correct else 0.25 + 2 * share
+    return Cell(count, correct, round(_TINT * min(1.0, strength), 3) if count else 0.0)
 
 
 def confusions(metrics: Metrics, limit: int = 6) -> tuple[Confused, ...]:
@@ -79,6 +91,6 @@ def class_rows(metrics: Metrics) -> tuple[ClassRow, ...]:
     for i, entry in enumerate(metrics.per_class):
         others = np.array(metrics.confusion[i])
         found, others[i] = int(others[i]), 0
-        taken = metrics.per_class[int(others.argmax())].name if others.any() else None
-        rows.append(ClassRow(entry, found, taken))
+        first = [int(j) for j in np.argsort(-others, kind="stable")[:3] if others[j]]
+        rows.append(ClassRow(entry, found, tuple((metrics.per_class[j].name, int(others[j])) for j in first)))
     return tuple(sorted(rows, key=lambda r: (r.metrics.support == 0, r.metrics.recall, r.metrics.precision)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def _panel(quantity: _Quantity, summary: TrainingSummary, x: Callable[[int], flo
 
 
 def _boundary(history: Sequence[EpochRecord], x: Callable[[int], float]) -> float | None:
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in itertools.pairwise(history):
         if before.phase == "head" and after.phase == "fine_tune":
             return round((x(before.epoch) + x(after.epoch)) / 2, 2)
     return None

@@ -125,13 +125,13 @@ def predictions(dataset: Dataset, evaluation: Evaluation) -> tuple[tuple[Predict
     wrong = wrong[np.argsort(-sureness[wrong], kind="stable")][:MISTAKES]
     right = np.flatnonzero(predicted == labels)
     right = right[np.argsort(-sureness[right], kind="stable")]
-    spread = np.unique(np.linspace(0, len(right) - 1, HITS).round().astype(int)) if len(right) else []
+    right = right[np.unique(np.linspace(0, len(right) - 1, HITS).round().astype(int))] if len(right) else right
     names = dataset.manifest.class_names
 
     def one(i: int) -> Prediction:
         return _prediction(i, split.images[i], names, table[i], int(labels[i]))
 
-    return tuple(one(int(i)) for i in wrong), tuple(one(int(i)) for i in right[spread])
+    return tuple(one(int(i)) for i in wrong), tuple(one(int(i)) for i in right)
 
 
 def _prediction(

@@ -11,7 +11,6 @@ from podium.report import confusion, gallery, text
 from podium.report.comparison import comparison
 from podium.report.curves import curves
 from podium.report.inputs import RunReport
-from podium.results import LeaderboardRow
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _CLASSES_IN_VIEW = 20
@@ -32,6 +31,7 @@ def render_report(inputs: RunReport) -> str:
     mistakes, hits = gallery.predictions(inputs.dataset, shown[0]) if shown else ((), ())
     augmented, plain = gallery.augmented_samples(inputs.dataset, inputs.candidates, order, inputs.seed)
     rows = confusion.class_rows(metrics) if metrics else ()
+    histories = curves(inputs.summaries[name] for name in order if name in inputs.summaries)
     page = _environment().get_template("page.html")
     return page.render(
         board=board,
@@ -48,7 +48,8 @@ def render_report(inputs: RunReport) -> str:
             {name: entry.metrics for name, entry in inputs.validation.items()},
             {name: entry.metrics for name, entry in inputs.test.items()},
         ),
-        curves=curves(inputs.summaries[name] for name in order if name in inputs.summaries),
+        curves=histories,
+        across=_across(len(histories)),
         matrix=confusion.matrix(metrics) if metrics else None,
         confusions=confusion.confusions(metrics) if metrics else (),
         class_rows=rows[:_CLASSES_IN_VIEW],
@@ -75,9 +76,16 @@ def headline(inputs: RunReport) -> str:
     if shown is None:
         return "No candidate was selected"
     metrics = shown[0].metrics
-    figure = f"{text.percent(metrics.accuracy)}{text.THIN}% {text.interval(metrics.accuracy_low, metrics.accuracy_high)}"
+    figure = (
+        f"{text.percent(metrics.accuracy)}{text.THIN}% {text.interval(metrics.accuracy_low, metrics.accuracy_high)}"
+    )
     images = text.plural(metrics.count, f"{shown[1]} image")
     return f"{board.selected} won with {figure} on {images}; {inputs.review}"
+
+
+def _across(number: int) -> int:
+    """Columns for so many small charts, up to four, such that the last row is as full as can be."""
+    return number if number <= 4 else min((4, 3), key=lambda columns: -number % columns)
 
 
 def _environment() -> Environment:
@@ -96,13 +104,5 @@ def _environment() -> Environment:
         "listing": text.listing,
     }
     environment.filters.update(filters)
-    environment.globals.update(plural=text.plural, interval=text.interval, gap=_gap)
+    environment.globals.update(plural=text.plural, interval=text.interval)
     return environment
-
-
-def _gap(row: LeaderboardRow) -> str | None:
-    """Test accuracy minus validation accuracy in points, signed."""
-    if row.test_accuracy is None or row.validation_accuracy is None:
-        return None
-    points = round(100 * (row.test_accuracy - row.validation_accuracy), 1)
-    return f"{points:+.1f}".replace("-", "−") if points else "0.0"

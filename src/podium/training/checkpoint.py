@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from podium import atomic
 from podium.bundle import Bundle
-from podium.errors import RegistryError
+from podium.errors import RegistryError, TrainingFailed
 from podium.results import EpochRecord
 from podium.training.callbacks import EarlyStopping, Plateau
 
@@ -51,7 +53,7 @@ class Checkpoint:
     generator: Tensor
 
     def save(self, work: Path, identity: str) -> None:
-        """Replace the checkpoint in ``work`` atomically."""
+        """Replace the checkpoint in ``work`` atomically. Raises TrainingFailed if it cannot be written."""
         groups = {"model": self.model, "best": self.best, "optimizer": self.optimizer}
         tensors = {f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()}
         tensors["generator"] = self.generator
@@ -59,7 +61,8 @@ class Checkpoint:
             {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
             {IDENTITY: identity, "progress": self.progress.model_dump_json()},
         )
-        atomic.write_bytes(work / CHECKPOINT, content)
+        with _writing(work):
+            atomic.write_bytes(work / CHECKPOINT, content)
 
 
 def load_checkpoint(work: Path, identity: str) -> Checkpoint | None:
@@ -93,11 +96,28 @@ def _group(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def save_finished(work: Path, bundle: Bundle, identity: str) -> None:
-    """Keep the result for whoever asks for the same training again; the checkpoint is no longer needed."""
-    with atomic.new_directory(work / FINISHED) as folder:
-        bundle.save(folder)
-        (folder / IDENTITY).write_text(identity)
-    (work / CHECKPOINT).unlink(missing_ok=True)
+    """Keep the result for whoever asks for the same training again; the checkpoint is no longer needed.
+
+    Raises:
+        TrainingFailed: It cannot be written.
+    """
+    with _writing(work):
+        with atomic.new_directory(work / FINISHED) as folder:
+            bundle.save(folder)
+            (folder / IDENTITY).write_text(identity)
+        (work / CHECKPOINT).unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(work: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TrainingFailed(
+            f"{work}: the training's state cannot be written ({reason})",
+            remedy="free disk space and run again: the training goes on after its last checkpoint",
+        ) from None
 
 
 def load_finished(work: Path, identity: str) -> Bundle | None:

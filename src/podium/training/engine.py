@@ -14,7 +14,7 @@ from podium.bundle import Bundle
 from podium.config import Candidate
 from podium.contract import InputContract
 from podium.data import Dataset
-from podium.models import WeightsStore, build
+from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
 from podium.training.checkpoint import load_finished, save_finished
 from podium.training.identity import identity
 from podium.training.inputs import check_dataset
@@ -30,7 +30,7 @@ def train(
     contract: InputContract,
     *,
     work: Path,
-    weights: WeightsStore = WeightsStore(),
+    weights: WeightsStore = EMBEDDED_WEIGHTS,
     on_epoch: OnEpoch | None = None,
     on_progress: OnProgress | None = None,
 ) -> Bundle:
@@ -56,7 +56,8 @@ def train(
     Raises:
         DataError: The data set breaks the contract.
         WeightsError: Pretrained weights are missing or do not fit.
-        TrainingFailed: The loss became NaN or exploded, or the network stayed at chance level.
+        TrainingFailed: The loss became NaN or exploded, the network stayed at chance level, or ``work`` cannot be
+            written.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     key = identity(candidate, contract, dataset.manifest.digest, weights, device)
@@ -74,14 +75,18 @@ def train(
 
 @contextmanager
 def _alone(work: Path) -> Iterator[None]:
-    """Hold the folder's lock, which a killed process leaves free."""
-    work.mkdir(parents=True, exist_ok=True)
+    """Hold the folder's lock, which a killed process leaves free; make the folder if it is not there."""
     lock = FileLock(work / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s: another run is training here; waiting for its result", work)
-        lock.acquire()
+    timeout = 0
+    while not lock.is_locked:
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=timeout)
+        except Timeout:
+            log.info("%s: another run is training here; waiting for its result", work)
+            timeout = -1
+        except FileNotFoundError:
+            continue  # whoever held the lock has stored the result and deleted the folder
     try:
         yield
     finally:

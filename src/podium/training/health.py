@@ -8,23 +8,31 @@ from torch import Tensor
 
 from podium.errors import TrainingFailed
 
-EXPLODED = 10.0
-"""A training loss this many times that of guessing evenly is no loss to go on with."""
+EXPLODED = 20.0
+"""A training loss that lies this many nats above that of guessing evenly is no loss to go on with."""
 SIGMAS = 3.0
 """By how many standard errors a network must beat guessing."""
 
 
 def check_loss(loss: float, *, epoch: int, classes: int, rate: float) -> None:
     """Look at a mean training loss (in nats). Raises TrainingFailed if it is not finite, or exploded."""
-    remedy = f"lower the learning rate (now {rate:g}) and check the images' normalization"
-    if not math.isfinite(loss):
-        raise TrainingFailed(f"the training loss became {loss} in epoch {epoch}", remedy=remedy)
+    check_finite(loss, "training", epoch=epoch, rate=rate)
     guessing = math.log(classes)
-    if loss > EXPLODED * guessing:
+    if loss > guessing + EXPLODED:
         raise TrainingFailed(
             f"the training loss exploded to {loss:.3g} in epoch {epoch}; guessing evenly costs {guessing:.3g}",
-            remedy=remedy,
+            remedy=_remedy(rate),
         )
+
+
+def check_finite(loss: float, kind: str, *, epoch: int, rate: float) -> None:
+    """Raises TrainingFailed if a loss is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise TrainingFailed(f"the {kind} loss became {loss} in epoch {epoch}", remedy=_remedy(rate))
+
+
+def _remedy(rate: float) -> str:
+    return f"lower the learning rate (now {rate:g}) and check the images' normalization"
 
 
 def check_learned(confusion: Tensor, class_names: tuple[str, ...]) -> None:

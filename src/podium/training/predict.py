@@ -29,7 +29,7 @@ def build_from_bundle(bundle: Bundle) -> nn.Module:
             f"the weights of {bundle.candidate.name!r} do not fit its recipe: {error}",
             remedy="fetch the model version again",
         ) from None
-    return net.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
+    return net.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def predict_probabilities(

@@ -23,7 +23,7 @@ from podium.results import EpochRecord, TrainingSummary
 from podium.training.callbacks import EarlyStopping, Plateau
 from podium.training.checkpoint import Checkpoint, Progress, load_checkpoint
 from podium.training.epoch import Tick, TrainingData, run_epoch
-from podium.training.health import check_learned
+from podium.training.health import check_finite, check_learned
 from podium.training.inputs import Normalizer, to_device
 from podium.training.optimizers import load_state_tensors, make_optimizer, state_tensors
 from podium.training.phases import Phase, enter, plan
@@ -111,6 +111,7 @@ class Session:
             on_progress=on_progress,
         )
         loss, accuracy, _ = assess(self.net, *self.validation, self.normalize, self.classes)
+        check_finite(loss, "validation", epoch=number, rate=result.rate)
         if self.progress.stopping and self.progress.stopping.update(number, accuracy, loss):
             self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
         if self.progress.plateau:

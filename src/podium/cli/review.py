@@ -1,0 +1,176 @@
+"""``podium review``: what awaits a decision, the decision, and whether registry and decisions agree."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from podium.registry.promotion import Outcome
+    from podium.registry.sync import Mirror
+    from podium.settings import Settings
+
+app = typer.Typer(no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Such as podium-3: version 3 of the model podium.")]
+Reason = Annotated[str, typer.Option(help="Why; recorded.")]
+User = Annotated[str | None, typer.Option("--as", metavar="USER", help="Who decides; you by default.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NoZenml = Annotated[bool, typer.Option("--no-zenml", help="Leave ZenML's stages alone.")]
+
+
+@app.command("list")
+def list_(
+    decided: Annotated[bool, typer.Option("--all", help="Show decided reviews as well.")] = False, json: Json = False
+) -> None:
+    """List the reviews that await a decision.
+
+    JSON: {"champions": {MODEL: VERSION or null}, "reviews": [as `show --json` has it, newest first],
+    "findings": [text]}; findings tell where the registry is not what the decisions made it.
+    """
+    from podium.cli.review_view import print_list
+    from podium.registry.reviews import overviews
+    from podium.registry.views import list_json
+
+    found = overviews(_settings())
+    if json:
+        _print(list_json(found, include_decided=decided))
+    else:
+        print_list(Console(), found, include_decided=decided)
+
+
+@app.command()
+def show(review: Id, json: Json = False) -> None:
+    """Show a review: the candidate beside the champion, what the decision binds, and how to decide.
+
+    JSON: {"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
+    "opened", "author", "run", "candidate", "recipe", "figures", "digests", "code", "report", "mlflow_run",
+    "zenml_model_version", "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "event"},
+    "champion": null or the champion's review with the same keys}.
+    """
+    from podium.cli.review_view import print_review
+    from podium.registry import reviews
+    from podium.registry.views import review_json
+
+    settings = _settings()
+    found = reviews.show(settings, review)
+    champion = reviews.champion_review(settings, found.request.version.model)
+    if json:
+        _print(review_json(found) | {"champion": review_json(champion) if champion else None})
+    else:
+        print_review(Console(), found, champion)
+
+
+@app.command()
+def approve(review: Id, reason: Reason, user: User = None, json: Json = False, no_zenml: NoZenml = False) -> None:
+    """Promote a version to champion. Its files are compared with what was reviewed; the decision is recorded first.
+
+    JSON: {"review": as `show`, "champion": VERSION, "previous": VERSION or null, "changes": [...]}.
+    """
+    from podium.registry import promotion
+
+    settings = _settings()
+    mirror = None if no_zenml else _mirror(settings, review)
+    _report(promotion.approve(settings, review, reason=reason, actor=user, mirror=mirror), json=json)
+
+
+@app.command()
+def reject(review: Id, reason: Reason, user: User = None, json: Json = False, no_zenml: NoZenml = False) -> None:
+    """Turn a version down; it stays in the registry. JSON as for `approve`."""
+    from podium.registry import promotion
+
+    settings = _settings()
+    mirror = None if no_zenml else _mirror(settings, review)
+    _report(promotion.reject(settings, review, reason=reason, actor=user, mirror=mirror), json=json)
+
+
+@app.command()
+def rollback(
+    reason: Reason,
+    to: Annotated[int | None, typer.Option(metavar="VERSION", help="An approved version; the last but one.")] = None,
+    model: Annotated[str, typer.Option(help="Name of the registered model.")] = "podium",
+    user: User = None,
+    json: Json = False,
+    no_zenml: NoZenml = False,
+) -> None:
+    """Make the previous champion, or another approved version, the champion again. JSON as for `approve`."""
+    from podium.registry import promotion
+
+    settings = _settings()
+    mirror = None if no_zenml else _mirror(settings)
+    _report(promotion.rollback(settings, model, reason=reason, to=to, actor=user, mirror=mirror), json=json)
+
+
+@app.command()
+def sync(json: Json = False, no_zenml: NoZenml = False) -> None:
+    """Restore MLflow's aliases and ZenML's stages from the decision log. JSON: {"changes": [...]}."""
+    from podium.registry.sync import sync as restore
+
+    settings = _settings()
+    changes = restore(settings, mirror=None if no_zenml else _mirror(settings))
+    if json:
+        _print({"changes": changes})
+    else:
+        Console().print("\n".join(changes) or "registry and decisions agree; nothing to do", markup=False)
+
+
+@app.command()
+def audit(json: Json = False) -> None:
+    """Verify the log's chain, the aliases, and the files of all reviewed versions; exit status 1 if something is wrong.
+
+    JSON: {"events": N, "models": [...], "versions_verified": N, "findings": [text]}.
+    """
+    from podium.registry.audit import audit as examine
+
+    outcome = examine(_settings())
+    if json:
+        _print(outcome.model_dump(mode="json"))
+    else:
+        console = Console()
+        for finding in outcome.findings:
+            console.print(f"[bold red]✗[/] {_escape(finding)}", soft_wrap=True)
+        console.print(
+            f"{outcome.events} events, {outcome.versions_verified} versions verified, {len(outcome.findings)} findings"
+        )
+    if outcome.findings:
+        raise typer.Exit(1)
+
+
+def _settings() -> Settings:
+    from podium.settings import Settings
+
+    return Settings.from_environment()
+
+
+def _mirror(settings: Settings, review_id: str | None = None) -> Mirror | None:
+    """ZenML's mirror as a review recorded it: the given one's, else the newest one's."""
+    from podium.registry import reviews
+    from podium.registry.zenml_mirror import LazyZenmlMirror
+
+    chosen = [reviews.show(settings, review_id)] if review_id else reviews.logged_reviews(settings)
+    recorded = [review.request.zenml for review in chosen if review.request.zenml is not None]
+    return LazyZenmlMirror(recorded[0]) if recorded else None
+
+
+def _report(outcome: Outcome, *, json: bool) -> None:
+    from podium.cli.review_view import print_outcome
+    from podium.registry.views import outcome_json
+
+    if json:
+        _print(outcome_json(outcome))
+    else:
+        print_outcome(Console(), outcome)
+
+
+def _print(value: Mapping[str, Any]) -> None:
+    typer.echo(json_module.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

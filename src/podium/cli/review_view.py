@@ -1,0 +1,132 @@
+"""Reviews on a terminal: the list, one review beside the champion, and the outcome of a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from podium.registry.promotion import Outcome
+from podium.registry.reviews import Overview
+from podium.registry.state import Review
+from podium.results import LeaderboardRow
+
+_FIGURES: Final = (
+    ("validation accuracy", "validation_accuracy", ".4f"),
+    ("validation loss", "validation_loss", ".4f"),
+    ("test accuracy", "test_accuracy", ".4f"),
+    ("  95 % from", "test_accuracy_low", ".4f"),
+    ("  95 % to", "test_accuracy_high", ".4f"),
+    ("test loss", "test_loss", ".4f"),
+    ("macro precision", "test_precision", ".4f"),
+    ("macro recall", "test_recall", ".4f"),
+    ("macro F1", "test_f1", ".4f"),
+    ("parameters", "parameters", ",d"),
+    ("epochs", "epochs", "d"),
+    ("training, s", "train_seconds", ".1f"),
+    ("ms an image", "milliseconds_per_image", ".3f"),
+)
+_COLOURS: Final = {"open": "yellow", "champion": "green", "retired": "blue", "rejected": "red"}
+
+
+def print_list(console: Console, overviews: Sequence[Overview], *, include_decided: bool) -> None:
+    """One line a review, then what is wrong, then what to do next."""
+    shown = [r for overview in overviews for r in overview.reviews if include_decided or r.decision is None]
+    for overview in overviews:
+        champion = f"version {overview.champion}" if overview.champion is not None else "none yet"
+        console.print(f"[bold]{escape(overview.model)}[/]  champion: {champion}")
+    if shown:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("review", "standing", "candidate", "validation", "test", "run", "opened (UTC)", "author"):
+            table.add_column(heading, justify="right" if heading in ("validation", "test") else "left")
+        for review in shown:
+            version = review.request.version
+            table.add_row(
+                review.id,
+                _standing(review),
+                escape(version.candidate),
+                _figure(version.figures, "validation_accuracy", ".4f"),
+                _figure(version.figures, "test_accuracy", ".4f"),
+                escape(version.run),
+                f"{review.opened:%Y-%m-%d %H:%M}",
+                escape(review.request.author),
+            )
+        console.print(table)
+        console.print(f"look closer: podium review show {shown[0].id}", highlight=False)
+    else:
+        console.print("no review awaits a decision" if not include_decided else "no review yet; `make run` opens one")
+    for overview in overviews:
+        for finding in overview.findings:
+            console.print(f"[bold red]![/] {escape(finding)}", soft_wrap=True, highlight=False)
+
+
+def print_review(console: Console, review: Review, champion: Review | None) -> None:
+    """Figures side by side, what the decision binds, and the commands to decide."""
+    version = review.request.version
+    other = champion if champion is not None and champion.id != review.id else None
+    console.print(f"[bold]{review.id}[/]  {_standing(review)}", highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    table.add_column(f"{escape(version.candidate)} (v{version.version})", justify="right")
+    if other is not None:
+        chosen = other.request.version
+        table.add_column(f"champion {escape(chosen.candidate)} (v{chosen.version})", justify="right")
+    for label, name, form in _FIGURES:
+        cells = [_figure(r.request.version.figures, name, form) for r in (review, other) if r is not None]
+        table.add_row(label, *cells)
+    console.print(table)
+    if other is None and review.standing != "champion":
+        console.print("there is no champion to compare with", style="dim")
+    elif other is not None and other.request.version.digests.data != version.digests.data:
+        console.print("[yellow]The champion's figures come from another data version: not comparable.[/]")
+    facts = {
+        "run": f"{version.run} by {review.request.author}, opened {review.opened:%Y-%m-%d %H:%M} UTC",
+        "recipe": version.recipe,
+        "code": str(version.code),
+        **version.digests.model_dump(),
+        "report": review.request.report or "-",
+        "MLflow run": version.mlflow_run,
+        "ZenML": review.request.zenml.model_version if review.request.zenml else "-",
+    }
+    for name, value in facts.items():
+        console.print(f"[dim]{name:>10}[/]  {escape(value)}", soft_wrap=True, highlight=False)
+    _print_decision(console, review)
+
+
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """What was decided, what changed, and how to undo it."""
+    _print_decision(console, outcome.review)
+    for change in outcome.changes:
+        console.print(f"  {escape(change)}", highlight=False)
+    model = outcome.review.request.version.model
+    now = f"version {outcome.champion}" if outcome.champion is not None else "none"
+    before = f" (before: version {outcome.previous})" if outcome.previous not in (None, outcome.champion) else ""
+    console.print(f"[bold]champion of {escape(model)}: {now}[/]{before}", highlight=False)
+
+
+def _print_decision(console: Console, review: Review) -> None:
+    decision = review.decision
+    if decision is None:
+        console.print(f'\napprove: podium review approve {review.id} --reason "…"', highlight=False)
+        console.print(f'reject:  podium review reject {review.id} --reason "…"', highlight=False)
+        return
+    mark = " [yellow](self-approved)[/]" if decision.self_approved else ""
+    console.print(
+        f"{review.id} {decision.verdict} by {escape(decision.actor)} on {decision.time:%Y-%m-%d %H:%M} UTC{mark}:"
+        f" {escape(decision.reason)}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _standing(review: Review) -> str:
+    text = "awaiting review" if review.standing == "open" else review.standing
+    return f"[{_COLOURS[review.standing]}]{text}[/]"
+
+
+def _figure(figures: LeaderboardRow, name: str, form: str) -> str:
+    value = getattr(figures, name)
+    return "-" if value is None else format(value, form)

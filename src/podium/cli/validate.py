@@ -1,0 +1,74 @@
+"""``podium validate``: check the data set as a run would, before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from podium.validation import ValidationReport
+
+
+def validate(
+    config: Annotated[Path, typer.Argument(help="Pipeline file: bounds, and the candidates to be trained.")] = Path(
+        "configs/quickstart.yaml"
+    ),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the data set; the config's unless given.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write the report as a page to this HTML file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the report as JSON to this file.")] = None,
+) -> None:
+    """Check the data set; ends with status 3 if it must not be trained on."""
+    from podium import atomic
+    from podium.config.load import load_run_config
+    from podium.data import open_dataset
+    from podium.models import WeightsStore
+    from podium.models.contracts import contract_for
+    from podium.models.recipes import resolve_candidates
+    from podium.settings import Settings
+    from podium.validation import ensure_valid, render_report, validate_dataset
+
+    settings = Settings.from_environment()
+    file = config if config.is_absolute() or config.exists() else settings.root / config
+    run = load_run_config(file)
+    candidates = resolve_candidates(run, settings.recipes, file=file)
+    dataset = open_dataset(data or settings.root / run.data.path)
+    weights = WeightsStore(settings.weights)
+    contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
+    result = validate_dataset(dataset, run.validation, contracts)
+    if report:
+        atomic.write_text(report, render_report(result, dataset))
+    if out:
+        atomic.write_text(out, result.model_dump_json(indent=2) + "\n")
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        _print(result)
+    ensure_valid(result, dataset, settings.state / "validation" / result.data_digest[:12])
+
+
+def _print(result: ValidationReport) -> None:
+    """One line a check, and what failed below. Messages hold names from the data, so they are no markup."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    styles = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+    table = Table("check", "expectations", "outcome")
+    for name in dict.fromkeys(r.name for r in result.results):
+        members = [r for r in result.results if r.name == name]
+        failed = [severity for severity in styles if any(not r.success and r.severity == severity for r in members)]
+        outcome = Text(failed[0], styles[failed[0]]) if failed else Text("ok", "green")
+        table.add_row(members[0].title, str(len(members)), outcome)
+    console = Console()
+    console.print(table)
+    for severity in ("warning", "info"):
+        for r in result.failed(severity):
+            where = f"{r.title}, {r.split}" + (f", {r.subject}" if r.subject else "")
+            console.print(Text.assemble((severity, styles[severity]), f" {where}: {r.message}"))
+    if result.passed:
+        console.print(Text(f"{result.data_name} ({result.data_digest[:12]}) may be trained on", "green"))

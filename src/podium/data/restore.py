@@ -1,0 +1,100 @@
+"""Make the data set be what ``data.dvc`` records, without asking DVC where that is not needed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import yaml
+
+from podium.config.base import Frozen
+from podium.data.manifest import Manifest
+from podium.data.sources import SOURCES, install
+from podium.data.store import open_dataset
+from podium.errors import DataError
+
+
+class Restored(NamedTuple):
+    """The data set in place, and what was done to have it there."""
+
+    manifest: Manifest
+    outcome: Literal["kept", "imported"]
+
+
+class _Note(Frozen):
+    """``meta: podium:`` of a ``.dvc`` file, which DVC keeps but does not read (nor renew)."""
+
+    digest: str
+    source: str
+
+
+def restore(data: Path, record: Path) -> Restored:
+    """Bring ``data`` to the version that ``record`` names, if that needs no download.
+
+    What is there is kept if it is the recorded version: by the digest in the record's ``meta: podium:``, or else by
+    DVC's own hash over all files. If nothing is there and the note names an embedded source, that is imported.
+
+    Args:
+        data: Folder of the data set.
+        record: The ``.dvc`` file that tracks it.
+
+    Raises:
+        DataError: The record is missing or malformed, or the recorded version has to be fetched by DVC.
+    """
+    output, note = _read(record)
+    pull = f"fetch the recorded one with `dvc pull --force {record.name}`"
+    if data.exists():
+        manifest = open_dataset(data).manifest
+        if (note and manifest.digest == note.digest) or _dvc_hash(data) == output:
+            return Restored(manifest, "kept")
+        raise DataError(
+            f"{data}: holds the data set {manifest.name!r} ({manifest.digest[:12]}), not the one that {record} records",
+            remedy=f"{pull}, or record this one with `dvc add {data.name}`",
+        )
+    source = SOURCES.get(note.source) if note else None
+    if note is None or source is None or not source.embedded:
+        raise DataError(f"{data}: no data set here, and none that is embedded is recorded in {record}", remedy=pull)
+
+    def importer(target: Path) -> Manifest:
+        manifest = source.importer(target)
+        if manifest.digest != note.digest:
+            raise DataError(
+                f"{record}: records {note.digest[:12]}, the import of {note.source!r} gives {manifest.digest[:12]}",
+                remedy=f"{pull}, or record the new version: `podium data import {note.source}`,"
+                f" `dvc add {data.name}`, and the digest in {record.name}",
+            )
+        return manifest
+
+    return Restored(install(data, importer, name=note.source).manifest, "imported")
+
+
+def _read(record: Path) -> tuple[str, _Note | None]:
+    """Return DVC's hash of the output, and Podium's note if there is one."""
+    try:
+        content: dict[str, Any] = yaml.safe_load(record.read_text())
+        output = content["outs"][0]["md5"]
+        note = (content.get("meta") or {}).get("podium")
+        return str(output), _Note.model_validate(note) if note else None
+    except FileNotFoundError:
+        raise DataError(
+            f"{record}: no such file", remedy="record the data set with `dvc add data`, or import one"
+        ) from None
+    except (OSError, ValueError, yaml.YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{record}: not a .dvc file with one output ({error})", remedy="restore it with `git checkout`"
+        ) from None
+
+
+def _dvc_hash(folder: Path) -> str:
+    """Hash a folder as DVC does: MD5 over the list of its files with the MD5 of each."""
+    files = sorted((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file())
+    entries = [{"md5": _md5(file), "relpath": name} for name, file in files]
+    text = json.dumps(entries, sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _md5(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,0 +1,61 @@
+"""What a person sees when a run ends: the leaderboard, the champion, and what to do next."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from rich.console import Console
+from zenml.client import Client
+from zenml.enums import ExecutionStatus
+from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
+
+from podium.registry.champion import champion_version
+from podium.registry.state import Review
+from podium.report.table import render_leaderboard
+from podium.results import Leaderboard
+from podium.settings import Settings
+
+
+def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -> None:
+    """Print the outcome of the running pipeline on the real standard output (ZenML redirects the other)."""
+    console = Console(file=sys.__stdout__, soft_wrap=True)
+    version = review.request.version
+    champion = champion_version(settings, version.model)
+    shown = leaderboard.model_copy(update={"version": version.version, "champion": champion})
+    render_leaderboard(shown, console)
+    console.print(_reused(leaderboard))
+    state = "none yet: nothing is promoted without a decision" if champion is None else f"version {champion}"
+    console.print(f"Champion of [bold]{version.model}[/]: {state}")
+    me = command()
+    if review.decision is None:
+        console.print(f"Review [bold]{review.id}[/] is awaiting a decision:")
+        console.print(f'  {me} review approve {review.id} --reason "…"', highlight=False, markup=False)
+    else:
+        console.print(f"Review [bold]{review.id}[/] was {review.decision.verdict} by {review.decision.actor}")
+    console.print("Next:")
+    for purpose, line in (
+        ("open the report", f"{me} report"),
+        ("open the dashboard", f"{me} dashboard"),
+        ("predict on an image", f"{me} predict IMAGE" + ("" if champion else f" --version {version.version}")),
+    ):
+        console.print(f"  {line:<44} {purpose}", highlight=False, markup=False)
+
+
+def command() -> str:
+    """How this ``podium`` is called from the checkout: by name where the shell finds it."""
+    return "podium" if shutil.which("podium") else ".venv/bin/podium"
+
+
+def _reused(leaderboard: Leaderboard) -> str:
+    context = DynamicPipelineRunContext.get()
+    if context is None:
+        return ""
+    client = Client()
+    steps = client.list_run_steps(pipeline_run_id=context.run.id, size=1000).items
+    cached = sum(step.status == ExecutionStatus.CACHED for step in steps)
+    if leaderboard.run != context.run.name:
+        return (
+            f"Nothing changed since run {leaderboard.run}: {cached} of {len(steps)} steps were reused from the cache."
+        )
+    return f"{cached} of {len(steps)} steps were reused from the cache." if cached else ""

@@ -1,0 +1,61 @@
+"""Gather what the run's page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import yaml
+
+from podium.bundle import Bundle
+from podium.config import RunConfig
+from podium.data import Dataset
+from podium.evaluation.evaluate import Evaluation
+from podium.registry.provenance import code_state
+from podium.report.inputs import Command, RunReport
+from podium.report.render import render_report
+from podium.results import Leaderboard
+from podium.settings import Settings
+from podium.validation import ValidationReport
+
+
+def draw_page(
+    settings: Settings,
+    config: RunConfig,
+    dataset: Dataset,
+    leaderboard: Leaderboard,
+    models: Sequence[Bundle],
+    validation: Sequence[Evaluation],
+    test: Sequence[Evaluation],
+    checks: ValidationReport,
+) -> str:
+    """Render the page of a run.
+
+    Returns:
+        Self-contained HTML without scripts.
+    """
+    warnings = [result for result in checks.results if result.severity == "warning" and not result.success]
+    passed = sum(result.success for result in checks.results)
+    return render_report(
+        RunReport(
+            leaderboard=leaderboard,
+            dataset=dataset,
+            candidates={model.candidate.name: model.candidate for model in models},
+            summaries={model.candidate.name: model.summary for model in models},
+            validation={evaluation.metrics.candidate: evaluation for evaluation in validation},
+            test={evaluation.metrics.candidate: evaluation for evaluation in test},
+            checks=f"{passed} of {len(checks.results)} checks of the data passed",
+            warnings=len(warnings),
+            lineage={
+                "Run": leaderboard.run,
+                "Code": str(code_state(settings.root)),
+                "Data": f"{dataset.manifest.name}, digest {dataset.manifest.digest}",
+                "Configuration": yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
+            },
+            commands=(
+                Command("decide on the winner", "podium review list"),
+                Command("see lineage and artifacts in ZenML", "podium dashboard"),
+                Command("classify your own image with the champion", "podium predict IMAGE"),
+            ),
+            seed=config.seed,
+        )
+    )

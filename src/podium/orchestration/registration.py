@@ -1,0 +1,102 @@
+"""Register a run's winner, mirror it in ZenML, and keep the run's page where people find it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podium import atomic
+from podium.bundle import Bundle
+from podium.config import RunConfig
+from podium.data import Dataset
+from podium.digest import digest_json
+from podium.evaluation.evaluate import Evaluation
+from podium.orchestration.training import tracked_run
+from podium.registry.evidence import Evidence
+from podium.registry.provenance import code_state
+from podium.registry.register import register
+from podium.registry.reviews import open_review
+from podium.registry.state import RegisteredVersion, Review
+from podium.registry.zenml_mirror import mirror_version
+from podium.results import Leaderboard
+from podium.settings import Settings
+from podium.validation import ValidationReport
+
+if TYPE_CHECKING:
+    from zenml.client import Client
+
+_EXAMPLES = 16
+"""Validation images on which the registered model must predict what was evaluated."""
+
+
+def register_winner(
+    settings: Settings,
+    config: RunConfig,
+    dataset: Dataset,
+    *,
+    winner: Bundle,
+    leaderboard: Leaderboard,
+    validation: Sequence[Evaluation],
+    test: Sequence[Evaluation],
+    checks: ValidationReport,
+    report: str,
+    code: str,
+) -> RegisteredVersion:
+    """Register the selected candidate with its evidence; repeating it finds the same version.
+
+    Args:
+        settings: Where the registry is.
+        config: The run's configuration.
+        dataset: The data; some of its validation images prove that the registered model predicts the same.
+        winner: The selected candidate's model.
+        leaderboard: Of the run.
+        validation: Of all completed candidates.
+        test: Of all completed candidates.
+        checks: The data validation's outcome.
+        report: The run's page.
+        code: Digest of the training's code, which finds the winner's MLflow run.
+
+    Raises:
+        RegistryError: The registered model predicts something else, or no store answers.
+    """
+    evidence = Evidence(
+        leaderboard=leaderboard,
+        evaluations=tuple(evaluation.metrics for evaluation in (*validation, *test)),
+        validation=checks.model_dump(mode="json"),
+        report=report,
+    )
+    expected = next(e.probabilities for e in validation if e.metrics.candidate == winner.candidate.name)
+    with tempfile.TemporaryDirectory() as name:
+        winner.save(Path(name))
+        return register(
+            settings,
+            model=config.registry.model,
+            run=leaderboard.run,
+            mlflow_run=tracked_run(settings, winner, run=leaderboard.run, code=code),
+            bundle=Path(name),
+            evidence=evidence,
+            config_digest=digest_json(config.model_dump(mode="json")),
+            code=code_state(settings.root),
+            examples=dataset["validation"].images[:_EXAMPLES],
+            expected=expected[:_EXAMPLES],
+        )
+
+
+def ask_for_review(
+    settings: Settings, client: Client, version: RegisteredVersion, *, pipeline_run: str, artifacts: Sequence[str]
+) -> Review:
+    """Mirror the version in ZenML's model control plane and open its review; repeating it changes nothing."""
+    reference = mirror_version(client, version, pipeline_run=pipeline_run, artifacts=artifacts)
+    return open_review(settings, version, report=settings.runs / version.run / "report.html", zenml=reference)
+
+
+def keep_page(settings: Settings, leaderboard: Leaderboard, version: int, report: str, checks_page: str) -> None:
+    """Write leaderboard, report and validation page to the run's folder, and point ``latest`` at it."""
+    folder = settings.runs / leaderboard.run
+    board = leaderboard.model_copy(update={"version": version})
+    atomic.write_text(folder / "report.html", report)
+    atomic.write_text(folder / "validation.html", checks_page)
+    atomic.write_text(folder / "leaderboard.json", board.model_dump_json(indent=2) + "\n")
+    atomic.write_text(settings.runs / "latest", leaderboard.run + "\n")

@@ -1,0 +1,63 @@
+"""The JSON in which reviews are shown, on the command line and elsewhere; stable and documented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podium.registry.promotion import Outcome
+from podium.registry.reviews import Overview
+from podium.registry.state import Review
+
+
+def review_json(review: Review) -> dict[str, Any]:
+    """One review.
+
+    ``{"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
+    "opened", "author", "run", "candidate", "recipe", "figures": {a leaderboard row}, "digests": {"model", "package",
+    "data", "config", "evidence"}, "code": {"commit", "dirty"}, "report", "mlflow_run", "zenml_model_version",
+    "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "event"}}``. Times are ISO 8601 in UTC.
+    """
+    version = review.request.version
+    return {
+        "id": review.id,
+        "model": version.model,
+        "version": version.version,
+        "status": review.decision.verdict if review.decision else "open",
+        "standing": review.standing,
+        "opened": review.opened.isoformat(),
+        "author": review.request.author,
+        "run": version.run,
+        "candidate": version.candidate,
+        "recipe": version.recipe,
+        "figures": version.figures.model_dump(mode="json"),
+        "digests": version.digests.model_dump(),
+        "code": version.code.model_dump(),
+        "report": review.request.report,
+        "mlflow_run": version.mlflow_run,
+        "zenml_model_version": review.request.zenml.model_version if review.request.zenml else None,
+        "decision": review.decision.model_dump(mode="json") if review.decision else None,
+    }
+
+
+def list_json(overviews: tuple[Overview, ...], *, include_decided: bool) -> dict[str, Any]:
+    """``{"champions": {MODEL: VERSION or null}, "reviews": [as review_json, newest first], "findings": [text]}``."""
+    return {
+        "champions": {overview.model: overview.champion for overview in overviews},
+        "reviews": [
+            review_json(review)
+            for overview in overviews
+            for review in overview.reviews
+            if include_decided or review.decision is None
+        ],
+        "findings": [finding for overview in overviews for finding in overview.findings],
+    }
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """``{"review": as review_json, "champion": VERSION or null, "previous": VERSION or null, "changes": [text]}``."""
+    return {
+        "review": review_json(outcome.review),
+        "champion": outcome.champion,
+        "previous": outcome.previous,
+        "changes": list(outcome.changes),
+    }

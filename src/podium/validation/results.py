@@ -1,0 +1,67 @@
+"""The outcome of a validation; small, typed, JSON-serializable."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from podium.config.base import Frozen
+from podium.results import SplitName
+
+Severity = Literal["critical", "warning", "info"]
+
+SUITE_VERSION = 1
+"""Counted up with every change of what is checked."""
+
+
+class OffendingImage(Frozen):
+    """One image that an expectation did not hold for."""
+
+    split: SplitName
+    index: int
+    label: int
+    reason: str
+
+
+class CheckResult(Frozen):
+    """One expectation on one split."""
+
+    name: str
+    """A name in ``podium.validation.checks.CHECKS``."""
+    title: str
+    """The check in words."""
+    split: SplitName
+    subject: str | None = None
+    """The candidate whose input contract was looked at, if the expectation is about one."""
+    severity: Severity
+    """What a failure means: critical stops the run, a warning asks for a look, info is worth knowing."""
+    success: bool
+    observed: float | int | str | None
+    expected: str
+    message: str
+    """What was found, as a sentence."""
+    offending_count: int = 0
+    offending: tuple[OffendingImage, ...] = ()
+    """The first of them."""
+    evidence: dict[str, Any] = Field(default_factory=dict)
+    """The validation result of Great Expectations."""
+
+
+class ValidationReport(Frozen):
+    """All results of one validation of one data version."""
+
+    schema_version: Literal[1] = 1
+    passed: bool
+    """No critical expectation failed."""
+    data_name: str
+    data_digest: str
+    suite_version: int = SUITE_VERSION
+    engine: str
+    """Name and version of the library that judged."""
+    seconds: float
+    results: tuple[CheckResult, ...]
+
+    def failed(self, severity: Severity) -> tuple[CheckResult, ...]:
+        """Return the failed results of one severity."""
+        return tuple(r for r in self.results if not r.success and r.severity == severity)

@@ -1,0 +1,37 @@
+"""Register the winner in the model registry as the challenger."""
+
+from typing import Annotated
+
+from zenml import step
+from zenml.types import HTMLString
+
+from podium.bundle import Bundle
+from podium.config import RunConfig
+from podium.data import open_dataset
+from podium.evaluation.evaluate import Evaluation
+from podium.orchestration.registration import keep_page, register_winner
+from podium.registry.state import RegisteredVersion
+from podium.results import Leaderboard
+from podium.settings import Settings
+from podium.validation import ValidationReport
+from steps.train import code as training_code
+
+
+@step(enable_cache=False)
+def register(
+    config: RunConfig,
+    winner: Bundle,
+    leaderboard: Leaderboard,
+    validation: list[Evaluation],
+    test: list[Evaluation],
+    checks: ValidationReport,
+    report: HTMLString,
+    checks_page: HTMLString,
+) -> Annotated[RegisteredVersion, "version"]:
+    """Always runs and finds what is already there: the registry may have changed since the last run."""
+    settings = Settings.from_environment()
+    dataset = open_dataset(settings.root / leaderboard.data.path)
+    given = {"winner": winner, "leaderboard": leaderboard, "validation": validation, "test": test, "checks": checks}
+    version = register_winner(settings, config, dataset, **given, report=report, code=training_code())
+    keep_page(settings, leaderboard, version.version, report, checks_page)
+    return version

@@ -1,0 +1,96 @@
+"""``podium data``."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from podium.cli.data import app
+from podium.data.store import read_manifest
+from podium.errors import DataError
+from tests.data.made import noise, write
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
+    return lambda *arguments: CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=True)
+
+
+def test_digits_land_in_the_checkouts_data_and_are_shown(invoke, tmp_path):
+    result = invoke("import", "digits")
+    assert result.exit_code == 0, result.output
+    assert "1,259 train, 270 validation, 268 test; written" in result.output
+    assert "already there, unchanged" in invoke("import", "digits").output
+    shown = json.loads(invoke("show", "--json").stdout)
+    assert shown == {"path": str(tmp_path / "data"), **read_manifest(tmp_path / "data").model_dump(mode="json")}
+    assert list(shown) == [
+        "path",
+        "schema_version",
+        "name",
+        "class_names",
+        "height",
+        "width",
+        "channels",
+        "source",
+        "licence",
+        "mean",
+        "std",
+        "splits",
+        "digest",
+    ]
+    table = invoke("show").output
+    assert "32×32 RGB" in table
+    assert "1,259" in table
+
+
+def test_parquet_options_reach_the_import(invoke, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("Katze\n[bold]Hund\n")
+    train = write(tmp_path / "train.parquet", noise(40))
+    more = write(tmp_path / "more.parquet", noise(20, seed=1))
+    result = invoke(
+        "import", "parquet", "--train", train, "--train", more, "--name", "haus", "--licence", "CC0-1.0",
+        "--target", tmp_path / "out", "--seed", 3, "--size", "4x5", "--classes", names, "--test-fraction", 0.2,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    manifest = read_manifest(tmp_path / "out")
+    assert manifest.class_names == ("Katze", "[bold]Hund")
+    assert (manifest.name, manifest.licence, manifest.height, manifest.width) == ("haus", "CC0-1.0", 4, 5)
+    assert [info.count for info in manifest.splits.values()] == [42, 6, 12]
+    assert "[bold]Hund" in invoke("show", tmp_path / "out").output
+
+
+@pytest.mark.parametrize("size", ["0", "x", "3x", "3x4x5", "-1", "1.5"])
+def test_a_wrong_size_is_refused(invoke, tmp_path, size):
+    result = invoke("import", "parquet", "--train", tmp_path / "a", f"--size={size}")
+    assert isinstance(result.exception, DataError)
+    assert f"--size {size}" in result.exception.message
+
+
+def test_another_data_set_needs_force(invoke, tmp_path):
+    invoke("import", "digits")
+    train = write(tmp_path / "pets.parquet", noise(40))
+    refused = invoke("import", "parquet", "--train", train)
+    assert isinstance(refused.exception, DataError)
+    assert "--force" in refused.exception.remedy
+    assert invoke("import", "parquet", "--train", train, "--force").exit_code == 0
+    assert read_manifest(tmp_path / "data").name == "pets"
+
+
+def test_show_says_what_to_do_where_no_data_set_is(invoke):
+    result = invoke("show")
+    assert isinstance(result.exception, DataError)
+    assert "podium data import digits" in result.exception.remedy
+
+
+def test_restore_copies_the_manifest(invoke, tmp_path):
+    assert isinstance(invoke("restore").exception, DataError)
+    invoke("import", "digits")
+    digest = read_manifest(tmp_path / "data").digest
+    (tmp_path / "data.dvc").write_text(
+        f"outs:\n- md5: 0.dir\n  path: data\nmeta:\n  podium:\n    digest: {digest}\n    source: digits\n"
+    )
+    result = invoke("restore", "--manifest", tmp_path / "out" / "dataset.json")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "dataset.json").read_bytes() == (tmp_path / "data" / "dataset.json").read_bytes()

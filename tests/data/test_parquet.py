@@ -1,0 +1,183 @@
+"""Import of parquet files in the Hugging Face layout."""
+
+import logging
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from podium.data import open_dataset
+from podium.data.duplicates import digest_images
+from podium.data.sources import import_parquet
+from podium.errors import DataError
+from tests.data.made import noise, png, write
+
+
+def split_digests(path):
+    dataset = open_dataset(path)
+    return {name: digest_images(split.images) for name, split in dataset.splits.items()}
+
+
+def test_three_files_become_three_splits_pixel_by_pixel(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (40, 5, 6, 3), dtype=np.uint8)
+    parts = {"train": pixels[:20], "validation": pixels[20:30], "test": pixels[30:]}
+    files = {split: write(tmp_path / f"{split}.parquet", [png(i) for i in images]) for split, images in parts.items()}
+    seen = []
+    manifest = import_parquet(
+        tmp_path / "data",
+        [files["train"]],
+        [files["test"]],
+        [files["validation"]],
+        name="pets",
+        licence="CC0-1.0",
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    dataset = open_dataset(tmp_path / "data")
+    dataset.verify()
+    for split, images in parts.items():
+        assert (dataset[split].images == images).all()
+        assert dataset[split].labels.tolist() == [i % 2 for i in range(len(images))]
+    assert manifest.class_names == ("cat", "dog")
+    assert (manifest.name, manifest.licence) == ("pets", "CC0-1.0")
+    assert manifest.source == "parquet: train.parquet, validation.parquet, test.parquet"
+    assert seen[-1] == (40, 40)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "data",
+        "test.parquet",
+        "train.parquet",
+        "validation.parquet",
+    ]
+
+
+def test_missing_splits_are_drawn_from_train_by_the_seed(tmp_path):
+    file = write(tmp_path / "all.parquet", noise(60))
+    first = import_parquet(tmp_path / "a", [file], seed=3)
+    assert {split: info.per_class for split, info in first.splits.items()} == {
+        "train": (24, 24),
+        "validation": (3, 3),
+        "test": (3, 3),
+    }
+    assert import_parquet(tmp_path / "b", [file], seed=3).digest == first.digest
+    assert import_parquet(tmp_path / "c", [file], seed=4).digest != first.digest
+    assert "validation: 10% of train, seed 3; test: 10% of train, seed 3" in first.source
+    everything = [digest for digests in split_digests(tmp_path / "a").values() for digest in digests]
+    assert len(set(everything)) == 60
+
+
+def test_drawn_splits_never_share_an_image(tmp_path):
+    images = noise(30)
+    file = write(tmp_path / "all.parquet", [images[i // 2] for i in range(60)], [i // 2 % 2 for i in range(60)])
+    import_parquet(tmp_path / "data", [file], validation_fraction=0.2, test_fraction=0.2)
+    sets = [set(digests) for digests in split_digests(tmp_path / "data").values()]
+    assert sum(map(len, sets)) == 30
+    assert len(set.union(*sets)) == 30
+
+
+def test_given_splits_that_share_images_are_told_of_and_can_be_freed_of_them(tmp_path, caplog):
+    images = noise(40)
+    train, test = write(tmp_path / "train.parquet", images[:32]), write(tmp_path / "test.parquet", images[30:])
+    with caplog.at_level(logging.WARNING):
+        kept = import_parquet(tmp_path / "kept", [train], [test], validation_fraction=0.25)
+    assert kept.splits["train"].count + kept.splits["validation"].count == 32
+    assert "images of test also stand in" in caplog.text
+
+    import_parquet(tmp_path / "freed", [train], [test], validation_fraction=0.25, drop_duplicates=True)
+    digests = split_digests(tmp_path / "freed")
+    assert [len(digests[split]) for split in ("train", "validation", "test")] == [22, 8, 10]
+    assert not set(digests["test"]) & {*digests["train"], *digests["validation"]}
+
+
+def test_columns_are_found_by_type_or_given_and_binary_is_enough(tmp_path):
+    named = write(tmp_path / "a.parquet", noise(20), column="picture", label_column="fine_label")
+    assert import_parquet(tmp_path / "a", [named]).class_names == ("cat", "dog")
+    table = pa.table({"scan": noise(20), "x": [0] * 20, "y": [i % 2 for i in range(20)]})
+    pq.write_table(table, tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"(?s)no label column; the columns are .*'x': 'int64'.*--label-column"):
+        import_parquet(tmp_path / "b", [tmp_path / "b.parquet"])
+    manifest = import_parquet(tmp_path / "b", [tmp_path / "b.parquet"], label_column="y")
+    assert manifest.class_names == ("0", "1")
+    with pytest.raises(DataError, match="column 'y' is missing or holds no images"):
+        import_parquet(tmp_path / "c", [tmp_path / "b.parquet"], image_column="y")
+
+
+def test_images_of_other_sizes_need_a_size(tmp_path):
+    images = [*noise(19), *noise(1, side=9)]
+    file = write(tmp_path / "all.parquet", images)
+    with pytest.raises(DataError, match=r"all\.parquet: row 19, column 'img': 9×9 pixels, the first .* 6×6"):
+        import_parquet(tmp_path / "data", [file])
+    manifest = import_parquet(tmp_path / "data", [file], size=(4, 5))
+    assert (manifest.height, manifest.width) == (4, 5)
+
+
+def broken_image(images, labels):
+    images[8] = images[8][:50]
+    return r"row 8, column 'img': cannot be decoded"
+
+
+def missing_image(images, labels):
+    images[8] = None
+    return r"row 8, column 'img': no image bytes"
+
+
+def missing_label(images, labels):
+    labels[8] = None
+    return r"row 8, column 'label': no label"
+
+
+def large_label(images, labels):
+    labels[8] = 7
+    return r"row 8, column 'label': label 7 is out of range; 2 classes are named \(1 such"
+
+
+def negative_label(images, labels):
+    labels[8] = -1
+    return r"row 8, column 'label': label -1 is out of range"
+
+
+@pytest.mark.parametrize("spoil", [broken_image, missing_image, missing_label, large_label, negative_label])
+def test_one_bad_row_is_named_and_nothing_is_written(tmp_path, spoil):
+    images, labels = noise(30), [i % 2 for i in range(30)]
+    train = write(tmp_path / "train.parquet", images, labels)
+    before = import_parquet(tmp_path / "data", [train])
+    message = spoil(images, labels)
+    test = write(tmp_path / "test.parquet", images, labels)
+    with pytest.raises(DataError, match=rf"test\.parquet: {message}"):
+        import_parquet(tmp_path / "data", [train], [test])
+    assert open_dataset(tmp_path / "data").manifest == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "test.parquet", "train.parquet"]
+
+
+def test_unreadable_and_empty_files_and_other_classes_are_refused(tmp_path):
+    good = write(tmp_path / "good.parquet", noise(20))
+    (tmp_path / "text.parquet").write_text("no parquet")
+    cut = tmp_path / "cut.parquet"
+    cut.write_bytes(good.read_bytes()[:-100])
+    empty = write(tmp_path / "empty.parquet", [])
+    birds = write(tmp_path / "birds.parquet", noise(20), names=("hawk", "wren"))
+    for file, message in (
+        (tmp_path / "none.parquet", "no such file"),
+        (tmp_path / "text.parquet", "cannot be read as parquet"),
+        (cut, "cannot be read as parquet"),
+        (empty, "no rows"),
+        (birds, "class names are not those of"),
+    ):
+        with pytest.raises(DataError, match=f"{file.name}.*{message}"):
+            import_parquet(tmp_path / "data", [good], [file])
+    assert not (tmp_path / "data").exists()
+    given = import_parquet(tmp_path / "data", [good], [birds], class_names=("a", "b"))
+    assert given.class_names == ("a", "b")
+
+
+def test_real_images_come_in(tmp_path, shared_data):
+    manifest = import_parquet(tmp_path / "data", [shared_data / "cifar10-test.parquet"], name="cifar10", seed=0)
+    assert {split: info.per_class for split, info in manifest.splits.items()} == {
+        "train": (400,) * 10,
+        "validation": (50,) * 10,
+        "test": (50,) * 10,
+    }
+    assert manifest.class_names[:3] == ("airplane", "automobile", "bird")
+    assert (manifest.height, manifest.width) == (32, 32)
+    digests = [digest for digests in split_digests(tmp_path / "data").values() for digest in digests]
+    assert len(set(digests)) == 5000

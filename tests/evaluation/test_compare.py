@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from podium.errors import PodiumError
+from podium.evaluation import build_leaderboard, select
+from podium.results import DataReference, Leaderboard
+from tests.evaluation.made import DIGEST, metrics, summary
+
+DATA = DataReference(name="made", path="data", digest=DIGEST)
+
+
+def board(**changes: Any) -> Leaderboard:
+    validation = {"good": metrics("good", correct=95), "fair": metrics("fair", correct=80)}
+    arguments: dict[str, Any] = {
+        "run": "r1",
+        "config_name": "quick",
+        "data": DATA,
+        "selection": select(list(validation.values()), "accuracy"),
+        "summaries": {"good": summary("good"), "fair": summary("fair")},
+        "validation": validation,
+        "test": {name: metrics(name, "test", correct=85) for name in validation},
+        "failures": {"broken": "loss is NaN"},
+    }
+    return build_leaderboard(**{**arguments, **changes})
+
+
+def test_the_best_validation_accuracy_wins() -> None:
+    selection = select([metrics("a", correct=80), metrics("b", correct=91), metrics("c", correct=90)], "accuracy")
+    assert selection.selected == "b"
+    assert selection.values == {"b": 0.91, "c": 0.9, "a": 0.8}
+
+
+def test_loss_is_better_when_lower_and_f1_when_higher() -> None:
+    first, second = metrics("a", loss=0.2, f1=0.7), metrics("b", loss=0.4, f1=0.8)
+    assert select([first, second], "loss").selected == "a"
+    assert select([first, second], "macro_f1").selected == "b"
+
+
+def test_ties_go_to_the_lower_loss_then_to_the_name_in_any_order() -> None:
+    tied = [metrics("c", loss=0.3), metrics("b", loss=0.2), metrics("a", loss=0.3), metrics("d", loss=0.2)]
+    for order in itertools.permutations(tied):
+        assert select(order, "accuracy").selected == "b"
+
+
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_selection_sees_validation_figures_alone(split: Any) -> None:
+    with pytest.raises(ValueError, match=f"b: {split} figures where only validation"):
+        select([metrics("a"), metrics("b", split)], "accuracy")
+
+
+def test_without_a_completed_candidate_there_is_one_clear_error() -> None:
+    with pytest.raises(PodiumError, match="no candidate completed"):
+        select([], "accuracy")
+
+
+def test_an_unknown_metric_is_refused() -> None:
+    with pytest.raises(ValueError, match="use one of accuracy, macro_f1, loss"):
+        select([metrics("a")], "acuracy")
+
+
+def test_figures_that_cannot_be_compared_are_refused() -> None:
+    with pytest.raises(ValueError, match="two validation figures"):
+        select([metrics("a"), metrics("a")], "accuracy")
+    other = metrics("b").model_copy(update={"data_digest": "e" * 64})
+    with pytest.raises(ValueError, match="different data"):
+        select([metrics("a"), other], "accuracy")
+
+
+def test_the_leaderboard_ranks_on_validation_whatever_the_test_says() -> None:
+    test = {"good": metrics("good", "test", correct=70), "fair": metrics("fair", "test", correct=99)}
+    result = board(test=test)
+    assert [row.recipe for row in result.candidates] == ["good", "fair", "broken"]
+    assert result.selected == "good"
+    good, _, broken = result.candidates
+    assert (good.validation_accuracy, good.test_accuracy, good.test_accuracy_low) == (0.95, 0.7, pytest.approx(0.65))
+    assert (good.parameters, good.epochs, good.train_seconds) == (315_722, 3, 4.5)
+    assert broken.cause == "loss is NaN"
+    assert broken.model_dump(exclude={"recipe", "status", "cause"}, exclude_none=True) == {}
+
+
+def test_the_leaderboard_survives_json() -> None:
+    result = board(version=3, champion=2)
+    assert Leaderboard.model_validate_json(result.model_dump_json()) == result
+
+
+def test_a_run_without_a_completed_candidate_has_a_leaderboard() -> None:
+    result = board(selection=None, validation={}, summaries={}, test={}, metric="loss")
+    assert (result.selected, result.selection_metric) == (None, "loss")
+    assert [row.status for row in result.candidates] == ["failed"]
+
+
+def test_before_the_test_split_is_opened_its_figures_are_null() -> None:
+    assert {row.test_accuracy for row in board(test={}).candidates} == {None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"selection": None}, "without a selection"),
+        ({"test": {"good": metrics("good")}}, "only test"),
+        ({"validation": {"good": metrics("good", "test")}}, "only validation"),
+        ({"failures": {"good": "x"}}, "good failed and"),
+        ({"summaries": {"good": summary("good")}}, "fair has no summary"),
+        ({"test": {"other": metrics("other", "test")}}, "other has test figures"),
+        ({"validation": {"fair": metrics("fair")}, "test": {}}, "good is selected"),
+        ({"data": DataReference(name="x", path="x", digest="f" * 64)}, "other data"),
+    ],
+)
+def test_an_inconsistent_leaderboard_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        board(**changes)

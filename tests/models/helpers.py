@@ -1,0 +1,54 @@
+"""Contracts, and random tensors in the files of pretrained weights (to prove the loading; nothing learned)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from podium.config import ModelConfig
+from podium.contract import InputContract
+from podium.digest import digest_file
+from podium.models import build
+
+NAME = "resnet20_tinyimagenet32"
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = ROOT / "configs" / "recipes"
+
+
+def contract(classes: int = 10, side: int = 32) -> InputContract:
+    return InputContract(
+        height=side,
+        width=side,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        class_names=tuple(f"class{i}" for i in range(classes)),
+    )
+
+
+def write_weights(folder: Path, name: str = NAME, *, depth: int = 20, width: int = 16, seed: int = 5) -> dict:
+    """Random backbone tensors with a provenance that says so; returns the tensors as stored."""
+    folder.mkdir(parents=True, exist_ok=True)
+    net = build(ModelConfig(family="resnet", options={"depth": depth, "width": width}), contract(), seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for key, value in net.get_submodule("backbone").state_dict().items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        state[key] = value + (torch.rand(value.shape, generator=generator) - 0.5) * 0.02
+    save_file(state, folder / f"{name}.safetensors")
+    provenance = {
+        "name": name,
+        "source_data": "none: random tensors made by a test",
+        "licence": "CC0-1.0",
+        "command": "tests/models/helpers.py",
+        "hardware": "any",
+        "sha256": digest_file(folder / f"{name}.safetensors"),
+        "mean": [0.4, 0.41, 0.42],
+        "std": [0.2, 0.21, 0.22],
+        "input_size": [32, 32],
+    }
+    (folder / f"{name}.json").write_text(json.dumps(provenance))
+    return state

@@ -1,0 +1,182 @@
+"""Every recipe and family: counts, forward and backward, determinism, no global randomness."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from podium.config import ModelConfig
+from podium.errors import ConfigError, WeightsError
+from podium.models import FAMILIES, WeightsStore, build, count_parameters, options_of, skeleton
+from podium.models.layers import Dropout, set_dropout_generator
+from podium.models.recipes import list_recipes, load_recipe
+from podium.models.transfer import TransferNet
+
+from .helpers import NAME, RECIPES, contract, write_weights
+
+IDS = [recipe.id for recipe in list_recipes(RECIPES)]
+SMALLEST = {
+    "simple_cnn": {},
+    "cnn_blocks": {},
+    "resnet": {"depth": 8},
+    "transfer": {"depth": 8, "weights": "small"},
+}
+
+# (kernel² · in + bias) · out for each layer, from the description in the reference table.
+A1_CONVOLUTIONS = (9 * 3 + 1) * 32 + (9 * 32 + 1) * 64 + (9 * 64 + 1) * 128
+A1_DENSE = (2048 + 1) * 256 + (256 + 1) * 10
+A1_STATISTICS = 2 * (32 + 64 + 128)
+C2_CONVOLUTIONS = (
+    9 * 3 * 16 + 6 * 9 * 16 * 16 + (9 * 16 * 32 + 5 * 9 * 32 * 32 + 16 * 32) + (9 * 32 * 64 + 5 * 9 * 64 * 64 + 32 * 64)
+)
+C2_STATISTICS = 2 * (7 * 16 + 7 * 32 + 7 * 64)  # six convolutions a stage, plus the first one or the shortcut
+C2_DENSE = (64 + 1) * 10
+COUNTS = {
+    "simple_cnn": (315_722, 315_722),  # published
+    "cnn_3block": (A1_CONVOLUTIONS + A1_DENSE + 2 * A1_STATISTICS, A1_CONVOLUTIONS + A1_DENSE + A1_STATISTICS),
+    "resnet20": (C2_CONVOLUTIONS + C2_DENSE + 2 * C2_STATISTICS, C2_CONVOLUTIONS + C2_DENSE + C2_STATISTICS),
+    "transfer_resnet20": (C2_CONVOLUTIONS + C2_DENSE + 2 * C2_STATISTICS, C2_DENSE),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> WeightsStore:
+    folder = tmp_path_factory.mktemp("weights")
+    write_weights(folder, NAME)
+    write_weights(folder, "small", depth=8)
+    return WeightsStore(folder)
+
+
+def test_every_family_is_covered_here() -> None:
+    assert set(SMALLEST) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("recipe", IDS)
+def test_parameter_counts_are_exact(recipe: str) -> None:
+    assert count_parameters(skeleton(load_recipe(recipe, RECIPES).model, contract(10))) == COUNTS[recipe]
+
+
+@pytest.mark.parametrize("classes", [10, 7])
+@pytest.mark.parametrize("recipe", IDS)
+def test_every_recipe_takes_a_training_step(recipe: str, classes: int, store: WeightsStore) -> None:
+    net = build(load_recipe(recipe, RECIPES).model, contract(classes), seed=1, weights=store).train()
+    set_dropout_generator(net, torch.Generator().manual_seed(2))
+    logits = net(torch.randn(4, 3, 32, 32))
+    assert logits.shape == (4, classes)
+    functional.cross_entropy(logits, torch.arange(4)).backward()
+    for name, parameter in net.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+        assert parameter.grad is None or parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("side", [17, 48])
+@pytest.mark.parametrize("family", sorted(SMALLEST))
+def test_every_family_takes_other_image_sizes(family: str, side: int, store: WeightsStore) -> None:
+    model = ModelConfig(family=family, options=SMALLEST[family])
+    net = build(model, contract(3, side), seed=1, weights=store).eval()
+    assert net(torch.zeros(2, 3, side, side)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("family", sorted(SMALLEST))
+def test_initial_values_follow_from_the_seed_alone_also_in_threads(family: str, store: WeightsStore) -> None:
+    model = ModelConfig(family=family, options=SMALLEST[family])
+    before = torch.get_rng_state()
+
+    def make(seed: int) -> dict[str, torch.Tensor]:
+        return build(model, contract(), seed=seed, weights=store).state_dict()
+
+    with ThreadPoolExecutor(4) as pool:
+        states = list(pool.map(make, [1, 2, 1, 2]))
+    assert all(torch.equal(states[0][k], states[2][k]) for k in states[0])
+    assert any(not torch.equal(states[0][k], states[1][k]) for k in states[0])
+    assert torch.equal(torch.get_rng_state(), before), "the global generator was used"
+
+
+@pytest.mark.parametrize("family", ["simple_cnn", "cnn_blocks"])
+def test_reference_networks_start_as_keras_starts_them(family: str) -> None:
+    net = build(ModelConfig(family=family), contract(), seed=1)
+    dense = next(module for module in net.modules() if isinstance(module, torch.nn.Linear))
+    limit = (6 / (dense.in_features + dense.out_features)) ** 0.5
+    assert 0.95 * limit < dense.weight.abs().max() <= limit
+    assert dense.bias.abs().max() == 0
+
+
+@pytest.mark.parametrize("family", ["simple_cnn", "cnn_blocks"])
+def test_too_small_images_are_refused(family: str) -> None:
+    with pytest.raises(ConfigError, match="leave nothing of 4×4"):
+        build(ModelConfig(family=family, options={"filters": [8, 8, 8]}), contract(3, 4), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (ModelConfig(family="resnt"), ["model.family", "'resnt'", "did you mean 'resnet'"]),
+        (ModelConfig(family="resnet", options={"dpth": 20}), ["model.options.dpth", "did you mean 'depth'"]),
+        (ModelConfig(family="resnet", options={"depth": 21}), ["model.options.depth", "6n + 2", "21"]),
+        (ModelConfig(family="resnet", options={"width": "wide"}), ["model.options.width", "'wide'"]),
+        (ModelConfig(family="transfer"), ["model.options.weights", "required"]),
+    ],
+)
+def test_wrong_options_are_refused_with_their_path(model: ModelConfig, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        options_of(model, "x.yaml")
+    assert all(word in str(caught.value) for word in ["x.yaml", *words])
+
+
+class TestDropout:
+    def test_draws_from_its_generator_and_keeps_the_mean(self) -> None:
+        layer, x = Dropout(0.25).train(), torch.ones(200, 200)
+        layer.generator = torch.Generator().manual_seed(3)
+        first = layer(x)
+        layer.generator.manual_seed(3)
+        assert torch.equal(layer(x), first)
+        assert first.mean() == pytest.approx(1.0, abs=0.02)
+        assert first.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
+
+    def test_is_the_identity_in_evaluation(self) -> None:
+        x = torch.randn(5, 5)
+        assert torch.equal(Dropout(0.5).eval()(x), x)
+
+    def test_never_falls_back_to_the_global_generator(self) -> None:
+        with pytest.raises(RuntimeError, match="generator"):
+            Dropout(0.5).train()(torch.ones(2))
+
+
+class TestFreezing:
+    @pytest.fixture
+    def net(self, store: WeightsStore) -> TransferNet:
+        model = ModelConfig(family="transfer", options={"depth": 20, "weights": NAME})
+        net = build(model, contract(), seed=1, weights=store)
+        assert isinstance(net, TransferNet)
+        return net
+
+    def test_frozen_batchnorm_keeps_its_statistics(self, net: TransferNet) -> None:
+        before = {k: v.clone() for k, v in net.backbone.state_dict().items()}
+        net.train()
+        net(torch.randn(8, 3, 32, 32) * 5 + 3)
+        assert all(torch.equal(v, before[k]) for k, v in net.backbone.state_dict().items())
+
+    def test_unfrozen_layers_follow_and_the_others_do_not(self, net: TransferNet) -> None:
+        before = {k: v.clone() for k, v in net.backbone.state_dict().items()}
+        net.train()
+        net.unfreeze(0.3)  # of ten layers
+        net(torch.randn(8, 3, 32, 32) * 5 + 3)
+        changed = {int(k.split(".")[0]) for k, v in net.backbone.state_dict().items() if not torch.equal(v, before[k])}
+        assert changed == {7, 8, 9}
+        trained = {int(k.split(".")[0]) for k, p in net.backbone.named_parameters() if p.requires_grad}
+        assert trained == {7, 8, 9}
+
+    def test_everything_can_be_unfrozen(self, net: TransferNet) -> None:
+        net.unfreeze(1.0)
+        assert all(p.requires_grad for p in net.parameters())
+        assert count_parameters(net)[1] == COUNTS["resnet20"][1]
+
+
+def test_a_recipe_without_its_weights_is_an_error_not_a_random_network(tmp_path: Path) -> None:
+    model = ModelConfig(family="transfer", options={"weights": "nowhere"})
+    with pytest.raises(WeightsError, match="'nowhere' are in none of"):
+        build(model, contract(), seed=1, weights=WeightsStore(tmp_path))

@@ -1,0 +1,158 @@
+"""Recipe files and the merge recipe ← run ← candidate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from podium.cli.recipes import app
+from podium.config import RunConfig
+from podium.config.load import load_yaml
+from podium.errors import ConfigError
+from podium.models.recipes import list_recipes, load_recipe, resolve_candidates
+
+from .helpers import RECIPES
+
+FILES = sorted(RECIPES.glob("*.yaml"))
+
+
+def run(*candidates: Any, **fields: Any) -> RunConfig:
+    return RunConfig.model_validate({"name": "r", "candidates": candidates, **fields})
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_recipe_file_says_where_it_comes_from(file: Path) -> None:
+    head = [line for line in file.read_text().splitlines() if line.startswith("#")]
+    assert [line.split(":")[0].strip("# ") for line in head][:4] == ["source", "command", "time", "result"]
+    assert load_recipe(file.stem, RECIPES).id == file.stem
+
+
+def test_the_four_recipes_of_the_first_part_are_there() -> None:
+    ids = {recipe.id for recipe in list_recipes(RECIPES)}
+    assert {"simple_cnn", "cnn_3block", "resnet20", "transfer_resnet20"} <= ids
+
+
+class TestMerge:
+    def test_candidate_wins_over_run_and_run_over_recipe(self) -> None:
+        config = run(
+            "cnn_3block",
+            {"recipe": "cnn_3block", "name": "other", "trainer": {"epochs": 3}},
+            trainer={"epochs": 2, "batch_size": 32},
+        )
+        first, second = resolve_candidates(config, RECIPES)
+        assert (first.name, first.trainer.epochs, first.trainer.batch_size) == ("cnn_3block", 2, 32)
+        assert (second.name, second.trainer.epochs, second.trainer.batch_size) == ("other", 3, 32)
+        assert first.trainer.learning_rate == load_recipe("cnn_3block", RECIPES).trainer.learning_rate
+
+    def test_blocks_are_merged_key_by_key(self) -> None:
+        before = load_recipe("cnn_3block", RECIPES).trainer
+        config = run("cnn_3block", trainer={"augment": {"flip": False}, "early_stopping": {"patience": 2}})
+        (candidate,) = resolve_candidates(config, RECIPES)
+        assert candidate.trainer.augment == before.augment.model_copy(update={"flip": False})
+        assert candidate.trainer.early_stopping is not None
+        assert candidate.trainer.early_stopping.patience == 2
+
+    def test_null_takes_a_block_away(self) -> None:
+        config = run("resnet20", trainer={"plateau": None, "augment": None, "schedule": "cosine"})
+        (candidate,) = resolve_candidates(config, RECIPES)
+        assert candidate.trainer.plateau is None
+        assert not candidate.trainer.augment.flip
+        assert candidate.trainer.early_stopping is not None
+
+    def test_a_candidate_can_undo_what_the_run_sets(self) -> None:
+        config = run(
+            {"recipe": "simple_cnn", "trainer": {"plateau": None}},
+            "cnn_3block",
+            trainer={"plateau": {"patience": 1}},
+        )
+        first, second = resolve_candidates(config, RECIPES)
+        assert first.trainer.plateau is None
+        assert second.trainer.plateau is not None
+
+    def test_seeds_and_threads(self) -> None:
+        config = run("simple_cnn", {"recipe": "simple_cnn", "name": "b", "seed": 9}, seed=4)
+        assert [c.seed for c in resolve_candidates(config, RECIPES)] == [4, 9]
+        assert [c.threads for c in resolve_candidates(config, RECIPES, cores=7)] == [3, 3]
+        assert [c.threads for c in resolve_candidates(config, RECIPES, cores=1)] == [1, 1]
+        fixed = config.model_copy(update={"threads": 5})
+        assert [c.threads for c in resolve_candidates(fixed, RECIPES, cores=1)] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (run("resnet2"), ["candidates.0.recipe", "'resnet2'", "did you mean 'resnet20'"]),
+        (run("simple_cnn", trainer={"epoch": 3}), ["r.yaml: trainer.epoch", "did you mean 'epochs'"]),
+        (run("simple_cnn", trainer={"epochs": "3"}), ["r.yaml: trainer.epochs", "'3'"]),
+        (run("simple_cnn", trainer={"epochs": None}), ["r.yaml: trainer.epochs"]),
+        (
+            run("simple_cnn", {"recipe": "resnet20", "trainer": {"augment": {"flop": True}}}),
+            ["r.yaml: candidates.1.trainer.augment.flop", "did you mean 'flip'"],
+        ),
+        (run("resnet20", trainer={"schedule": "cosine"}), ["candidates.0.trainer", "plateau", "cosine"]),
+        (run("resnet20", trainer={"fine_tune": {"epochs": 1}}), ["candidates.0.trainer.fine_tune", "no pretrained"]),
+    ],
+)
+def test_wrong_runs_are_refused_with_the_keys_path(config: RunConfig, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_candidates(config, RECIPES, file="r.yaml")
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+GOOD = "id: x\nsource: own\nmodel:\n  family: simple_cnn\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.replace("id: x", "id: y"), ["x.yaml: id", "'x'"]),
+        (GOOD + "trainr: {}\n", ["x.yaml: trainr", "did you mean 'trainer'"]),
+        (GOOD + "id: x\n", ["x.yaml", "twice"]),
+        (GOOD.replace("simple_cnn", "simpl_cnn"), ["x.yaml: model.family", "did you mean 'simple_cnn'"]),
+        (GOOD + "  options: {filter: [8]}\n", ["x.yaml: model.options.filter", "did you mean 'filters'"]),
+        (GOOD + "trainer: {fine_tune: {epochs: 2}}\n", ["x.yaml: trainer.fine_tune", "no pretrained backbone"]),
+        (GOOD + "trainer: {learning_rate: fast}\n", ["x.yaml: trainer.learning_rate", "'fast'"]),
+    ],
+)
+def test_wrong_recipe_files_are_refused_with_the_keys_path(tmp_path: Path, text: str, words: list[str]) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("x", tmp_path)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_recipes_read_as_they_are_written() -> None:
+    for file in FILES:
+        raw = load_yaml(file)
+        stored = load_recipe(file.stem, RECIPES).model_dump(mode="json")
+        for key, value in raw["trainer"].items():
+            if isinstance(value, dict):
+                assert {k: stored["trainer"][key][k] for k in value} == value
+            else:
+                assert stored["trainer"][key] == value
+
+
+class TestCommandLine:
+    def test_json_has_the_documented_fields(self) -> None:
+        result = CliRunner().invoke(app, ["list", "--json"])
+        assert result.exit_code == 0, result.output
+        rows = {row["id"]: row for row in json.loads(result.output)}
+        assert rows["simple_cnn"] == {
+            "id": "simple_cnn",
+            "source": "E1",
+            "family": "simple_cnn",
+            "input_size": [32, 32],
+            "parameters": 315_722,
+            "trainable_parameters": 315_722,
+            "published_accuracy": 0.68,
+        }
+        assert rows["transfer_resnet20"]["published_accuracy"] is None
+
+    def test_the_table_names_every_recipe(self) -> None:
+        output = CliRunner().invoke(app, ["list"], env={"COLUMNS": "160"}).output
+        assert all(file.stem in output for file in FILES)
+        assert "315,722" in output

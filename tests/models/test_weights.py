@@ -1,0 +1,112 @@
+"""Pretrained weights: look-up order, digest, structure, provenance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from podium.config import Candidate, ModelConfig
+from podium.data import Dataset
+from podium.errors import WeightsError
+from podium.models import WeightsStore, build
+from podium.models import weights as weights_module
+from podium.models.contracts import contract_for
+from podium.models.recipes import load_recipe
+
+from .helpers import NAME, RECIPES, contract, write_weights
+
+MODEL = ModelConfig(family="transfer", options={"depth": 8, "weights": "w"})
+
+
+def test_the_backbone_gets_the_tensors_of_the_file(tmp_path: Path) -> None:
+    stored = write_weights(tmp_path, "w", depth=8)
+    state = build(MODEL, contract(), seed=1, weights=WeightsStore(tmp_path)).state_dict()
+    assert len(stored) > 20
+    assert all(torch.equal(state[f"backbone.{key}"], value) for key, value in stored.items())
+
+
+def test_the_users_folder_comes_before_the_embedded_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, embedded = tmp_path / "own", tmp_path / "embedded"
+    monkeypatch.setattr(weights_module, "EMBEDDED", embedded)
+    write_weights(embedded, "w", depth=8, seed=1)
+    assert WeightsStore(own).find("w").parent == embedded
+    write_weights(own, "w", depth=8, seed=2)
+    assert WeightsStore(own).find("w").parent == own
+    assert WeightsStore().find("w").parent == embedded
+
+
+def test_missing_weights_name_the_remedies(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError) as caught:
+        WeightsStore(tmp_path).load("w")
+    assert str(tmp_path) in caught.value.message
+    for remedy in ("PODIUM_WEIGHTS", "pretrain", "remove the candidate"):
+        assert remedy in caught.value.remedy
+
+
+def test_a_changed_file_is_refused(tmp_path: Path) -> None:
+    write_weights(tmp_path, "w", depth=8)
+    file = tmp_path / "w.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"not what w\.json records"):
+        WeightsStore(tmp_path).load("w")
+
+
+def test_weights_without_provenance_are_refused(tmp_path: Path) -> None:
+    write_weights(tmp_path, "w", depth=8)
+    (tmp_path / "w.json").unlink()
+    with pytest.raises(WeightsError, match="unknown origin"):
+        WeightsStore(tmp_path).load("w")
+
+
+def test_malformed_provenance_names_the_field(tmp_path: Path) -> None:
+    write_weights(tmp_path, "w", depth=8)
+    raw = json.loads((tmp_path / "w.json").read_text())
+    (tmp_path / "w.json").write_text(json.dumps(raw | {"mean": [1, 2]}))
+    with pytest.raises(WeightsError, match=r"w\.json: mean"):
+        WeightsStore(tmp_path).load("w")
+
+
+def test_a_pickle_under_that_name_is_refused(tmp_path: Path) -> None:
+    write_weights(tmp_path, "w", depth=8)
+    torch.save({"x": torch.ones(1)}, tmp_path / "w.safetensors")
+    raw = json.loads((tmp_path / "w.json").read_text())
+    raw["sha256"] = weights_module.digest_file(tmp_path / "w.safetensors")
+    (tmp_path / "w.json").write_text(json.dumps(raw))
+    with pytest.raises(WeightsError, match="not a readable safetensors file"):
+        WeightsStore(tmp_path).load("w")
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "words"), [(20, 16, "is missing"), (14, 16, "is missing"), (8, 8, "instead of")]
+)
+def test_weights_of_another_structure_are_refused(tmp_path: Path, depth: int, width: int, words: str) -> None:
+    write_weights(tmp_path, "w", depth=depth, width=width)
+    with pytest.raises(WeightsError, match=words):
+        build(MODEL, contract(), seed=1, weights=WeightsStore(tmp_path))
+
+
+def test_a_transfer_candidate_normalizes_as_its_backbone_does(tmp_path: Path, small_dataset: Dataset) -> None:
+    write_weights(tmp_path, NAME)
+    candidate = Candidate(name="t", recipe=load_recipe("transfer_resnet20", RECIPES))
+    found = contract_for(candidate, small_dataset.manifest, WeightsStore(tmp_path))
+    assert found.mean == (0.4, 0.41, 0.42)
+    assert found.std == (0.2, 0.21, 0.22)
+    assert found.class_names == ("left", "middle", "right")
+
+
+def test_a_candidate_from_scratch_normalizes_by_the_data(small_dataset: Dataset) -> None:
+    candidate = Candidate(name="t", recipe=load_recipe("resnet20", RECIPES))
+    found = contract_for(candidate, small_dataset.manifest)
+    assert (found.mean, found.std) == (small_dataset.manifest.mean, small_dataset.manifest.std)
+    assert (found.height, found.width) == (32, 32)
+
+
+def test_a_channel_without_variation_is_not_divided_by_zero(small_dataset: Dataset) -> None:
+    manifest = small_dataset.manifest.model_copy(update={"std": (0.0, 0.2, 0.2)})
+    candidate = Candidate(name="t", recipe=load_recipe("resnet20", RECIPES))
+    assert contract_for(candidate, manifest).std == (1 / 255, 0.2, 0.2)

@@ -1,0 +1,83 @@
+"""SIGKILL in every step: the next run finishes the job, and nothing half-written or doubled stays."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from podium.orchestration.strict import TRAINING_STEPS
+from podium.results import TrainingSummary
+from tests.product.workspace import Workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+
+RUN = ("podium", "run", "configs/tiny.yaml")
+
+
+def kill_when(workspace: Workspace, pattern: str, delay: float = 0.0) -> bool:
+    """Start a run and kill its whole process group once a line matches. Returns False if it ended before."""
+    process = workspace.start(*RUN, PODIUM_VERBOSE="1")
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if re.search(pattern, re.sub(r"\x1b\[[0-9;]*m", "", line)):
+                time.sleep(delay)
+                os.killpg(process.pid, signal.SIGKILL)
+                return True
+        return False
+    finally:
+        process.wait(60)
+        process.stdout.close()
+
+
+def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> None:
+    invocations = {"train": "train_cnn_3block", "evaluate_validation": "validate_", "evaluate_test": "test_"}
+    for step in TRAINING_STEPS:
+        name = invocations.get(step, step)
+        assert kill_when(workspace, rf"Step {name}\S* has started"), f"the run never reached {step}"
+    printed = workspace.call(*RUN)
+    assert "awaiting a decision" in printed
+    board = workspace.json("leaderboard")
+    assert [row["status"] for row in board["candidates"]] == ["completed", "completed"]
+    assert board["version"] == 1
+    reviews = workspace.json("review", "list", "--all")["reviews"]
+    assert [review["id"] for review in reviews] == ["tiny-1"]
+    assert workspace.leftovers() == []
+    assert workspace.call("podium", "review", "audit")
+    check_registry(workspace)
+
+
+def test_a_kill_amid_training_goes_on_from_the_checkpoint(workspace: Workspace) -> None:
+    file = workspace.root / "configs" / "tiny.yaml"
+    file.write_text(file.read_text().replace("epochs: 2", "epochs: 6"))
+    assert kill_when(workspace, r"cnn_3block: epoch 3")
+    assert list((workspace.state / "work").glob("*")), "no checkpoint was written before the kill"
+    workspace.call(*RUN)
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{workspace.state / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("podium").experiment_id])
+    assert sorted(run.data.tags["podium.candidate"] for run in runs) == ["cnn_3block", "simple_cnn"]
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "validation_accuracy")]
+        assert steps == [1, 2, 3, 4, 5, 6]
+    summaries = [TrainingSummary.model_validate_json(p.read_text()) for p in workspace.state.rglob("training.json")]
+    assert any(summary.resumed_from is not None and summary.resumed_from >= 3 for summary in summaries)
+
+
+def check_registry(workspace: Workspace) -> None:
+    """One version, whole, and no run that seems to go on."""
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{workspace.state / 'mlflow.db'}")
+    versions = client.search_model_versions("name = 'tiny'")
+    assert [int(version.version) for version in versions] == [1]
+    runs = client.search_runs([client.get_experiment_by_name("podium").experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert not list(Path(workspace.state / "mlartifacts").rglob("*.tmp"))

@@ -1,0 +1,111 @@
+"""``podium review`` as a person and as a script use it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from podium.cli.review import app
+from podium.errors import ReviewError
+from tests.registry.support import AUTHOR, House
+
+
+@pytest.fixture
+def cli(house: House, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("PODIUM_STATE", str(house.settings.state))
+    monkeypatch.setenv("PODIUM_ROOT", str(house.settings.root))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        result = CliRunner().invoke(app, list(arguments))
+        if isinstance(result.exception, ReviewError):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return json.loads(result.stdout) if "--json" in arguments else result.stdout
+
+    return run
+
+
+def test_the_way_of_a_candidate(house: House, cli: Any) -> None:
+    house.open(0)
+    listed = cli("list", "--json")
+    assert listed["champions"] == {"podium": None}
+    assert [review["id"] for review in listed["reviews"]] == ["podium-1"]
+    assert "podium review show podium-1" in cli("list")
+
+    shown = cli("show", "podium-1")
+    assert 'podium review approve podium-1 --reason "' in shown
+    assert "there is no champion to compare with" in shown
+
+    outcome = cli("approve", "podium-1", "--reason", "best so far", "--as", AUTHOR, "--json")
+    assert (outcome["champion"], outcome["previous"]) == (1, None)
+    assert outcome["review"]["decision"]["self_approved"] is True
+    assert cli("list", "--json")["reviews"] == []
+    assert cli("list", "--json", "--all")["reviews"][0]["standing"] == "champion"
+
+    house.open(1)
+    shown = cli("show", "podium-2")
+    assert "champion tiny (v1)" in shown
+    assert "0.9100" in shown
+    assert "0.9000" in shown
+    assert "podium-2 approved by grace" in cli("approve", "podium-2", "--reason", "better", "--as", "grace")
+    assert "(self-approved)" in cli("show", "podium-1")
+
+    rolled = cli("rollback", "--reason", "cats", "--json")
+    assert (rolled["champion"], rolled["previous"]) == (1, 2)
+    house.open(2)
+    rejected = cli("reject", "podium-3", "--reason", "worse", "--json")
+    assert rejected["review"]["status"] == "rejected"
+    assert "champion of podium: version 2 (before: version 1)" in cli("rollback", "--reason", "back", "--to", "2")
+    assert cli("audit", "--json") == {"events": 13, "models": ["podium"], "versions_verified": 3, "findings": []}
+
+
+def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
+    house.open(0)
+    shown = cli("show", "podium-1", "--json")
+    assert list(shown) == [
+        "id", "model", "version", "status", "standing", "opened", "author", "run", "candidate", "recipe", "figures",
+        "digests", "code", "report", "mlflow_run", "zenml_model_version", "decision", "champion",
+    ]  # fmt: skip
+    assert set(shown["digests"]) == {"model", "package", "data", "config", "evidence"}
+    assert shown["figures"]["test_accuracy"] == 0.9
+    decided = cli("approve", "podium-1", "--reason", "x", "--json")["review"]["decision"]
+    assert set(decided) == {"verdict", "actor", "time", "reason", "self_approved", "event"}
+
+
+def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -> None:
+    house.open(0)
+    house.client.set_registered_model_alias("podium", "champion", "1")
+    assert "unexplained champion" in cli("list")
+    assert "unexplained champion" in cli("audit", code=1)
+    assert cli("sync", "--json") == {"changes": ["podium: alias champion: version 1 → none"]}
+    assert "nothing to do" in cli("sync")
+    assert cli("list", "--json")["findings"] == []
+
+
+def test_refusals_reach_the_person(house: House, cli: Any) -> None:
+    house.open(0)
+    with pytest.raises(ReviewError, match="no review podium-9"):
+        cli("show", "podium-9")
+    with pytest.raises(ReviewError, match="needs a reason"):
+        cli("approve", "podium-1", "--reason", " ")
+    with pytest.raises(ReviewError, match="no champion to roll back"):
+        cli("rollback", "--reason", "x")
+
+
+def test_markup_in_a_reason_is_text(house: House, cli: Any) -> None:
+    house.open(0)
+    assert "[bold]x[/bold] [/]" in cli("approve", "podium-1", "--reason", "[bold]x[/bold] [/]")
+
+
+def test_before_anything_was_run(cli: Any, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = house.folder / "empty"
+    monkeypatch.setenv("PODIUM_STATE", str(empty))
+    assert cli("list", "--json") == {"champions": {}, "reviews": [], "findings": []}
+    assert "no review awaits a decision" in cli("list")
+    assert cli("audit", "--json")["findings"] == []
+    assert not empty.exists(), "looking must not make a registry"

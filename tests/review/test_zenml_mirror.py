@@ -1,0 +1,121 @@
+"""The mirror against a real ZenML store of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+# In a process of its own: ZenML keeps its configuration in global state of the process.
+SCRIPT = """
+import os, shutil, sys
+from pathlib import Path
+folder, template = Path(sys.argv[1]), Path(sys.argv[2])
+from tests.registry.support import make_house
+from podium.errors import RegistryError
+from podium.registry import promotion, reviews
+from podium.registry.state import fold
+from podium.registry.log import EventLog
+from podium.registry.sync import sync
+from podium.registry.zenml_mirror import LazyZenmlMirror, ZenmlMirror, mirror_version
+from zenml import pipeline, step
+from zenml.client import Client
+
+@step
+def train() -> str:
+    return "weights"
+
+@pipeline
+def training() -> None:
+    train()
+
+training()
+client = Client()
+(run,) = client.list_pipeline_runs().items
+artifact = run.steps["train"].outputs["output"][0]
+house = make_house(folder / "house", template)
+
+def open_(seed):
+    version = house.register(seed)
+    links = {"pipeline_run": run.id, "artifacts": [artifact.id]}
+    reference = mirror_version(client, version, **links)
+    assert mirror_version(client, version, **links) == reference, "not repeatable"
+    return reviews.open_review(house.settings, version, zenml=reference)
+
+def stages():
+    return {v.name: v.stage for v in client.list_model_versions(model="podium").items}
+
+first = open_(0)
+entry = client.get_model_version("podium", "v1")
+assert entry.run_metadata["mlflow_version"] == 1
+assert entry.run_metadata["model_digest"] == first.request.version.digests.model
+assert [link.pipeline_run.id for link in client.list_model_version_pipeline_run_links(model_version_id=entry.id).items] == [run.id]
+assert [l.artifact_version.id for l in client.list_model_version_artifact_links(model_version_id=entry.id).items] == [artifact.id]
+assert stages() == {"v1": "staging"}, stages()
+mirror = LazyZenmlMirror(first.request.zenml)
+decide = {"client": house.client, "mirror": mirror}
+promotion.approve(house.settings, first.id, reason="good", **decide)
+assert stages() == {"v1": "production"}, stages()
+second, third = open_(1), open_(2)
+assert stages() == {"v1": "production", "v2": "none", "v3": "staging"}, stages()
+promotion.approve(house.settings, third.id, reason="better", **decide)
+assert stages() == {"v1": "archived", "v2": "staging", "v3": "production"}, stages()
+promotion.reject(house.settings, second.id, reason="worse", **decide)
+assert stages() == {"v1": "archived", "v2": "archived", "v3": "production"}, stages()
+promotion.rollback(house.settings, "podium", reason="cats", **decide)
+assert stages() == {"v1": "production", "v2": "archived", "v3": "archived"}, stages()
+client.update_model_version("podium", "v2", stage="production", force=True)
+print(sync(house.settings, mirror=mirror, client=house.client))
+assert stages() == {"v1": "production", "v2": "archived", "v3": "archived"}, stages()
+assert sync(house.settings, mirror=mirror, client=house.client) == []
+
+fourth, fifth = open_(3), open_(4)
+sync(house.settings, mirror=mirror, client=house.client)
+assert stages()["v4"] == "none", stages()
+assert stages()["v5"] == "staging", stages()
+
+# A registered version that ZenML has never seen is shown once it is decided.
+sixth = reviews.open_review(house.settings, house.register(5))
+promotion.approve(house.settings, sixth.id, reason="fine", **decide)
+assert stages()["v6"] == "production", stages()
+
+gone = first.request.zenml.model_copy(update={"config_path": str(folder / "gone")})
+del os.environ["ZENML_CONFIG_PATH"]
+try:
+    promotion.rollback(house.settings, "podium", reason="x", client=house.client, mirror=LazyZenmlMirror(gone))
+except RegistryError as error:
+    assert "podium review sync" in error.remedy and "gone" in error.message, error
+else:
+    raise AssertionError("no error although ZenML is gone")
+assert house.aliases()["champion"] == 1
+assert fold(EventLog(house.settings.reviews).events(), "podium").pending
+os.environ["ZENML_CONFIG_PATH"] = str(folder / "zen")
+sync(house.settings, mirror=mirror, client=house.client)
+assert stages()["v1"] == "production", stages()
+print("all good")
+"""
+
+
+def test_stages_metadata_and_lineage_follow_the_registry(tmp_path: Path, mlflow_database: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    environ = {
+        **os.environ,
+        "ZENML_CONFIG_PATH": str(tmp_path / "zen"),
+        "ZENML_LOCAL_STORES_PATH": str(tmp_path / "zen" / "stores"),
+        "ZENML_ANALYTICS_OPT_IN": "false",
+        "ZENML_LOGGING_VERBOSITY": "WARN",
+        "PYTHONPATH": str(root),
+    }
+    script = tmp_path / "scenario.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path), str(mlflow_database)],
+        cwd=tmp_path, env=environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all good" in done.stdout

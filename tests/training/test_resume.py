@@ -1,0 +1,228 @@
+"""Interrupted trainings: the same bits as without the interruption."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from podium import atomic
+from podium.bundle import Bundle
+from podium.config import Candidate
+from podium.data import Dataset
+from podium.errors import TrainingFailed
+from podium.models import WeightsStore
+from podium.models.contracts import contract_for
+from podium.results import EpochRecord
+from podium.training import engine, train
+from podium.training.session import OnEpoch
+
+from .helpers import candidate, same
+from .test_engine import FULL
+
+TUNE = {"epochs": 3, "learning_rate": 0.005, "unfreeze": 0.5}
+CASES: dict[str, tuple[str, dict]] = {
+    "adam, early stopping, plateau": (
+        "blocks",
+        {"epochs": 12, **FULL, "early_stopping": {"monitor": "loss", "patience": 2}},
+    ),
+    "sgd, one cycle": ("resnet", {"epochs": 6, "optimizer": "sgd", "schedule": "one_cycle", "learning_rate": 0.05}),
+    "adamw, cosine": ("simple", {"epochs": 6, "optimizer": "adamw", "schedule": "cosine", "weight_decay": 0.01}),
+    "rmsprop": ("simple", {"epochs": 6, "optimizer": "rmsprop", "learning_rate": 0.001}),
+    "two phases": ("transfer", {"epochs": 3, "learning_rate": 0.05, "fine_tune": TUNE, "early_stopping": {}}),
+}
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_after(epoch: int) -> OnEpoch:
+    def stop(record: EpochRecord) -> None:
+        if record.epoch == epoch:
+            raise Interrupted
+
+    return stop
+
+
+def fit(
+    chosen: Candidate, dataset: Dataset, work: Path, store: WeightsStore, on_epoch: OnEpoch | None = None
+) -> Bundle:
+    contract = contract_for(chosen, dataset.manifest, store)
+    return train(chosen, dataset, contract, work=work, weights=store, on_epoch=on_epoch)
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_a_resumed_training_gives_the_same_bits(
+    case: str, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    model, settings = CASES[case]
+    chosen = candidate(model, **settings)
+    whole = fit(chosen, small_dataset, tmp_path / "whole", store)
+    work = tmp_path / "work"
+    last = whole.summary.epochs
+    assert last > 4
+    for epoch in (1, 3, 4, last):
+        with pytest.raises(Interrupted):
+            fit(chosen, small_dataset, work, store, interrupt_after(epoch))
+    resumed = fit(chosen, small_dataset, work, store)
+    assert same(whole, resumed)
+    assert resumed.summary.resumed_from == last
+    assert whole.summary.resumed_from is None
+
+
+def test_a_killed_process_is_continued(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
+    chosen = candidate("blocks", epochs=8, **{**FULL, "early_stopping": None})
+    whole = fit(chosen, small_dataset, tmp_path / "whole", store)
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / "candidate.json").write_text(chosen.model_dump_json())
+    script = f"""
+import sys
+from pathlib import Path
+from podium.config import Candidate
+from podium.data import open_dataset
+from podium.models.contracts import contract_for
+from podium.training import train
+chosen = Candidate.model_validate_json(Path({str(tmp_path / "candidate.json")!r}).read_text())
+dataset = open_dataset(Path({str(small_dataset.path)!r}))
+train(chosen, dataset, contract_for(chosen, dataset.manifest), work=Path({str(work)!r}),
+      on_epoch=lambda record: print(record.epoch, flush=True), on_progress=lambda tick: print("tick", flush=True))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    victim = random.Random(os.getpid()).randint(2, 6)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == str(victim):
+            time.sleep(random.Random(victim).random() * 0.02)  # anywhere within the next epoch or its checkpoint
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait(30) == -signal.SIGKILL
+    assert not (work / "finished").exists()
+    resumed = fit(chosen, small_dataset, work, store)
+    assert same(whole, resumed)
+    assert resumed.summary.resumed_from is not None
+    assert resumed.summary.resumed_from >= victim
+
+
+def test_a_finished_training_is_reused(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
+    chosen, epochs = candidate(), []
+    first = fit(chosen, small_dataset, tmp_path / "w", store, lambda record: epochs.append(record.epoch))
+    second = fit(chosen, small_dataset, tmp_path / "w", store, lambda record: epochs.append(record.epoch))
+    assert epochs == [1, 2, 3, 4]
+    assert same(first, second)
+    assert first.summary == second.summary
+    assert not (tmp_path / "w" / "checkpoint.safetensors").exists()
+
+
+def test_two_runs_at_once_train_once(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
+    chosen, epochs = candidate(), []
+
+    def one(_: int) -> Bundle:
+        return fit(chosen, small_dataset, tmp_path / "w", store, lambda record: epochs.append(record.epoch))
+
+    with ThreadPoolExecutor(3) as pool:
+        bundles = list(pool.map(one, range(3)))
+    assert sorted(epochs) == [1, 2, 3, 4]
+    assert all(same(bundles[0], bundle) for bundle in bundles)
+
+
+@pytest.mark.parametrize("change", ["candidate", "data", "code"])
+def test_the_checkpoint_of_another_training_is_ignored(
+    change: str,
+    small_dataset: Dataset,
+    tmp_path: Path,
+    store: WeightsStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chosen = candidate(epochs=3)
+    with pytest.raises(Interrupted):
+        fit(chosen, small_dataset, tmp_path / "w", store, interrupt_after(1))
+    dataset = small_dataset
+    if change == "candidate":
+        chosen = candidate(epochs=3, learning_rate=0.004)
+    elif change == "data":
+        manifest = dataset.manifest.model_copy(update={"digest": "another"})
+        dataset = Dataset(dataset.path, manifest, dataset.splits)
+    else:
+        real = engine.identity
+        monkeypatch.setattr(engine, "identity", lambda *args: real(*args) + "x")
+    epochs: list[int] = []
+    with caplog.at_level(logging.INFO):
+        bundle = fit(chosen, dataset, tmp_path / "w", store, lambda record: epochs.append(record.epoch))
+    assert epochs == [1, 2, 3]
+    assert bundle.summary.resumed_from is None
+    assert "another candidate, data or code version" in caplog.text
+
+
+def test_an_unreadable_checkpoint_is_named_and_ignored(
+    small_dataset: Dataset, tmp_path: Path, store: WeightsStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = candidate(epochs=3)
+    with pytest.raises(Interrupted):
+        fit(chosen, small_dataset, tmp_path / "w", store, interrupt_after(2))
+    file = tmp_path / "w" / "checkpoint.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    assert fit(chosen, small_dataset, tmp_path / "w", store).summary.resumed_from is None
+    assert "cannot be read" in caplog.text
+
+
+def test_a_finished_result_of_another_training_is_replaced(
+    small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    first = fit(candidate(seed=1), small_dataset, tmp_path / "w", store)
+    second = fit(candidate(seed=2), small_dataset, tmp_path / "w", store)
+    assert not same(first, second)
+    assert torch.equal(second.state["0.weight"], Bundle.load(tmp_path / "w" / "finished").state["0.weight"])
+
+
+def test_a_waiting_run_survives_the_deletion_of_the_folder(
+    small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    """The first caller stores its result and cleans up while the second one waits."""
+    chosen, work = candidate(epochs=2), tmp_path / "w"
+    second: list[Bundle] = []
+    thread = threading.Thread(target=lambda: second.append(fit(chosen, small_dataset, work, store)))
+
+    def start_second(record: EpochRecord) -> None:
+        if record.epoch == 1:
+            thread.start()
+            time.sleep(0.3)
+
+    first = fit(chosen, small_dataset, work, store, start_second)
+    shutil.rmtree(work, ignore_errors=True)
+    thread.join(60)
+    assert same(first, second[0])
+
+
+def test_a_full_disk_is_named_and_the_training_goes_on_later(
+    small_dataset: Dataset, tmp_path: Path, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, writes = candidate(), []
+    real = atomic.write_bytes
+
+    def full_after_two(path: Path, content: bytes) -> None:
+        writes.append(path)
+        if len(writes) > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(path, content)
+
+    monkeypatch.setattr(atomic, "write_bytes", full_after_two)
+    with pytest.raises(TrainingFailed, match="No space left on device") as caught:
+        fit(chosen, small_dataset, tmp_path / "w", store)
+    assert "free disk space" in caught.value.remedy
+    monkeypatch.undo()
+    assert fit(chosen, small_dataset, tmp_path / "w", store).summary.resumed_from == 2
