@@ -3,7 +3,8 @@
 from podium.config import RunConfig
 from podium.models.recipes import resolve_candidates
 from podium.orchestration.branches import gather
-from podium.orchestration.outcome import show_outcome
+from podium.orchestration.outcome import say, show_outcome
+from podium.orchestration.page import checks_summary
 from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.progress import board
 from podium.orchestration.training import backbone_digest, forget_work
@@ -47,6 +48,8 @@ def training_pipeline(config: RunConfig) -> None:
     candidates = list(resolve_candidates(config, settings.recipes))
     data = load(config)
     checks, checks_page = validate(data, config.validation, candidates)
+    say(checks_summary(checks.load()))
+    say(f"training {len(candidates)} candidates in parallel, {candidates[0].threads} CPU thread(s) each")
     with board(candidates) as progress:
         branches = {
             candidate.name: train.submit(
@@ -55,11 +58,12 @@ def training_pipeline(config: RunConfig) -> None:
             for candidate in candidates
         }
         models, failures = gather(branches, progress)
+    say("evaluating: validation first, the test split once the selection is fixed")
     validation = [evaluate_validation(model, data, id=f"validate_{name}") for name, model in models.items()]
     selection = select_best(validation, config.selection.metric)
     test = [evaluate_test(model, data, selection, id=f"test_{name}") for name, model in models.items()]
     results = (list(models.values()), validation, test)
-    leaderboard = compare(config.name, data, selection, *results, failures)
+    leaderboard = compare(config, data, selection, *results, failures)
     report = render(config, data, leaderboard, *results, checks)
     winner = models[selection.load().selected]
     version = register(config, winner, leaderboard, validation, test, checks, report, checks_page)

@@ -5,6 +5,7 @@ from typing import Annotated
 from zenml import get_step_context, step
 
 from podium.bundle import Bundle
+from podium.config import RunConfig
 from podium.evaluation.compare import build_leaderboard, select
 from podium.evaluation.evaluate import Evaluation
 from podium.orchestration.caching import depends_on_code
@@ -25,7 +26,7 @@ def select_best(validation: list[Evaluation], metric: str) -> Annotated[Selectio
 
 @step(cache_policy=depends_on_code(code))
 def compare(
-    config_name: str,
+    config: RunConfig,
     data: DataReference,
     selection: Selection,
     models: list[Bundle],
@@ -36,7 +37,8 @@ def compare(
     """Build the leaderboard; ``run`` is the run in which these figures were made first."""
     return build_leaderboard(
         run=get_step_context().pipeline_run.name,
-        config_name=config_name,
+        config_name=config.name,
+        model=config.registry.model,
         data=data,
         selection=selection,
         summaries={model.candidate.name: model.summary for model in models},

@@ -125,6 +125,8 @@ class Leaderboard(Frozen):
     schema_version: Literal[1] = 1
     run: str
     config: str
+    model: str
+    """Name of the registered model that the run competes for."""
     data: DataReference
     selected: str | None
     selection_metric: str

@@ -18,6 +18,7 @@ def board(**changes: Any) -> Leaderboard:
     arguments: dict[str, Any] = {
         "run": "r1",
         "config_name": "quick",
+        "model": "pets",
         "data": DATA,
         "selection": select(list(validation.values()), "accuracy"),
         "summaries": {"good": summary("good"), "fair": summary("fair")},

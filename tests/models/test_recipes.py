@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
 
 from podium.cli.recipes import app
-from podium.config import RunConfig
+from podium.config import Frozen, RunConfig, TrainerConfig
 from podium.config.load import load_yaml
 from podium.errors import ConfigError
+from podium.models import recipes
 from podium.models.recipes import list_recipes, load_recipe, resolve_candidates
 
 from .helpers import RECIPES
@@ -80,6 +81,18 @@ class TestMerge:
         assert [c.threads for c in resolve_candidates(config, RECIPES, cores=1)] == [1, 1]
         fixed = config.model_copy(update={"threads": 5})
         assert [c.threads for c in resolve_candidates(fixed, RECIPES, cores=1)] == [5, 5]
+
+
+def test_every_block_of_the_trainer_can_be_taken_away() -> None:
+    blocks = {
+        name
+        for name, field in TrainerConfig.model_fields.items()
+        if any(
+            isinstance(part, type) and issubclass(part, Frozen)
+            for part in (field.annotation, *get_args(field.annotation))
+        )
+    }
+    assert blocks == set(recipes.BLOCKS)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from podium.cli.predict import predict
 from podium.errors import DataError, PodiumError, RegistryError
-from podium.registry import promotion
+from podium.registry import promotion, tracking
 from podium.registry.champion import load_champion_bundle
 from podium.training import build_from_bundle, predict_probabilities
 from tests.registry.support import CONTRACT, EXAMPLES, House
@@ -104,6 +104,25 @@ def test_another_version_on_request(promoted: House, cli: Any, pictures: Path) -
     assert cli(pictures, "--json", "--version", "challenger")["version"] == 2
     assert cli(pictures, "--json", "--version", "2")["version"] == 2
     assert cli(pictures, "--json")["version"] == 1
+
+
+def test_the_second_time_needs_no_registry(
+    promoted: House, cli: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = cli(pictures, "--json")
+
+    def unwanted(*_args: object) -> None:
+        raise AssertionError("MLflow was opened (seconds) although log and cache suffice")
+
+    monkeypatch.setattr(tracking, "client", unwanted)
+    assert cli(pictures, "--json") == first
+
+
+def test_an_alias_without_decision_promotes_nothing(house: House, cli: Any, pictures: Path) -> None:
+    house.open(0)
+    house.client.set_registered_model_alias("podium", "champion", "1")
+    with pytest.raises(RegistryError, match="nothing has been promoted yet"):
+        cli(pictures)
 
 
 def test_nothing_to_classify_is_one_error(promoted: House, cli: Any, tmp_path: Path) -> None:

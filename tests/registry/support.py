@@ -57,6 +57,7 @@ def make_evidence(*, accuracy: float = 0.9, run: str = "run-1", report: str | No
     board = Leaderboard(
         run=run,
         config="quickstart",
+        model="digits",
         data=DataReference(name="thirds", path="data", digest=DATA),
         selected="tiny",
         selection_metric="accuracy",

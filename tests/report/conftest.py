@@ -67,6 +67,7 @@ def make_report(
     leaderboard = build_leaderboard(
         run="run-7",
         config_name="quickstart",
+        model="digits",
         data=DataReference(name="thirds", path="data", digest=dataset.manifest.digest),
         selection=select(list(figures.values()), "accuracy"),
         summaries=summaries,

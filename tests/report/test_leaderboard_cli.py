@@ -31,7 +31,7 @@ def state(tmp_path: Path, run_report: RunReport, monkeypatch: pytest.MonkeyPatch
     (folder / "report.html").write_text("<!doctype html>")
     (state / "runs" / "latest").write_text("run-7\n")
     monkeypatch.setenv("PODIUM_STATE", str(state))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("PODIUM_TRACKING_URI", raising=False)
     return state
 
 
@@ -65,14 +65,14 @@ def test_json_is_the_recorded_leaderboard_with_todays_champion(
         return 3
 
     monkeypatch.setattr("podium.registry.champion.champion_version", champion)
-    document = json.loads(invoke("leaderboard", "run-7", "--json", "--model", "pets").stdout)
-    assert (document["champion"], document["selected"], asked) == (3, "resnet20", ["pets"])
+    document = json.loads(invoke("leaderboard", "run-7", "--json").stdout)
+    assert (document["champion"], document["selected"], asked) == (3, "resnet20", ["digits"])
 
 
 @pytest.mark.usefixtures("state")
 def test_the_table_shows_every_candidate_and_the_cause_of_a_failure() -> None:
     text = invoke("leaderboard").stdout
-    for expected in ("run-7", "resnet20", "simple_cnn", "broken failed: loss is NaN", "Champion: none yet"):
+    for expected in ("run-7", "resnet20", "simple_cnn", "broken failed: loss is NaN", "Champion of digits: none yet"):
         assert expected in text
 
 

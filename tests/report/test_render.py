@@ -169,6 +169,7 @@ def test_a_run_in_which_everything_failed_still_has_a_report(run_report: RunRepo
     leaderboard = build_leaderboard(
         run="run-8",
         config_name="quickstart",
+        model="digits",
         data=run_report.leaderboard.data,
         selection=None,
         summaries={},

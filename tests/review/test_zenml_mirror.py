@@ -54,8 +54,9 @@ first = open_(0)
 entry = client.get_model_version("podium", "v1")
 assert entry.run_metadata["mlflow_version"] == 1
 assert entry.run_metadata["model_digest"] == first.request.version.digests.model
-assert [link.pipeline_run.id for link in client.list_model_version_pipeline_run_links(model_version_id=entry.id).items] == [run.id]
-assert [l.artifact_version.id for l in client.list_model_version_artifact_links(model_version_id=entry.id).items] == [artifact.id]
+(run_link,) = client.list_model_version_pipeline_run_links(model_version_id=entry.id).items
+(artifact_link,) = client.list_model_version_artifact_links(model_version_id=entry.id).items
+assert (run_link.pipeline_run.id, artifact_link.artifact_version.id) == (run.id, artifact.id)
 assert stages() == {"v1": "staging"}, stages()
 mirror = LazyZenmlMirror(first.request.zenml)
 decide = {"client": house.client, "mirror": mirror}

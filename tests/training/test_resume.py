@@ -6,7 +6,6 @@ import errno
 import logging
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from podium.errors import TrainingFailed
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.results import EpochRecord
-from podium.training import engine, train
+from podium.training import discard, engine, train
 from podium.training.session import OnEpoch
 
 from .helpers import candidate, same
@@ -203,7 +202,7 @@ def test_a_waiting_run_survives_the_deletion_of_the_folder(
             time.sleep(0.3)
 
     first = fit(chosen, small_dataset, work, store, start_second)
-    shutil.rmtree(work, ignore_errors=True)
+    discard(work)
     thread.join(60)
     assert same(first, second[0])
 
@@ -226,3 +225,10 @@ def test_a_full_disk_is_named_and_the_training_goes_on_later(
     assert "free disk space" in caught.value.remedy
     monkeypatch.undo()
     assert fit(chosen, small_dataset, tmp_path / "w", store).summary.resumed_from == 2
+
+
+def test_a_stored_result_can_be_discarded(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
+    fit(candidate(epochs=1), small_dataset, tmp_path / "w", store)
+    discard(tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+    discard(tmp_path / "w")

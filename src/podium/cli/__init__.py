@@ -12,23 +12,26 @@ from podium.errors import PodiumError
 
 def build_app() -> typer.Typer:
     """Assemble the commands. Sub-commands import what is heavy only when they run."""
-    from podium.cli import config, data, environment, leaderboard, predict, recipes, review, validate
+    from podium.cli import config, data, environment, leaderboard, predict, recipes, review, stages, validate
 
     app = typer.Typer(
         name="podium",
         help="From an image data set to a reviewed, promoted classifier.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        add_completion=False,
     )
     app.add_typer(config.app, name="config", help="Check and describe run configurations.")
     app.add_typer(data.app, name="data", help="Import and show the data set.")
     app.add_typer(recipes.app, name="recipes", help="List the networks and how they are trained.")
     app.add_typer(review.app, name="review", help="Decide what is promoted.")
+    app.command("run")(environment.run)
     app.command("validate")(validate.validate)
+    app.command("train")(stages.train)
+    app.command("evaluate")(stages.evaluate)
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(leaderboard.report)
     app.command("predict")(predict.predict)
-    app.command("run")(environment.run)
     app.command("env")(environment.env)
     app.command("dashboard")(environment.dashboard)
     app.command("dashboard-stop")(environment.dashboard_stop)

@@ -17,7 +17,7 @@ def run(
         str, typer.Option(help="Dotted path of the pipeline.")
     ] = "pipelines.training.training_pipeline",
 ) -> None:
-    """Run a pipeline: `zenml pipeline run`, with ZenML's own state below this checkout."""
+    """Run a pipeline as `zenml pipeline run` does, with ZenML's state below this checkout."""
     from podium.orchestration.strict import check_file
     from podium.settings import Settings
 
@@ -25,7 +25,7 @@ def run(
     config = config if config.is_absolute() or config.exists() else settings.root / config
     check_file(config, settings=settings)
     config = config.resolve()
-    _replace("zenml", ["pipeline", "run", pipeline, "-c", str(config)], cwd=settings.root)
+    _replace("python", ["-m", "podium.orchestration.runner", pipeline, str(config)], cwd=settings.root)
 
 
 def env() -> None:

@@ -19,7 +19,6 @@ RunArgument = Annotated[
 def leaderboard(
     run: RunArgument = None,
     json: Annotated[bool, typer.Option("--json", help="Print the leaderboard as JSON.")] = False,
-    model: Annotated[str, typer.Option(help="Registered model whose champion is shown.")] = "podium",
 ) -> None:
     """Show how the candidates of a run compare, and which version is the champion now."""
     from podium.registry.champion import champion_version
@@ -28,7 +27,7 @@ def leaderboard(
 
     settings = Settings.from_environment()
     board = read_leaderboard(run_folder(settings.runs, run))
-    board = board.model_copy(update={"champion": champion_version(settings, model)})
+    board = board.model_copy(update={"champion": champion_version(settings, board.model)})
     if json:
         typer.echo(board.model_dump_json(indent=2))
     else:

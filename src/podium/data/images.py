@@ -24,9 +24,13 @@ MAX_PIXELS: Final = 200_000_000
 MAX_BYTES: Final = 512 * 1024 * 1024
 """Files larger than this are refused before they are read."""
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "ICO", "TGA")
-"""Pillow's decoders that are tried; those that start other programs (EPS) are not among them. JPEG stands for MPO too."""
+"""Pillow's decoders that are tried (MPO comes with JPEG); those that start other programs (EPS) are not among them."""
 
-_DAMAGE: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+_DAMAGE: Final = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, RuntimeError, struct.error, zlib.error),
+    Image.DecompressionBombError,
+)
+"""What Pillow's decoders raise on damaged files, found by changing bytes at random."""
 _OPENING = threading.Lock()
 
 
@@ -98,7 +102,7 @@ def _read(path: Path, name: str) -> bytes:
 
 @contextmanager
 def _own_pixel_bound() -> Iterator[None]:
-    """Keep Pillow's global bound (89 megapixels warn, 179 fail) out of the way while a header is read; one at a time."""
+    """Keep Pillow's global bound (89 megapixels warn, 179 fail) out of the way while one header is read."""
     with _OPENING:
         Image.init()  # registers all decoders; does nothing the second time
         before = Image.MAX_IMAGE_PIXELS

@@ -50,6 +50,7 @@ def build_leaderboard(
     *,
     run: str,
     config_name: str,
+    model: str,
     data: DataReference,
     selection: Selection | None,
     summaries: Mapping[str, TrainingSummary],
@@ -65,6 +66,7 @@ def build_leaderboard(
     Args:
         run: Name of the run.
         config_name: Name of its configuration.
+        model: Name of the registered model.
         data: The data that it used.
         selection: The fixed selection; None if there is none (yet).
         summaries: Of each completed candidate.
@@ -100,6 +102,7 @@ def build_leaderboard(
     return Leaderboard(
         run=run,
         config=config_name,
+        model=model,
         data=data,
         selected=selection.selected if selection else None,
         selection_metric=used,

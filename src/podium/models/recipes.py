@@ -12,7 +12,7 @@ from podium.config.load import load_yaml, nearest, parse
 from podium.errors import ConfigError
 from podium.models import family_of, options_of
 
-_BLOCKS = ("early_stopping", "plateau", "fine_tune", "augment")
+BLOCKS = ("early_stopping", "plateau", "fine_tune", "augment")
 """Fields of ``trainer`` that are mappings; null takes one away."""
 
 
@@ -93,7 +93,7 @@ def _check_layer(layer: Mapping[str, Any], file: Path | str, prefix: str) -> Non
 
 
 def _removes(key: str, value: Any) -> bool:
-    return value is None and key in _BLOCKS
+    return value is None and key in BLOCKS
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

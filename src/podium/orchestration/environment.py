@@ -18,7 +18,7 @@ def isolated_environment(settings: Settings) -> dict[str, str]:
         "ZENML_CONFIG_PATH": str(zenml),
         "ZENML_LOCAL_STORES_PATH": str(zenml / "local_stores"),
         "ZENML_ANALYTICS_OPT_IN": "false",
-        "ZENML_LOGGING_VERBOSITY": "INFO" if os.environ.get("PODIUM_VERBOSE") else "WARN",
+        "ZENML_LOGGING_VERBOSITY": "INFO" if os.environ.get("PODIUM_VERBOSE") else "CRITICAL",
         "AUTO_OPEN_DASHBOARD": "false",
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -24,9 +24,8 @@ def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -
     champion = champion_version(settings, version.model)
     shown = leaderboard.model_copy(update={"version": version.version, "champion": champion})
     render_leaderboard(shown, console)
-    console.print(_reused(leaderboard))
-    state = "none yet: nothing is promoted without a decision" if champion is None else f"version {champion}"
-    console.print(f"Champion of [bold]{version.model}[/]: {state}")
+    if reused := _reused(leaderboard):
+        console.print(reused)
     me = command()
     if review.decision is None:
         console.print(f"Review [bold]{review.id}[/] is awaiting a decision:")
@@ -40,6 +39,11 @@ def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -
         ("predict on an image", f"{me} predict IMAGE" + ("" if champion else f" --version {version.version}")),
     ):
         console.print(f"  {line:<44} {purpose}", highlight=False, markup=False)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal what happens now (ZenML redirects the other standard error)."""
+    Console(file=sys.__stderr__, soft_wrap=True).print(f"[dim]·[/] {text}", highlight=False)
 
 
 def command() -> str:

@@ -33,8 +33,6 @@ def draw_page(
     Returns:
         Self-contained HTML without scripts.
     """
-    warnings = [result for result in checks.results if result.severity == "warning" and not result.success]
-    passed = sum(result.success for result in checks.results)
     return render_report(
         RunReport(
             leaderboard=leaderboard,
@@ -43,8 +41,8 @@ def draw_page(
             summaries={model.candidate.name: model.summary for model in models},
             validation={evaluation.metrics.candidate: evaluation for evaluation in validation},
             test={evaluation.metrics.candidate: evaluation for evaluation in test},
-            checks=f"{passed} of {len(checks.results)} checks of the data passed",
-            warnings=len(warnings),
+            checks=checks_summary(checks),
+            warnings=len(checks.failed("warning")),
             lineage={
                 "Run": leaderboard.run,
                 "Code": str(code_state(settings.root)),
@@ -59,3 +57,9 @@ def draw_page(
             seed=config.seed,
         )
     )
+
+
+def checks_summary(checks: ValidationReport) -> str:
+    """The data validation in a few words."""
+    passed = sum(result.success for result in checks.results)
+    return f"{passed} of {len(checks.results)} checks of the data passed"

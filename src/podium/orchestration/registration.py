@@ -64,7 +64,7 @@ def register_winner(
     evidence = Evidence(
         leaderboard=leaderboard,
         evaluations=tuple(evaluation.metrics for evaluation in (*validation, *test)),
-        validation=checks.model_dump(mode="json"),
+        validation=checks.model_dump(mode="json", exclude={"seconds"}),
         report=report,
     )
     expected = next(e.probabilities for e in validation if e.metrics.candidate == winner.candidate.name)

@@ -14,7 +14,7 @@ from podium.errors import RegistryError
 from podium.registry import tracking, versions
 from podium.registry.log import EventLog
 from podium.registry.package import BUNDLE_PATH
-from podium.registry.state import fold
+from podium.registry.state import ModelState, fold
 from podium.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
 
 def champion_version(settings: Settings, model: str, *, client: MlflowClient | None = None) -> int | None:
-    """The version that the alias ``champion`` names; None if nothing is promoted or no registry exists."""
-    if not tracking.exists(settings):
-        return None
+    """The promoted version; None if there is none.
+
+    On this machine's own registry the decision log tells (milliseconds; an alias without a decision promotes nothing);
+    with a shared registry its alias ``champion`` does.
+    """
+    if tracking.is_local(settings):
+        return _state(settings, model).champion
     return versions.aliases(client or tracking.client(settings), model).get(versions.CHAMPION)
 
 
@@ -41,7 +45,7 @@ def load_champion_bundle(
         settings: Where registry and cache are.
         model: Name of the registered model.
         alias_or_version: ``champion``, ``challenger``, another alias, or a version's number.
-        client: An existing MLflow client.
+        client: An existing MLflow client; one is opened only if log and cache do not suffice.
 
     Returns:
         The bundle and its version.
@@ -49,47 +53,53 @@ def load_champion_bundle(
     Raises:
         RegistryError: There is no such version, or its files are not those that were registered.
     """
-    mlflow = client or (tracking.client(settings) if tracking.exists(settings) else None)
-    version = _resolve(settings, mlflow, model, alias_or_version)
-    assert mlflow is not None
-    digest = _digest(settings, mlflow, model, version)
+    version = _resolve(settings, model, str(alias_or_version), client)
+    digest = _digest(settings, model, version, client)
     cached = settings.state / "cache" / "models" / digest
     if not cached.is_dir() or digest_directory(cached) != digest:
-        _fill(settings, mlflow, model, version, cached, digest)
+        _fill(settings, client or tracking.client(settings), model, version, cached, digest)
     return Bundle.load(cached), version
 
 
-def _resolve(settings: Settings, client: MlflowClient | None, model: str, wanted: str | int) -> int:
-    if client is None:
-        aliases: dict[str, int] = {}
-    else:
-        if str(wanted).isdecimal():
-            return int(wanted)
-        aliases = versions.aliases(client, model)
-    if str(wanted) in aliases:
-        return aliases[str(wanted)]
+def _state(settings: Settings, model: str) -> ModelState:
+    return fold(EventLog(settings.reviews).events(), model)
+
+
+def _resolve(settings: Settings, model: str, wanted: str, client: MlflowClient | None) -> int:
+    if wanted.isdecimal():
+        return int(wanted)
     if wanted == versions.CHAMPION:
-        state = fold(EventLog(settings.reviews).events(), model)
-        newest = state.newest_open()
-        remedy = (
-            f'approve one: `podium review approve {model}-{newest} --reason "…"`'
-            if newest is not None
-            else "train one with `make run`, then approve it with `podium review approve`"
+        champion = champion_version(settings, model, client=client)
+        if champion is None:
+            raise _no_champion(settings, model)
+        return champion
+    aliases = versions.aliases(client or tracking.client(settings), model) if tracking.exists(settings) else {}
+    if wanted not in aliases:
+        known = ", ".join(sorted(aliases)) or "none"
+        raise RegistryError(
+            f"{model} has no alias or version {wanted!r} (aliases: {known})",
+            remedy="`podium review list --all` shows the versions",
         )
-        raise RegistryError(f"{model} has no champion: nothing has been promoted yet", remedy=remedy)
-    known = ", ".join(sorted(aliases)) or "none"
-    raise RegistryError(
-        f"{model} has no alias or version {wanted!r} (aliases: {known})",
-        remedy="`podium review list --all` shows the versions",
+    return aliases[wanted]
+
+
+def _no_champion(settings: Settings, model: str) -> RegistryError:
+    newest = _state(settings, model).newest_open()
+    remedy = (
+        f'approve one: `podium review approve {model}-{newest} --reason "…"`'
+        if newest is not None
+        else "train one with `make run`, then approve it with `podium review approve`"
     )
+    return RegistryError(f"{model} has no champion: nothing has been promoted yet", remedy=remedy)
 
 
-def _digest(settings: Settings, client: MlflowClient, model: str, version: int) -> str:
+def _digest(settings: Settings, model: str, version: int, client: MlflowClient | None) -> str:
     """The model digest from the decision log if the version was reviewed, else from the registry."""
-    review = fold(EventLog(settings.reviews).events(), model).reviews.get(version)
+    review = _state(settings, model).reviews.get(version)
     if review is not None:
         return review.request.version.digests.model
-    return versions.from_mlflow(versions.get_version(client, model, version)).digests.model
+    mlflow = client or tracking.client(settings)
+    return versions.from_mlflow(versions.get_version(mlflow, model, version)).digests.model
 
 
 def _fill(settings: Settings, client: MlflowClient, model: str, version: int, cached: Path, digest: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def train(
         dataset: ``train`` is trained on, ``validation`` steers callbacks; ``test`` is not touched.
         contract: From ``podium.models.contracts.contract_for``.
         work: Folder of this candidate alone: lock, checkpoint after every epoch, ``finished/`` result. The caller
-            deletes it when the result is stored elsewhere.
+            deletes it with ``discard`` when the result is stored elsewhere.
         weights: Where a transfer candidate finds its backbone.
         on_epoch: Called after each epoch, once its checkpoint is written; not again for epochs before a resumption.
         on_progress: Called every 50 steps and at the end of each epoch.
@@ -71,6 +72,12 @@ def train(
         bundle = Session(Job(candidate, contract, dataset, device, work, key), net).run(on_epoch, on_progress)
         save_finished(work, bundle, key)
         return bundle
+
+
+def discard(work: Path) -> None:
+    """Delete the folder of a training whose result is stored elsewhere, once nobody trains or reads in it."""
+    with _alone(work):
+        shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager

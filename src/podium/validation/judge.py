@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 
 from podium.validation.rule import Rule
 
-_LOGGERS = ("great_expectations", "great_expectations.expectations", "great_expectations.data_context")
-
 
 class Verdict(NamedTuple):
     """What Great Expectations says of one rule."""
@@ -35,24 +33,21 @@ def judge(rules: Sequence[Rule]) -> list[Verdict]:
     Raises:
         RuntimeError: An expectation could not be evaluated; a defect of its rule.
     """
-    with _quiet():
-        import great_expectations as gx
-        import pandas as pd
-        from great_expectations import expectations
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+    import great_expectations as gx
+    import pandas as pd
+    from great_expectations import expectations
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    with _quiet():
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(False)
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        source = context.data_sources.add_pandas("podium")
+        tables = context.data_sources.add_pandas("podium").add_dataframe_asset("tables")
+        whole = tables.add_batch_definition_whole_dataframe("all")
         verdicts: dict[int, Verdict] = {}
         for name, members in _by_table(rules).items():
             columns = {key: column for i in members for key, column in rules[i].table.columns.items()}
-            batch = (
-                source.add_dataframe_asset(name)
-                .add_batch_definition_whole_dataframe("all")
-                .get_batch({"dataframe": pd.DataFrame(columns)})
-            )
+            batch = whole.get_batch({"dataframe": pd.DataFrame(columns)})
             suite = gx.ExpectationSuite(
                 name=name,
                 expectations=[
@@ -109,10 +104,13 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Raise the log level of Great Expectations while it works: it tells every step at INFO, and at ERROR of a
-    missing key whenever a set expectation fails.
+    """Raise the level of all loggers of Great Expectations while it works.
+
+    It tells every step at INFO, and at ERROR of a missing key whenever a set expectation fails.
     """
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    loggers = [
+        logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name.startswith("great_exp")
+    ]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

@@ -28,7 +28,7 @@ def import_digits(target: Path) -> Manifest:
         target: Folder of the data set; an existing one is replaced as a whole.
 
     Raises:
-        DataError: The data set cannot be written.
+        OSError: The disk is full, or the folder cannot be written.
     """
     from sklearn.datasets import load_digits
 

@@ -125,7 +125,7 @@ def _empty(folder: Path) -> None:
 
 
 def _unwritable(target: Path, error: OSError) -> DataError:
-    reason = error.strerror or str(error)
+    reason = error.strerror or f"No space left, it seems: {error}"  # numpy does not tell why a write fell short
     return DataError(
         f"{target}: the data set cannot be written ({reason})",
         remedy="free disk space or name a writable --target; nothing was changed",

@@ -73,7 +73,8 @@ def import_parquet(
         progress: Called with images done and images in all.
 
     Raises:
-        DataError: A file, column, image or label is wrong (file and row are named), or nothing can be written.
+        DataError: A file, column, image or label is wrong; file and row are named.
+        OSError: The disk is full, or the folder cannot be written.
     """
     sources, names = open_sources(
         {"train": train, "validation": validation, "test": test}, image_column, label_column, class_names
@@ -89,25 +90,19 @@ def import_parquet(
         if progress:
             progress(done, total)
 
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.pool-") as folder:
-            work = Path(folder)
-            pools = _decode_all(sources, size, resize, work, advance)
-            splits = divide(pools, shares, seed, drop_duplicates=drop_duplicates, work=work)
-            return write_dataset(
-                target,
-                {split: (pool.images, pool.labels) for split, pool in splits.items()},
-                name=name or train[0].stem,
-                class_names=names,
-                source=_describe(sources, shares, seed),
-                licence=licence,
-            )
-    except OSError as error:
-        raise DataError(
-            f"{target}: the data set cannot be written ({error.strerror or error})",
-            remedy="free disk space or name another folder; nothing was changed",
-        ) from None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.pool-") as folder:
+        work = Path(folder)
+        pools = _decode_all(sources, size, resize, work, advance)
+        splits = divide(pools, shares, seed, drop_duplicates=drop_duplicates, work=work)
+        return write_dataset(
+            target,
+            {split: (pool.images, pool.labels) for split, pool in splits.items()},
+            name=name or train[0].stem,
+            class_names=names,
+            source=_describe(sources, shares, seed),
+            licence=licence,
+        )
 
 
 def _decode_all(
