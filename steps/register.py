@@ -31,7 +31,8 @@ def register(
     """Always runs and finds what is already there: the registry may have changed since the last run."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / leaderboard.data.path)
-    given = {"winner": winner, "leaderboard": leaderboard, "validation": validation, "test": test, "checks": checks}
-    version = register_winner(settings, config, dataset, **given, report=report, code=training_code())
+    version = register_winner(
+        settings, config, dataset, winner, leaderboard, validation, test, checks, report=report, code=training_code()
+    )
     keep_page(settings, leaderboard, version.version, report, checks_page)
     return version

@@ -24,7 +24,7 @@ from tests.registry.support import CONTRACT, EXAMPLES, House
 def cli(house: House, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("PODIUM_STATE", str(house.settings.state))
     monkeypatch.setenv("PODIUM_ROOT", str(house.settings.root))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("PODIUM_TRACKING_URI", raising=False)
     app = typer.Typer()
     app.command()(predict)
 

@@ -1,4 +1,4 @@
-"""A checkout of its own for tests that run the product as a user does, in processes, with all state in a temporary folder."""
+"""A checkout of its own for tests that run the product as a user does: in processes, with all state in its folder."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class Workspace:
 
     def leftovers(self) -> list[str]:
         """Half-written files and unfinished checkpoints below the state folder and beside the data."""
-        found = [p for p in self.root.glob(".data.*")]
-        found += [p for p in self.state.rglob(".*.new-*")] + [p for p in self.state.rglob(".*.old-*")]
+        found = list(self.root.glob(".data.*"))
+        found += [*self.state.rglob(".*.new-*"), *self.state.rglob(".*.old-*")]
         found += list((self.state / "work").glob("*")) if (self.state / "work").is_dir() else []
         return sorted(str(p.relative_to(self.root)) for p in found)
 

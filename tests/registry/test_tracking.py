@@ -105,7 +105,7 @@ def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
         "print(tracking.experiment_id(tracking.client(Settings.from_environment())))"
     )
     environ = {**os.environ, "PODIUM_ROOT": str(tmp_path), "PODIUM_STATE": str(tmp_path / "state")}
-    environ.pop("MLFLOW_TRACKING_URI", None)
+    environ.pop("PODIUM_TRACKING_URI", None)
     processes = [
         subprocess.Popen([sys.executable, "-c", code], env=environ, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -18,7 +18,7 @@ def cli(house: House, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("PODIUM_STATE", str(house.settings.state))
     monkeypatch.setenv("PODIUM_ROOT", str(house.settings.root))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("PODIUM_TRACKING_URI", raising=False)
 
     def run(*arguments: str, code: int = 0) -> Any:
         result = CliRunner().invoke(app, list(arguments))

@@ -39,7 +39,7 @@ def test_one_of_two_approvals_wins(house: House, tmp_path: Path) -> None:
     house.open(0)
     house.open(1)
     environ = {**os.environ, "PODIUM_STATE": str(house.settings.state), "PODIUM_ROOT": str(tmp_path)}
-    environ.pop("MLFLOW_TRACKING_URI", None)
+    environ.pop("PODIUM_TRACKING_URI", None)
     go = tmp_path / "go"
     ready = [tmp_path / f"ready-{i}" for i in range(2)]
     people = [

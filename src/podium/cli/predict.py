@@ -12,6 +12,11 @@ from rich.console import Console
 if TYPE_CHECKING:
     from podium.bundle import Bundle
 
+Model = Annotated[
+    str | None,
+    typer.Option(help="Name of the registered model; needed if there are several.", envvar="PODIUM_MODEL"),
+]
+
 _BATCH = 64
 """Images in memory at a time, at the network's size."""
 
@@ -22,7 +27,7 @@ def predict(
     ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     version: Annotated[str, typer.Option(help="A version's number or an alias.")] = "champion",
-    model: Annotated[str, typer.Option(help="Name of the registered model.")] = "podium",
+    model: Model = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 3,
 ) -> None:
     """Classify images of any size and mode with the champion. Exit status 1 if a file could not be read.
@@ -30,10 +35,12 @@ def predict(
     JSON: {"model": NAME, "version": N, "predictions": [{"file", "class", "probability", "top": [{"class",
     "probability"}, ...]} or {"file", "error"}]}, in the order of the files.
     """
-    from podium.registry.champion import load_champion_bundle
+    from podium.registry.champion import load_champion_bundle, model_name
     from podium.settings import Settings
 
-    bundle, number = load_champion_bundle(Settings.from_environment(), model, version)
+    settings = Settings.from_environment()
+    model = model_name(settings, model)
+    bundle, number = load_champion_bundle(settings, model, version)
     predictions = classify(bundle, expand(images), top=top)
     if json:
         answer = {"model": model, "version": number, "predictions": predictions}

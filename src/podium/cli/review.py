@@ -20,6 +20,10 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Such as podium-3: version
 Reason = Annotated[str, typer.Option(help="Why; recorded.")]
 User = Annotated[str | None, typer.Option("--as", metavar="USER", help="Who decides; you by default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="Name of the registered model; needed if there are several.", envvar="PODIUM_MODEL"),
+]
 NoZenml = Annotated[bool, typer.Option("--no-zenml", help="Leave ZenML's stages alone.")]
 
 
@@ -92,17 +96,21 @@ def reject(review: Id, reason: Reason, user: User = None, json: Json = False, no
 def rollback(
     reason: Reason,
     to: Annotated[int | None, typer.Option(metavar="VERSION", help="An approved version; the last but one.")] = None,
-    model: Annotated[str, typer.Option(help="Name of the registered model.")] = "podium",
+    model: Model = None,
     user: User = None,
     json: Json = False,
     no_zenml: NoZenml = False,
 ) -> None:
     """Make the previous champion, or another approved version, the champion again. JSON as for `approve`."""
     from podium.registry import promotion
+    from podium.registry.champion import model_name
 
     settings = _settings()
     mirror = None if no_zenml else _mirror(settings)
-    _report(promotion.rollback(settings, model, reason=reason, to=to, actor=user, mirror=mirror), json=json)
+    _report(
+        promotion.rollback(settings, model_name(settings, model), reason=reason, to=to, actor=user, mirror=mirror),
+        json=json,
+    )
 
 
 @app.command()

@@ -26,6 +26,8 @@ _ENVIRONMENT = {
 class RunError(click.ClickException):
     """A run that cannot start or go on; ZenML's command line prints it without a traceback."""
 
+    exit_code: int  # type: ignore[misc]  # of the error, not of the class
+
     def __init__(self, error: PodiumError) -> None:
         super().__init__(str(error))
         self.exit_code = error.exit_code
@@ -34,7 +36,7 @@ class RunError(click.ClickException):
 class StrictPipeline(DynamicPipeline):
     """Refuses what ZenML would ignore in the file given with ``-c``, before any step runs."""
 
-    def with_options(self, *args: Any, config_path: str | None = None, **kwargs: Any) -> StrictPipeline:
+    def with_options(self, *, config_path: str | None = None, **kwargs: Any) -> StrictPipeline:  # type: ignore[override]
         """Copy the pipeline with options; see ZenML. Raises RunError if the file is refused."""
         if config_path is not None:
             try:
@@ -43,7 +45,7 @@ class StrictPipeline(DynamicPipeline):
                 raise RunError(error) from None
             # As we read it: ZenML's YAML reader takes 1e-3 for a text and the last of two equal keys.
             kwargs["parameters"] = {"config": config.model_dump(mode="json", exclude_unset=True)}
-        copy = super().with_options(*args, config_path=config_path, **kwargs)
+        copy = super().with_options(config_path=config_path, **kwargs)
         assert isinstance(copy, StrictPipeline)
         return copy
 

@@ -35,12 +35,12 @@ def register_winner(
     settings: Settings,
     config: RunConfig,
     dataset: Dataset,
-    *,
     winner: Bundle,
     leaderboard: Leaderboard,
     validation: Sequence[Evaluation],
     test: Sequence[Evaluation],
     checks: ValidationReport,
+    *,
     report: str,
     code: str,
 ) -> RegisteredVersion:

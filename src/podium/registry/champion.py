@@ -8,17 +8,39 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podium.bundle import Bundle
 from podium.digest import digest_directory
 from podium.errors import RegistryError
 from podium.registry import tracking, versions
 from podium.registry.log import EventLog
 from podium.registry.package import BUNDLE_PATH
-from podium.registry.state import ModelState, fold
+from podium.registry.state import ModelState, fold, models
 from podium.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from podium.bundle import Bundle
+
+
+def model_name(settings: Settings, given: str | None) -> str:
+    """The registered model that is meant: the one given, or else the only one that has been reviewed.
+
+    Raises:
+        RegistryError: None is given, and there is none or more than one.
+    """
+    if given:
+        return given
+    names = models(EventLog(settings.reviews).events())
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise RegistryError(
+            "no model has been registered yet", remedy="train one: `podium run configs/quickstart.yaml`"
+        )
+    raise RegistryError(
+        f"there are several registered models: {', '.join(names)}",
+        remedy=f"name one: --model {names[0]} (or set PODIUM_MODEL)",
+    )
 
 
 def champion_version(settings: Settings, model: str, *, client: MlflowClient | None = None) -> int | None:
@@ -58,6 +80,8 @@ def load_champion_bundle(
     cached = settings.state / "cache" / "models" / digest
     if not cached.is_dir() or digest_directory(cached) != digest:
         _fill(settings, client or tracking.client(settings), model, version, cached, digest)
+    from podium.bundle import Bundle  # brings torch, which asking for a version does not need
+
     return Bundle.load(cached), version
 
 

@@ -57,7 +57,7 @@ def client(settings: Settings) -> MlflowClient:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise RegistryError(
             f"{settings.tracking_uri}: no MLflow tracking store can be opened there ({error})",
-            remedy="check MLFLOW_TRACKING_URI, the server behind it, and the room on the disk",
+            remedy="check PODIUM_TRACKING_URI, the server behind it, and the room on the disk",
         ) from error
     return made
 

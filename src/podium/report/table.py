@@ -82,8 +82,15 @@ def _outcome(board: Leaderboard) -> Text:
         return Text("No candidate was selected.", style="red")
     metric = board.selection_metric.replace("_", " ")
     version = f" (version {board.version})" if board.version is not None else ""
-    champion = f"version {board.champion}" if board.champion is not None else "none yet; nothing is promoted without a decision"
+    champion = (
+        f"version {board.champion}"
+        if board.champion is not None
+        else "none yet; nothing is promoted without a decision"
+    )
     return Text.assemble(
-        "Selected on validation ", f"{metric}: ", (board.selected + version, "bold"),
-        f". Champion of {board.model}: ", (champion, "bold"),
+        "Selected on validation ",
+        f"{metric}: ",
+        (board.selected + version, "bold"),
+        f". Champion of {board.model}: ",
+        (champion, "bold"),
     )
