@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -65,4 +66,8 @@ def _replace(program: str, arguments: list[str], *, cwd: Path) -> None:
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(cwd), os.environ.get("PYTHONPATH")]))
     path = Path(sys.executable).with_name(program)
     os.chdir(cwd)
+    if not (Path(environment["ZENML_CONFIG_PATH"]) / ".ready").exists():
+        preparing = subprocess.run([sys.executable, "-m", "podium.orchestration.prepare"], env=environment, check=False)
+        if preparing.returncode:
+            sys.exit(preparing.returncode)
     os.execve(path, [str(path), *arguments], environment)  # noqa: S606 - our own interpreter's sibling

@@ -17,6 +17,8 @@ _DOCUMENTS: Final = ("leaderboard", "evaluations", "validation")
 _REPORT: Final = "report.html"
 _OF_THE_OCCASION: Final = ("run", "version", "champion")
 """Fields of the leaderboard that say when it was shown, not what was measured."""
+_TIMINGS: Final = frozenset({"seconds", "train_seconds", "milliseconds_per_image", "images_per_second"})
+"""Differ when the same measurement is made twice."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Evidence:
     def digest(self) -> str:
         """SHA-256 over the documents; equal for a repeated run whose steps all came from the cache."""
         return documents_digest(self._documents())
+
+    @property
+    def substance(self) -> str:
+        """SHA-256 over the documents without timings: equal if the same thing was found twice."""
+        return documents_digest(_without_timings(self._documents()))
 
     @property
     def selected(self) -> LeaderboardRow:
@@ -61,6 +68,14 @@ class Evidence:
             "evaluations": [metrics.model_dump(mode="json") for metrics in self.evaluations],
             "validation": dict(self.validation),
         }
+
+
+def _without_timings(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_timings(item) for key, item in value.items() if key not in _TIMINGS}
+    if isinstance(value, (list, tuple)):
+        return [_without_timings(item) for item in value]
+    return value
 
 
 def folder_digest(folder: Path) -> str:

@@ -82,12 +82,13 @@ def register(
         code=code,
         figures=evidence.selected,
     )
+    submission = digest_json({"model": digests.model, "data": digests.data, "evidence": evidence.substance})
     with tracking.registry_lock(settings):
         state = fold(EventLog(settings.reviews).events(), model)
-        found = _find(mlflow, state, digests, model)
+        found = _find(mlflow, state, digests, model, submission)
         if found is None:
             probabilities = reference_predictions(bundle, examples) if expected is None else expected
-            version = _create(settings, mlflow, wanted, bundle, evidence, examples, probabilities)
+            version = _create(settings, mlflow, wanted, submission, bundle, evidence, examples, probabilities)
         else:
             version = versions.from_mlflow(found)
         version = version.model_copy(update={"standing": state.standing(version.version)})
@@ -95,14 +96,12 @@ def register(
     return version
 
 
-def _submission(digests: Digests) -> str:
-    """Identity of a registration: the same model, data and evidence are one version."""
-    return digest_json(digests.model_dump(include={"model", "data", "evidence"}))
+def _find(client: MlflowClient, state: ModelState, digests: Digests, model: str, submission: str) -> Any | None:
+    """The version with this submission: model, data, and evidence but for timings.
 
-
-def _find(client: MlflowClient, state: ModelState, digests: Digests, model: str) -> Any | None:
-    """The version with this submission; else the champion, if it is the same model on the same data."""
-    query = f"name = '{model}' and tags.`{versions.SUBMISSION_TAG}` = '{_submission(digests)}'"
+    Otherwise the champion, if it is the same model on the same data.
+    """
+    query = f"name = '{model}' and tags.`{versions.SUBMISSION_TAG}` = '{submission}'"
     for found in client.search_model_versions(query):
         return found
     if state.champion is not None:
@@ -116,13 +115,13 @@ def _create(
     settings: Settings,
     client: MlflowClient,
     wanted: RegisteredVersion,
+    submission: str,
     bundle: Path,
     evidence: Evidence,
     examples: NDArray[np.uint8],
     probabilities: NDArray[np.float32],
 ) -> RegisteredVersion:
     """Upload and check the artifacts, then make the version, tags included, in one transaction of MLflow's."""
-    submission = _submission(wanted.digests)
     with tempfile.TemporaryDirectory(prefix="podium-register-") as scratch:
         package = Path(scratch) / "model"
         build_package(bundle, package, examples)
