@@ -69,7 +69,7 @@ def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
     shown = cli("show", "podium-1", "--json")
     assert list(shown) == [
         "id", "model", "version", "status", "standing", "opened", "author", "run", "candidate", "recipe", "figures",
-        "digests", "code", "report", "mlflow_run", "zenml_model_version", "decision", "champion",
+        "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version", "decision", "champion",
     ]  # fmt: skip
     assert set(shown["digests"]) == {"model", "package", "data", "config", "evidence"}
     assert shown["figures"]["test_accuracy"] == 0.9

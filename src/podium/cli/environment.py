@@ -63,6 +63,7 @@ def _replace(program: str, arguments: list[str], *, cwd: Path) -> None:
     from podium.settings import Settings
 
     environment = {**without_zenml(os.environ), **isolated_environment(Settings.from_environment())}
+    environment["ZENML_CUSTOM_SOURCE_ROOT"] = str(cwd)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(cwd), os.environ.get("PYTHONPATH")]))
     path = Path(sys.executable).with_name(program)
     os.chdir(cwd)

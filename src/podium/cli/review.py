@@ -52,7 +52,7 @@ def show(review: Id, json: Json = False) -> None:
     """Show a review: the candidate beside the champion, what the decision binds, and how to decide.
 
     JSON: {"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
-    "opened", "author", "run", "candidate", "recipe", "figures", "digests", "code", "report", "mlflow_run",
+    "opened", "author", "run", "candidate", "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run",
     "zenml_model_version", "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "event"},
     "champion": null or the champion's review with the same keys}.
     """

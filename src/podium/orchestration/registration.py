@@ -15,7 +15,7 @@ from podium.digest import digest_json
 from podium.evaluation.evaluate import Evaluation
 from podium.orchestration.training import tracked_run
 from podium.registry.evidence import Evidence
-from podium.registry.provenance import code_state
+from podium.registry.provenance import code_state, data_revision
 from podium.registry.register import register
 from podium.registry.reviews import open_review
 from podium.registry.state import RegisteredVersion, Review
@@ -79,6 +79,7 @@ def register_winner(
             evidence=evidence,
             config_digest=digest_json(config.model_dump(mode="json")),
             code=code_state(settings.root),
+            dvc=data_revision(dataset.path),
             examples=dataset["validation"].images[:_EXAMPLES],
             expected=expected[:_EXAMPLES],
         )

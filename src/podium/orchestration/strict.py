@@ -26,8 +26,8 @@ TRAINING_STEPS = (
     "select_best",
     "evaluate_test",
     "compare",
-    "register",
     "render",
+    "register",
     "request_review",
 )
 """The steps of the training pipeline; a test keeps the two alike."""

@@ -7,6 +7,8 @@ import socket
 import subprocess
 from pathlib import Path
 
+import yaml
+
 from podium.config import Frozen
 
 
@@ -27,6 +29,19 @@ def code_state(root: Path) -> CodeState:
     commit = _git(root, "rev-parse", "HEAD")
     changes = _git(root, "status", "--porcelain", "--untracked-files=no") if commit else None
     return CodeState(commit=commit, dirty=bool(changes))
+
+
+def data_revision(data: Path) -> str | None:
+    """DVC's hash of a data set folder, from the ``.dvc`` file beside it; None if DVC does not track it.
+
+    The file's word is taken: ``podium data restore`` and ``dvc status`` compare it with the bytes.
+    """
+    record = data.with_name(f"{data.name}.dvc")
+    try:
+        outputs = yaml.safe_load(record.read_text(encoding="utf-8"))["outs"]
+        return next(str(out["md5"]) for out in outputs if out.get("path") == data.name)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, StopIteration):
+        return None
 
 
 def current_user() -> str:

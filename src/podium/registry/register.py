@@ -34,6 +34,7 @@ def register(
     evidence: Evidence,
     config_digest: str,
     code: CodeState,
+    dvc: str | None = None,
     examples: NDArray[np.uint8],
     expected: NDArray[np.float32] | None = None,
     client: MlflowClient | None = None,
@@ -52,6 +53,7 @@ def register(
         evidence: What a reviewer will see.
         config_digest: Digest of the run's configuration.
         code: Commit of the checkout.
+        dvc: DVC's hash of the data set, if DVC tracks it.
         examples: Some validation images, uint8 N×H×W×3, N ≥ 1.
         expected: Their probabilities as evaluated, float32 N×C; computed from the bundle if not given.
         client: An existing MLflow client; a new one by default.
@@ -80,6 +82,7 @@ def register(
         recipe=loaded.candidate.recipe.id,
         digests=digests,
         code=code,
+        dvc=dvc,
         figures=evidence.selected,
     )
     submission = digest_json({"model": digests.model, "data": digests.data, "evidence": evidence.substance})

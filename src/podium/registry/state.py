@@ -43,6 +43,8 @@ class RegisteredVersion(Frozen):
     recipe: str
     digests: Digests
     code: CodeState
+    dvc: str | None = None
+    """DVC's hash of the data set, if DVC tracks it."""
     figures: LeaderboardRow
     standing: Standing = "unreviewed"
     """When it was registered, or found again."""

@@ -14,7 +14,7 @@ def review_json(review: Review) -> dict[str, Any]:
 
     ``{"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
     "opened", "author", "run", "candidate", "recipe", "figures": {a leaderboard row}, "digests": {"model", "package",
-    "data", "config", "evidence"}, "code": {"commit", "dirty"}, "report", "mlflow_run", "zenml_model_version",
+    "data", "config", "evidence"}, "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run", "zenml_model_version",
     "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "event"}}``. Times are ISO 8601 in UTC.
     """
     version = review.request.version
@@ -32,6 +32,7 @@ def review_json(review: Review) -> dict[str, Any]:
         "figures": version.figures.model_dump(mode="json"),
         "digests": version.digests.model_dump(),
         "code": version.code.model_dump(),
+        "dvc": version.dvc,
         "report": review.request.report,
         "mlflow_run": version.mlflow_run,
         "zenml_model_version": review.request.zenml.model_version if review.request.zenml else None,

@@ -1,0 +1,37 @@
+"""Pretrain a backbone of our own on a labelled image set, for transfer recipes."""
+
+from podium.config import RunConfig
+from podium.models.recipes import resolve_candidates
+from podium.orchestration.branches import gather
+from podium.orchestration.outcome import say
+from podium.orchestration.pipeline import strict_pipeline
+from podium.orchestration.progress import board
+from podium.settings import Settings
+from podium.training.hardware import describe_hardware
+from steps.export import export
+from steps.load import load
+from steps.train import train
+from steps.validate import validate
+
+COMMAND = "podium run configs/pretraining.yaml --pipeline pipelines.pretraining.pretraining_pipeline"
+
+
+@strict_pipeline(name="pretraining", depends_on=(load, validate, train, export))
+def pretraining_pipeline(config: RunConfig) -> None:
+    """Load, validate, train every candidate, and export its backbone under the candidate's name.
+
+    Args:
+        config: The whole run; ``parameters.config`` of the YAML file. Candidates are recipes of the resnet family.
+    """
+    candidates = list(resolve_candidates(config, Settings.from_environment().recipes))
+    data = load(config)
+    validate(data, config.validation, candidates)
+    with board(candidates) as progress:
+        branches = {
+            candidate.name: train.submit(data, candidate, None, id=f"train_{candidate.name}")
+            for candidate in candidates
+        }
+        models, _ = gather(branches, progress)
+    for name, model in models.items():
+        weights = export(model, data, COMMAND, describe_hardware(), id=f"export_{name}").load()
+        say(f"{name}: exported with {weights.figures}; set PODIUM_WEIGHTS to its folder to use it")

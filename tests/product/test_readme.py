@@ -1,0 +1,85 @@
+"""Every command block of the README runs, in order, in a checkout of its own."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from podium.data import open_dataset
+from tests.conftest import ROOT
+from tests.product.workspace import Workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("readme")]
+
+BLOCKS = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A git checkout with the environment that `make` made, and a newcomer's two parquet files."""
+    if not (ROOT / ".venv" / ".ready").is_file():
+        pytest.skip("the environment was not made by `make setup`")
+    made = Workspace.create(tmp_path_factory.mktemp("readme") / "checkout")
+    for name in (".venv", ".uv"):
+        (made.root / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "docs", made.root / "docs")
+    shutil.copy(ROOT / ".gitignore", made.root)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "--quiet"], ["add", "."], [*identity, "commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=made.root, env=made.environment(), check=True)
+    made.call("dvc", "init", "--quiet")
+    made.call("podium", "data", "restore")
+    for split in ("train", "test"):
+        write_parquet(made.root / f"{split}.parquet", made.root / "data", split)
+    shutil.rmtree(made.root / "data")
+    return made
+
+
+def write_parquet(file: Path, data: Path, split: str) -> None:
+    """Real images as PNG in the layout of the Hugging Face hub."""
+    dataset = open_dataset(data)
+    part = dataset[split]
+    rows = []
+    for image in part.images:
+        stream = io.BytesIO()
+        Image.fromarray(image).save(stream, "PNG")
+        rows.append({"bytes": stream.getvalue(), "path": None})
+    features = {"label": {"names": list(dataset.manifest.class_names), "_type": "ClassLabel"}}
+    metadata = {"huggingface": '{"info": {"features": ' + str(features).replace("'", '"') + "}}"}
+    table = pa.table({"image": pa.array(rows), "label": pa.array(part.labels.tolist())})
+    pq.write_table(table.replace_schema_metadata(metadata), file)
+
+
+def test_the_readme_has_the_blocks() -> None:
+    assert len(BLOCKS) >= 6
+    assert "make run" in BLOCKS[0]
+    assert "make test" in BLOCKS[0]
+
+
+def title(number: int) -> str:
+    return BLOCKS[number].split("\n")[0].partition("#")[0].strip()[:40]
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)), ids=title)
+def test_block(checkout: Workspace, number: int) -> None:
+    # `make test` is what runs this test: only its dry run can stand in for it here.
+    script = BLOCKS[number].replace("make test", "make --dry-run test")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=checkout.root,
+        env=checkout.environment(),
+        capture_output=True,
+        text=True,
+        timeout=580,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stdout + done.stderr
