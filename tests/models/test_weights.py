@@ -38,6 +38,19 @@ def test_the_users_folder_comes_before_the_embedded_one(tmp_path: Path, monkeypa
     assert WeightsStore().find("w").parent == embedded
 
 
+def test_the_embedded_weights_are_those_of_their_provenance() -> None:
+    pretrained = WeightsStore().load(NAME)
+    recipe = pretrained.provenance.settings["recipe"]
+    transfer = load_recipe("transfer_resnet20", RECIPES).model
+    assert {key: transfer.options[key] for key in ("depth", "width")} == {
+        key: recipe["model"]["options"][key] for key in ("depth", "width")
+    }
+    state = build(transfer, contract(), seed=0).state_dict()
+    assert all(torch.equal(state[f"backbone.{key}"], value) for key, value in pretrained.state.items())
+    assert WeightsStore().find(NAME).stat().st_size <= 2**20
+    assert pretrained.provenance.figures["test_top1"] > 20 / 200, "a backbone that learned next to nothing"
+
+
 def test_missing_weights_name_the_remedies(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         WeightsStore(tmp_path).load("w")

@@ -20,6 +20,8 @@ from tests.product.workspace import Workspace
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("readme")]
 
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+QUICKER = re.compile(r"    candidates:\n(?:      .*\n)+")
+"""The commands are tested here, the full quickstart in test_main_job."""
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     if not (ROOT / ".venv" / ".ready").is_file():
         pytest.skip("the environment was not made by `make setup`")
     made = Workspace.create(tmp_path_factory.mktemp("readme") / "checkout")
+    quick = made.root / "configs" / "quickstart.yaml"
+    quick.write_text(
+        QUICKER.sub("    candidates: [simple_cnn, cnn_3block]\n", quick.read_text()).replace("epochs: 8", "epochs: 3")
+    )
     for name in (".venv", ".uv"):
         (made.root / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "docs", made.root / "docs")

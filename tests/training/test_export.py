@@ -36,6 +36,7 @@ def test_an_exported_backbone_is_what_was_trained(small_dataset: Dataset, tmp_pa
     assert provenance.source_data.startswith("thirds: 96 images of 3 classes, 32×32")
     assert provenance.figures["test_top1"] == pytest.approx(provenance.figures["test_top1_float32"], abs=0.05)
     assert provenance.figures["test_top1"] > 0.8
+    assert 0 <= provenance.figures["validation_top1"] <= provenance.figures["validation_top5"] <= 1
     assert provenance.settings["recipe"]["model"]["family"] == "resnet"
 
 

@@ -133,10 +133,13 @@ def restore(
 ) -> None:
     """Make data/ be what data.dvc records, where that needs no download."""
     from podium import atomic
+    from podium.data.dvc import keep_in_cache
     from podium.data.restore import restore as restore_data
 
     settings = Settings.from_environment()
     restored = restore_data(settings.data, settings.root / "data.dvc")
+    if restored.outcome == "imported":
+        keep_in_cache(settings.data, settings.root / "data.dvc")
     if manifest:
         atomic.write_bytes(manifest, (settings.data / "dataset.json").read_bytes())
     typer.echo(f"{settings.data}: {restored.manifest.name} ({restored.manifest.digest[:12]}), {restored.outcome}")
@@ -178,14 +181,18 @@ def _counts(manifest: Manifest) -> Table:
 
 
 def _install(target: Path | None, importer: Callable[[Path], Manifest], *, name: str, force: bool) -> None:
+    from podium.data.dvc import keep_in_cache
     from podium.data.sources import install
 
-    target = target or Settings.from_environment().data
+    settings = Settings.from_environment()
+    target = target or settings.data
     manifest, outcome = install(target, importer, name=name, force=force)
     counts = ", ".join(f"{info.count:,} {split}" for split, info in manifest.splits.items())
     what = "already there, unchanged" if outcome == "unchanged" else outcome
     typer.echo(f"{target}: {manifest.name}, {len(manifest.class_names)} classes, {counts}; {what}")
     typer.echo(f"digest {manifest.digest}")
+    if target.absolute() == settings.data and not keep_in_cache(settings.data, settings.root / "data.dvc"):
+        typer.echo("DVC does not record this version yet: `dvc add data` does")
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:

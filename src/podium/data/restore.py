@@ -70,6 +70,11 @@ def restore(data: Path, record: Path) -> Restored:
     return Restored(install(data, importer, name=note.source).manifest, "imported")
 
 
+def is_recorded(data: Path, record: Path) -> bool:
+    """Whether ``record`` is a .dvc file that names this very content of ``data``."""
+    return record.is_file() and record.name == f"{data.name}.dvc" and _dvc_hash(data) == _read(record)[0]
+
+
 def _read(record: Path) -> tuple[str, _Note | None]:
     """Return DVC's hash of the output, and Podium's note if there is one."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +23,30 @@ _PREFIX = "backbone."
 
 
 def export_backbone(
-    bundle: Bundle, dataset: Dataset, folder: Path, name: str, *, licence: str, command: str, hardware: str
+    bundle: Bundle,
+    dataset: Dataset,
+    folder: Path,
+    name: str,
+    *,
+    licence: str,
+    command: str,
+    hardware: str,
+    notes: str = "",
 ) -> Provenance:
     """Write ``NAME.safetensors`` and ``NAME.json`` for ``WeightsStore``.
 
-    The accuracy is measured on the test split, with the weights as they are stored (half precision) and as they
-    were trained (single precision).
+    The accuracy is measured on the validation and the test split, with the weights as they are stored (half
+    precision) and as they were trained (single precision).
 
     Args:
         bundle: A trained network with a ``backbone``.
-        dataset: What it was trained on; its ``test`` split must have played no part in that.
+        dataset: What it was trained on.
         folder: Where to write; existing files of that name are replaced.
         name: Of the weights.
         licence: Of the weights.
         command: How they were made.
         hardware: What they were made on.
+        notes: What a reader of the figures should know.
 
     Raises:
         WeightsError: There is no backbone, the data set is another one, or a value does not fit half precision.
@@ -50,8 +60,9 @@ def export_backbone(
     rounded = {f"{_PREFIX}{key}": value.float() for key, value in stored.items()}
     figures: dict[str, float] = {"epochs": bundle.summary.epochs, "train_seconds": round(bundle.summary.train_seconds)}
     for label, state in (("", {**bundle.state, **rounded}), ("_float32", bundle.state)):
-        top1, top5 = _accuracy(Bundle(bundle.candidate, bundle.contract, "", state, bundle.summary), dataset["test"])
-        figures |= {f"test_top1{label}": round(top1, 4), f"test_top5{label}": round(top5, 4)}
+        for split in ("validation", "test"):
+            top1, top5 = _accuracy(replace(bundle, state=state), dataset[split])
+            figures |= {f"{split}_top1{label}": round(top1, 4), f"{split}_top5{label}": round(top5, 4)}
     file = folder / f"{name}.safetensors"
     atomic.write_bytes(file, safetensors.torch.save(stored))
     manifest = dataset.manifest
@@ -67,6 +78,7 @@ def export_backbone(
         std=bundle.contract.std,
         input_size=(bundle.contract.height, bundle.contract.width),
         figures=figures,
+        notes=notes,
         settings=bundle.candidate.model_dump(mode="json", exclude_none=True),
     )
     text = json.dumps(provenance.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"

@@ -39,6 +39,8 @@ class Provenance(Frozen):
     """Height and width that it was trained at."""
     figures: dict[str, float] = Field({})
     """What was measured, such as the accuracy on images of the source data that were not trained on."""
+    notes: str = ""
+    """What a reader of the figures should know."""
     settings: dict[str, Any] = Field({})
     """The candidate as it was trained: network, optimizer, schedule, seed, threads."""
 

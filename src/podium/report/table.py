@@ -32,7 +32,7 @@ def _table(board: Leaderboard, width: int) -> Table:
     table.title_justify = "left"
     table.add_column("", justify="right")
     table.add_column("candidate", overflow="fold")
-    shown = {heading: cell for heading, cell in _COLUMNS.items() if width >= _WIDE or heading not in _ONLY_WIDE}
+    shown = {heading: cell for heading, cell in _COLUMNS.items() if width >= _NEEDED.get(heading, 0)}
     for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for rank, row in enumerate(board.candidates, start=1):
@@ -72,9 +72,8 @@ _COLUMNS: Final[Mapping[str, Callable[[LeaderboardRow], str]]] = {
     "training": lambda row: _seconds(row.train_seconds),
     "ms/image": lambda row: _milliseconds(row.milliseconds_per_image),
 }
-_ONLY_WIDE: Final = ("F1 %", "epochs", "ms/image")
-_WIDE: Final = 112
-"""Characters that all columns need beside names of usual length."""
+_NEEDED: Final[Mapping[str, int]] = {"F1 %": 112, "epochs": 112, "ms/image": 112, "parameters": 92}
+"""Width of the terminal, in characters, from which a column is shown."""
 
 
 def _outcome(board: Leaderboard) -> Text:
