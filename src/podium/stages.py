@@ -14,13 +14,15 @@ from podium.bundle import Bundle
 from podium.config import Candidate, RunConfig
 from podium.data import open_dataset
 from podium.digest import digest_json
+from podium.errors import TrainingFailed
 from podium.evaluation.compare import select
 from podium.evaluation.evaluate import evaluate
+from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.models.recipes import resolve_candidates
 from podium.results import Metrics
 from podium.settings import Settings
-from podium.training import train
+from podium.training import discard, train
 
 
 def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
@@ -32,11 +34,17 @@ def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
     dataset = open_dataset(settings.root / config.data.path)
     candidates = resolve_candidates(config, settings.recipes)
 
+    weights = WeightsStore(settings.weights)
+
+    def work(candidate: Candidate) -> Path:
+        return settings.work / f"dvc-{digest_json([candidate.model_dump(mode='json'), dataset.manifest.digest])[:16]}"
+
     def one(candidate: Candidate) -> Bundle:
-        key = digest_json([candidate.model_dump(mode="json"), dataset.manifest.digest])
-        return train(
-            candidate, dataset, contract_for(candidate, dataset.manifest), work=settings.work / f"dvc-{key[:16]}"
-        )
+        contract = contract_for(candidate, dataset.manifest, weights)
+        try:
+            return train(candidate, dataset, contract, work=work(candidate), weights=weights)
+        except TrainingFailed as error:
+            raise TrainingFailed(f"{candidate.name}: {error.message}", remedy=error.remedy) from None
 
     with ThreadPoolExecutor(len(candidates)) as pool:
         bundles = list(pool.map(one, candidates))
@@ -44,6 +52,8 @@ def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
         for bundle in bundles:
             (folder / bundle.candidate.name).mkdir()
             bundle.save(folder / bundle.candidate.name)
+    for candidate in candidates:
+        discard(work(candidate))
 
 
 def evaluate_all(config: RunConfig, settings: Settings, models: Path, out: Path) -> None:

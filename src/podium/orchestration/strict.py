@@ -62,12 +62,7 @@ def check_file(file: Path, *, steps: Collection[str] = TRAINING_STEPS, settings:
         _refuse_unknown(section, StepConfigurationUpdate.model_fields, file, f"steps.{name}")
         _check_settings(section.get("settings"), file, f"steps.{name}.settings")
     config = run_config_of(raw, file)
-    try:
-        resolve_candidates(config, (settings or Settings.from_environment()).recipes)
-    except ConfigError as error:
-        if str(file) in error.message:
-            raise
-        raise ConfigError(f"{file}: {error.message}", remedy=error.remedy) from None
+    resolve_candidates(config, (settings or Settings.from_environment()).recipes, file=file)
     return config
 
 

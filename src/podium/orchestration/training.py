@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from podium.bundle import Bundle
@@ -16,7 +15,7 @@ from podium.orchestration.progress import report_epoch
 from podium.registry import tracking
 from podium.results import EpochRecord
 from podium.settings import Settings
-from podium.training import train
+from podium.training import discard, train
 
 
 def candidate_key(candidate: Candidate, data_digest: str, code: str) -> str:
@@ -94,4 +93,4 @@ def cause_of(error: BaseException) -> str:
 
 def forget_work(settings: Settings, candidate: Candidate, data_digest: str, code: str) -> None:
     """Remove the checkpoints of a training whose result is stored."""
-    shutil.rmtree(work_folder(settings, candidate_key(candidate, data_digest, code)), ignore_errors=True)
+    discard(work_folder(settings, candidate_key(candidate, data_digest, code)))
