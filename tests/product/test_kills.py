@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import signal
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from podium.orchestration.environment import isolated_environment
 from podium.orchestration.strict import TRAINING_STEPS
 from podium.results import TrainingSummary
+from podium.settings import Settings
 from tests.product.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
@@ -80,4 +83,11 @@ def check_registry(workspace: Workspace) -> None:
     assert [int(version.version) for version in versions] == [1]
     runs = client.search_runs([client.get_experiment_by_name("podium").experiment_id])
     assert {run.info.status for run in runs} == {"FINISHED"}
+    code = (
+        "from zenml.client import Client; from collections import Counter\n"
+        "print(sorted(Counter(str(r.status) for r in Client().list_pipeline_runs(size=100).items).items()))"
+    )
+    environment = isolated_environment(Settings.from_environment({"PODIUM_ROOT": str(workspace.root)}))
+    states = ast.literal_eval(workspace.call("python", "-c", code, **environment).splitlines()[-1])
+    assert states == [("completed", 1), ("failed", len(TRAINING_STEPS))]
     assert not list(Path(workspace.state / "mlartifacts").rglob("*.tmp"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from zenml.enums import ExecutionMode
 from zenml.pipelines.dynamic.pipeline_definition import DynamicPipeline
 
 from podium.errors import PodiumError
+from podium.orchestration.driver import driving
 from podium.orchestration.strict import check_file, step_name
+from podium.settings import Settings
 
 _ENVIRONMENT = {
     # Literal step arguments stay parameters, shown with the step, instead of becoming uploaded artifacts.
@@ -62,9 +65,14 @@ def strict_pipeline(*, name: str, depends_on: Sequence[Any]) -> Callable[[Callab
     """Decorate a function as a dynamic pipeline whose failed branches don't stop the others."""
 
     def decorate(function: Callable[..., None]) -> StrictPipeline:
+        @functools.wraps(function)
+        def driven(*args: Any, **kwargs: Any) -> None:
+            with driving(Settings.from_environment()):
+                function(*args, **kwargs)
+
         pipeline = StrictPipeline(
             name=name,
-            entrypoint=function,
+            entrypoint=driven,
             depends_on=list(depends_on),
             execution_mode=ExecutionMode.CONTINUE_ON_FAILURE,
         )

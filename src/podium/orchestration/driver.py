@@ -1,0 +1,71 @@
+"""Runs whose process was killed are marked as failed by the next run, instead of seeming to go on for ever."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+from filelock import FileLock, Timeout
+from zenml.client import Client
+from zenml.enums import ExecutionStatus
+from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
+from zenml.models import PipelineRunUpdate, StepRunUpdate
+
+from podium.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def driving(settings: Settings) -> Iterator[None]:
+    """Hold a lock for the time of the running pipeline; the operating system frees it when the process dies.
+
+    Before that, close the runs whose lock is free: nobody drives them any more.
+    """
+    context = DynamicPipelineRunContext.get()
+    if context is None:
+        raise RuntimeError("only a running dynamic pipeline has a driver")
+    folder = settings.state / "drivers"
+    folder.mkdir(parents=True, exist_ok=True)
+    mine = FileLock(folder / f"{context.run.id}.lock")
+    with FileLock(folder / "guard"):  # nobody sees a lock file that is made but not yet held
+        for file in folder.glob("*.lock"):
+            _bury(file)
+        mine.acquire()
+    try:
+        yield
+    finally:
+        Path(mine.lock_file).unlink(missing_ok=True)
+        mine.release()
+
+
+def _bury(file: Path) -> None:
+    """Close the run of a lock file if its driver is dead."""
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return
+    try:
+        close_run(Client(), UUID(file.stem))
+        file.unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+def close_run(client: Client, run: UUID) -> None:
+    """Set a run and its steps to failed where they seem to go on; a run that the store has forgotten is no error."""
+    try:
+        found = client.get_pipeline_run(run)
+    except KeyError:
+        return
+    for step in client.list_run_steps(pipeline_run_id=run, size=1000).items:
+        if not step.status.is_finished:
+            client.zen_store.update_run_step(step.id, StepRunUpdate(status=ExecutionStatus.FAILED))
+    if not found.status.is_finished:
+        logger.warning("run %s was cut off; it is closed as failed", found.name)
+        update = PipelineRunUpdate(status=ExecutionStatus.FAILED, status_reason="its process was killed")
+        client.zen_store.update_run(run, update)
