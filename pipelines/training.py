@@ -59,7 +59,7 @@ def training_pipeline(config: RunConfig) -> None:
         }
         models, failures = gather(branches, progress)
     say("evaluating: validation first, the test split once the selection is fixed")
-    validation = [evaluate_validation(model, data, id=f"validate_{name}") for name, model in models.items()]
+    validation = [evaluate_validation(model, data, id=f"evaluate_{name}") for name, model in models.items()]
     selection = select_best(validation, config.selection.metric)
     test = [evaluate_test(model, data, selection, id=f"test_{name}") for name, model in models.items()]
     results = (list(models.values()), validation, test)

@@ -11,7 +11,7 @@ from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.code import code_digest
-from podium.orchestration.materializers import FolderMaterializer
+from podium.orchestration.materializers import BundleMaterializer
 from podium.orchestration.training import train_tracked
 from podium.results import DataReference
 from podium.settings import Settings
@@ -22,7 +22,7 @@ def code() -> str:
     return code_digest("podium.training", "podium.models.contracts")
 
 
-@step(cache_policy=depends_on_code(code), output_materializers=FolderMaterializer)
+@step(cache_policy=depends_on_code(code), output_materializers=BundleMaterializer)
 def train(data: DataReference, candidate: Candidate, backbone: str | None) -> Annotated[Bundle, "model"]:
     """Train, tracking each epoch; a killed training goes on from its last checkpoint.
 

@@ -39,7 +39,7 @@ def kill_when(workspace: Workspace, pattern: str, delay: float = 0.0) -> bool:
 
 
 def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> None:
-    invocations = {"train": "train_cnn_3block", "evaluate_validation": "validate_", "evaluate_test": "test_"}
+    invocations = {"train": "train_cnn_3block", "evaluate_validation": "evaluate_", "evaluate_test": "test_"}
     for step in TRAINING_STEPS:
         name = invocations.get(step, step)
         assert kill_when(workspace, rf"Step {name}\S* has started"), f"the run never reached {step}"

@@ -19,8 +19,7 @@ from podium.evaluation.evaluate import Evaluation
 class FolderMaterializer(BaseMaterializer):
     """Stores what has ``save(folder)`` and ``load(folder)``; equal content gives an equal cache key."""
 
-    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (Bundle, Evaluation)
-    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = ()
     SKIP_REGISTRATION: ClassVar[bool] = True
 
     def load(self, data_type: type[Any]) -> Any:
@@ -49,3 +48,19 @@ class FolderMaterializer(BaseMaterializer):
         with tempfile.TemporaryDirectory() as name:
             data.save(Path(name))
             return digest_directory(Path(name))
+
+
+class BundleMaterializer(FolderMaterializer):
+    """A trained model."""
+
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (Bundle,)
+    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.MODEL
+    SKIP_REGISTRATION: ClassVar[bool] = True
+
+
+class EvaluationMaterializer(FolderMaterializer):
+    """Figures and probabilities."""
+
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (Evaluation,)
+    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
+    SKIP_REGISTRATION: ClassVar[bool] = True
