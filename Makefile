@@ -24,10 +24,15 @@ $(UV):
 	@.uv/bin/python -m pip install --quiet uv==$(UV_VERSION)
 
 # The lock file pins every package by hash; the project itself is installed in place.
+# TORCH=cpu takes a smaller PyTorch without CUDA, at the versions of pyproject.toml instead of the lock file's (not tested here).
 $(READY): $(UV) requirements.lock pyproject.toml
-	@echo "Setting up .venv (about 6 GB: PyTorch brings its CUDA libraries) ..."
+	@echo "Setting up .venv ..."
 	@test -x $(BIN)/python || $(UV) venv --quiet --python 3.11 .venv
+ifeq ($(TORCH),cpu)
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --torch-backend cpu --group dev --requirements pyproject.toml
+else
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip sync --quiet --require-hashes requirements.lock
+endif
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --editable .
 	@touch $(READY)
 

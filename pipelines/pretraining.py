@@ -2,10 +2,11 @@
 
 from podium.config import RunConfig
 from podium.models.recipes import resolve_candidates
-from podium.orchestration.branches import gather
+from podium.orchestration.branches import gather, require_one, run_name
 from podium.orchestration.outcome import say
 from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.progress import board
+from podium.orchestration.training import backbone_digest
 from podium.settings import Settings
 from podium.training.hardware import describe_hardware
 from steps.export import export
@@ -23,15 +24,18 @@ def pretraining_pipeline(config: RunConfig) -> None:
     Args:
         config: The whole run; ``parameters.config`` of the YAML file. Candidates are recipes of the resnet family.
     """
-    candidates = list(resolve_candidates(config, Settings.from_environment().recipes))
+    settings = Settings.from_environment()
+    candidates = list(resolve_candidates(config, settings.recipes))
+    backbones = {candidate.name: backbone_digest(candidate, settings) for candidate in candidates}
     data = load(config)
-    validate(data, config.validation, candidates)
+    validate(data, config.validation, candidates, backbones)
     with board(candidates) as progress:
         branches = {
-            candidate.name: train.submit(data, candidate, None, id=f"train_{candidate.name}")
+            candidate.name: train.submit(data, candidate, backbones[candidate.name], id=f"train_{candidate.name}")
             for candidate in candidates
         }
-        models, _ = gather(branches, progress)
+        models, failures = gather(branches, progress)
+    require_one(models, failures, run=run_name(), config=config, data=data.load())
     for name, model in models.items():
         weights = export(model, data, COMMAND, describe_hardware(), id=f"export_{name}").load()
         say(f"{name}: exported with {weights.figures}; set PODIUM_WEIGHTS to its folder to use it")

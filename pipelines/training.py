@@ -2,7 +2,7 @@
 
 from podium.config import RunConfig
 from podium.models.recipes import resolve_candidates
-from podium.orchestration.branches import gather
+from podium.orchestration.branches import each, gather, require_one, run_name
 from podium.orchestration.outcome import say, show_outcome
 from podium.orchestration.page import checks_summary
 from podium.orchestration.pipeline import strict_pipeline
@@ -42,31 +42,33 @@ def training_pipeline(config: RunConfig) -> None:
 
     Raises:
         ValidationFailed: A critical expectation on the data failed; nothing was trained.
+        WeightsError: Pretrained weights are missing.
         TrainingFailed: Every candidate failed.
     """
     settings = Settings.from_environment()
     candidates = list(resolve_candidates(config, settings.recipes))
+    backbones = {candidate.name: backbone_digest(candidate, settings) for candidate in candidates}
     data = load(config)
-    checks, checks_page = validate(data, config.validation, candidates)
+    checks, checks_page = validate(data, config.validation, candidates, backbones)
     say(checks_summary(checks.load()))
     say(f"training {len(candidates)} candidates in parallel, {candidates[0].threads} CPU thread(s) each")
     with board(candidates) as progress:
         branches = {
-            candidate.name: train.submit(
-                data, candidate, backbone_digest(candidate, settings), id=f"train_{candidate.name}"
-            )
+            candidate.name: train.submit(data, candidate, backbones[candidate.name], id=f"train_{candidate.name}")
             for candidate in candidates
         }
         models, failures = gather(branches, progress)
     say("evaluating: validation first, the test split once the selection is fixed")
-    validation = [evaluate_validation(model, data, id=f"evaluate_{name}") for name, model in models.items()]
-    selection = select_best(validation, config.selection.metric)
+    validation = each(models, failures, lambda name, model: evaluate_validation(model, data, id=f"evaluate_{name}"))
+    require_one(validation, failures, run=run_name(), config=config, data=data.load())
+    selection = select_best(list(validation.values()), config.selection.metric)
+    models = {name: models[name] for name in validation}
     test = [evaluate_test(model, data, selection, id=f"test_{name}") for name, model in models.items()]
-    results = (list(models.values()), validation, test)
+    results = (list(models.values()), list(validation.values()), test)
     leaderboard = compare(config, data, selection, *results, failures)
     report = render(config, data, leaderboard, *results, checks)
     winner = models[selection.load().selected]
-    version = register(config, winner, leaderboard, validation, test, checks, report, checks_page)
+    version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page)
     review = request_review(version, winner, report)
     for candidate in candidates:
         if candidate.name in models:

@@ -5,11 +5,11 @@ from typing import Annotated
 from zenml import get_step_context, step
 
 from podium.bundle import Bundle
+from podium.code import code_digest
 from podium.config import RunConfig
 from podium.evaluation.compare import build_leaderboard, select
 from podium.evaluation.evaluate import Evaluation
 from podium.orchestration.caching import depends_on_code
-from podium.orchestration.code import code_digest
 from podium.results import DataReference, Leaderboard, Selection
 
 

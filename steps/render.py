@@ -6,11 +6,11 @@ from zenml import step
 from zenml.types import HTMLString
 
 from podium.bundle import Bundle
+from podium.code import code_digest
 from podium.config import RunConfig
 from podium.data import open_dataset
 from podium.evaluation.evaluate import Evaluation
 from podium.orchestration.caching import depends_on_code
-from podium.orchestration.code import code_digest
 from podium.orchestration.page import draw_page
 from podium.results import DataReference, Leaderboard
 from podium.settings import Settings

@@ -5,12 +5,12 @@ from typing import Annotated
 from zenml import get_step_context, step
 
 from podium.bundle import Bundle
+from podium.code import code_digest
 from podium.config import Candidate
 from podium.data import open_dataset
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.orchestration.caching import depends_on_code
-from podium.orchestration.code import code_digest
 from podium.orchestration.materializers import BundleMaterializer
 from podium.orchestration.training import train_tracked
 from podium.results import DataReference
@@ -26,7 +26,7 @@ def code() -> str:
 def train(data: DataReference, candidate: Candidate, backbone: str | None) -> Annotated[Bundle, "model"]:
     """Train, tracking each epoch; a killed training goes on from its last checkpoint.
 
-    ``backbone`` is the digest of the pretrained weights: a part of the cache key.
+    ``backbone`` is the digest of the pretrained weights and their normalization: a part of the cache key.
     """
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)

@@ -5,12 +5,12 @@ from typing import Annotated
 from zenml import step
 from zenml.types import HTMLString
 
+from podium.code import code_digest
 from podium.config import Candidate, ValidationConfig
 from podium.data import open_dataset
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.orchestration.caching import depends_on_code
-from podium.orchestration.code import code_digest
 from podium.results import DataReference
 from podium.settings import Settings
 from podium.validation import ValidationReport, ensure_valid, render_report, validate_dataset
@@ -23,9 +23,12 @@ def code() -> str:
 
 @step(cache_policy=depends_on_code(code))
 def validate(
-    data: DataReference, bounds: ValidationConfig, candidates: list[Candidate]
+    data: DataReference, bounds: ValidationConfig, candidates: list[Candidate], backbones: dict[str, str | None]
 ) -> tuple[Annotated[ValidationReport, "validation_report"], Annotated[HTMLString, "validation_page"]]:
-    """Check the images, also as each candidate's network will get them."""
+    """Check the images, also as each candidate's network will get them.
+
+    ``backbones`` are the digests of pretrained weights and their normalization: a part of the cache key.
+    """
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
     weights = WeightsStore(settings.weights)

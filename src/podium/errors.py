@@ -52,3 +52,9 @@ class RegistryError(PodiumError):
 
 class ReviewError(PodiumError):
     """A review cannot be opened or decided as asked."""
+
+
+def of_os_error(error: OSError) -> PodiumError:
+    """What the operating system refused (a full disk, a missing permission): the file and the reason, not the stack."""
+    where = f"{error.filename}: " if error.filename else ""
+    return PodiumError(f"{where}{error.strerror or error}")

@@ -40,6 +40,10 @@ class Settings(BaseModel):
         weights = Path(env["PODIUM_WEIGHTS"]).absolute() if env.get("PODIUM_WEIGHTS") else None
         return cls(root=root.absolute(), state=state, tracking_uri=uri, weights=weights)
 
+    def find(self, config: Path) -> Path:
+        """Return a configuration file as it is named from here, or else from the checkout."""
+        return config if config.is_absolute() or config.exists() else self.root / config
+
     @property
     def recipes(self) -> Path:
         """The folder of recipe files."""

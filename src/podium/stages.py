@@ -29,11 +29,12 @@ def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
     """Train all candidates in parallel; ``models`` is replaced as a whole once all are done.
 
     Raises:
+        DataError: The data set is not what its manifest records.
         TrainingFailed: A candidate failed. Unlike a pipeline, a DVC stage is all or nothing.
     """
     dataset = open_dataset(settings.root / config.data.path)
+    dataset.verify()
     candidates = resolve_candidates(config, settings.recipes)
-
     weights = WeightsStore(settings.weights)
 
     def work(candidate: Candidate) -> Path:
@@ -57,8 +58,13 @@ def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
 
 
 def evaluate_all(config: RunConfig, settings: Settings, models: Path, out: Path) -> None:
-    """Write ``metrics.json``, and ``history.csv`` and ``confusion.csv`` for plots, into ``out``."""
+    """Write ``metrics.json``, and ``history.csv`` and ``confusion.csv`` for plots, into ``out``.
+
+    Raises:
+        DataError: The data set is not what its manifest records.
+    """
     dataset = open_dataset(settings.root / config.data.path)
+    dataset.verify()
     names = [candidate.label for candidate in config.candidates]
     bundles = {name: Bundle.load(models / name) for name in names}
     validation = {name: evaluate(bundle, dataset, "validation").metrics for name, bundle in bundles.items()}

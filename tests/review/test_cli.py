@@ -71,7 +71,7 @@ def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
         "id", "model", "version", "status", "standing", "opened", "author", "run", "candidate", "recipe", "figures",
         "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version", "decision", "champion",
     ]  # fmt: skip
-    assert set(shown["digests"]) == {"model", "package", "data", "config", "evidence"}
+    assert set(shown["digests"]) == {"model", "package", "data", "code", "config", "evidence"}
     assert shown["figures"]["test_accuracy"] == 0.9
     decided = cli("approve", "podium-1", "--reason", "x", "--json")["review"]["decision"]
     assert set(decided) == {"verdict", "actor", "time", "reason", "self_approved", "event"}

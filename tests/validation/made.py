@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from podium.contract import InputContract
-from podium.data import Dataset, Manifest, Split
+from podium.data import Dataset, Manifest, Split, SplitInfo
 from podium.data.store import channel_statistics
 from tests.conftest import make_arrays
 
@@ -21,6 +21,15 @@ def dataset(change: Change = lambda arrays: None, names: tuple[str, ...] = NAMES
     counts = {"train": 60, "validation": 24, "test": 24}
     arrays = {split: make_arrays(n, side=8, seed=seed) for seed, (split, n) in enumerate(counts.items())}
     mean, std = channel_statistics(arrays["train"][0])
+    splits = {
+        split: SplitInfo(
+            count=len(labels),
+            per_class=tuple(np.bincount(labels, minlength=len(names)).tolist()),
+            images_sha256="0" * 64,
+            labels_sha256="0" * 64,
+        )
+        for split, (_, labels) in arrays.items()
+    }
     change(arrays)
     manifest = Manifest(
         name="thirds",
@@ -31,7 +40,7 @@ def dataset(change: Change = lambda arrays: None, names: tuple[str, ...] = NAMES
         licence="CC0-1.0",
         mean=mean,
         std=std,
-        splits={},
+        splits=splits,
         digest="0123456789abcdef" * 4,
     )
     return Dataset(Path("nowhere"), manifest, {split: Split(*pair) for split, pair in arrays.items()})

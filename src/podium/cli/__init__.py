@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 
-from podium.errors import PodiumError
+from podium.errors import PodiumError, of_os_error
 
 
 def build_app() -> typer.Typer:
@@ -43,14 +44,14 @@ def main() -> None:
     try:
         build_app()()
     except PodiumError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_escape(str(error))}", highlight=False)
-        sys.exit(error.exit_code)
+        _end(error)
     except OSError as error:
-        # A full disk or a missing permission: name the file, not the stack.
-        where = f"{error.filename}: " if error.filename else ""
-        message = f"{where}{error.strerror or error}"
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_escape(message)}", highlight=False)
-        sys.exit(1)
+        _end(of_os_error(error))
+
+
+def _end(error: PodiumError) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_escape(str(error))}", highlight=False)
+    sys.exit(error.exit_code)
 
 
 def _escape(text: str) -> str:

@@ -208,6 +208,6 @@ def _read_names(file: Path | None) -> list[str] | None:
     if file is None:
         return None
     try:
-        return [line.strip() for line in file.read_text().splitlines() if line.strip()]
+        return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: {error}", remedy="give a UTF-8 text file with one class name a line") from None

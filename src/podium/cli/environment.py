@@ -7,26 +7,30 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from podium.settings import Settings
+
+_DEFAULT = "pipelines.training.training_pipeline"
 
 
 def run(
     config: Annotated[Path, typer.Argument(help="Pipeline file.")] = Path("configs/quickstart.yaml"),
-    pipeline: Annotated[
-        str, typer.Option(help="Dotted path of the pipeline.")
-    ] = "pipelines.training.training_pipeline",
+    pipeline: Annotated[str, typer.Option(help="Dotted path of the pipeline.")] = _DEFAULT,
 ) -> None:
     """Run a pipeline as `zenml pipeline run` does, with ZenML's state below this checkout."""
-    from podium.orchestration.strict import check_file
+    from podium.orchestration.strict import TRAINING_STEPS, check_file
     from podium.settings import Settings
 
     settings = Settings.from_environment()
     config = config if config.is_absolute() or config.exists() else settings.root / config
-    check_file(config, settings=settings)
+    # Quickly, before ZenML starts; the pipeline checks the file again and knows its own steps.
+    check_file(config, steps=TRAINING_STEPS if pipeline == _DEFAULT else None, settings=settings)
     config = config.resolve()
-    _replace("python", ["-m", "podium.orchestration.runner", pipeline, str(config)], cwd=settings.root)
+    _replace("python", ["-m", "podium.orchestration.runner", pipeline, str(config)], settings)
 
 
 def env() -> None:
@@ -44,30 +48,31 @@ def dashboard(
     """Start ZenML's dashboard on this checkout's runs (stop it with `podium dashboard-stop`)."""
     from podium.settings import Settings
 
-    _replace("zenml", ["login", "--local", "--port", str(port)], cwd=Settings.from_environment().root)
+    _replace("zenml", ["login", "--local", "--port", str(port)], Settings.from_environment())
 
 
 def dashboard_stop() -> None:
     """Stop ZenML's local dashboard."""
     from podium.settings import Settings
 
-    _replace("zenml", ["logout", "--local"], cwd=Settings.from_environment().root)
+    _replace("zenml", ["logout", "--local"], Settings.from_environment())
 
 
-def _replace(program: str, arguments: list[str], *, cwd: Path) -> None:
-    """Become another program of this environment, with ZenML's state in this checkout.
+def _replace(program: str, arguments: list[str], settings: Settings) -> None:
+    """Become another program of this environment, in the checkout and with ZenML's state there.
 
     A user's own ZenML configuration is neither used nor touched: for that, call ``zenml`` itself.
     """
     from podium.orchestration.environment import isolated_environment, without_zenml
-    from podium.settings import Settings
+    from podium.orchestration.prepare import ready_mark
 
-    environment = {**without_zenml(os.environ), **isolated_environment(Settings.from_environment())}
-    environment["ZENML_CUSTOM_SOURCE_ROOT"] = str(cwd)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(cwd), os.environ.get("PYTHONPATH")]))
+    environment = {**without_zenml(os.environ), **isolated_environment(settings)}
+    environment["ZENML_CUSTOM_SOURCE_ROOT"] = str(settings.root)
+    given = [os.path.abspath(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    environment["PYTHONPATH"] = os.pathsep.join([str(settings.root), *given])
     path = Path(sys.executable).with_name(program)
-    os.chdir(cwd)
-    if not (Path(environment["ZENML_CONFIG_PATH"]) / ".ready").exists():
+    os.chdir(settings.root)
+    if not ready_mark(settings).exists():
         preparing = subprocess.run([sys.executable, "-m", "podium.orchestration.prepare"], env=environment, check=False)
         if preparing.returncode:
             sys.exit(preparing.returncode)

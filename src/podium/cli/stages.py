@@ -18,7 +18,7 @@ def train(config: Config, models: Models = Path(".podium/dvc/models")) -> None:
     from podium.stages import train_all
 
     settings = Settings.from_environment()
-    train_all(load_run_config(config), settings, models)
+    train_all(load_run_config(settings.find(config)), settings, models)
 
 
 def evaluate(
@@ -34,4 +34,4 @@ def evaluate(
     from podium.stages import evaluate_all
 
     settings = Settings.from_environment()
-    evaluate_all(load_run_config(config), settings, models, out)
+    evaluate_all(load_run_config(settings.find(config)), settings, models, out)

@@ -33,10 +33,11 @@ def validate(
     from podium.validation import ensure_valid, render_report, validate_dataset
 
     settings = Settings.from_environment()
-    file = config if config.is_absolute() or config.exists() else settings.root / config
+    file = settings.find(config)
     run = load_run_config(file)
     candidates = resolve_candidates(run, settings.recipes, file=file)
     dataset = open_dataset(data or settings.root / run.data.path)
+    dataset.verify()
     weights = WeightsStore(settings.weights)
     contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
     result = validate_dataset(dataset, run.validation, contracts)

@@ -6,7 +6,7 @@ import io
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
@@ -19,8 +19,9 @@ from podium.errors import DataError
 
 Resize = Literal["stretch", "crop", "pad"]
 
-MAX_PIXELS: Final = 200_000_000
-"""Images with more pixels than this are refused before they are decoded."""
+MAX_PIXELS: Final = 120_000_000
+"""Images with more pixels than this are refused before they are decoded: enough for the cameras that there are (102 and
+108 megapixels). PEAKRSS"""
 MAX_BYTES: Final = 512 * 1024 * 1024
 """Files larger than this are refused before they are read."""
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "ICO", "TGA")
@@ -31,6 +32,7 @@ _DAMAGE: Final = (
     Image.DecompressionBombError,
 )
 """What Pillow's decoders raise on damaged files, found by changing bytes at random."""
+_STRIP_PIXELS: Final = 1 << 20
 _OPENING = threading.Lock()
 
 
@@ -55,39 +57,91 @@ def decode_image(
     Raises:
         DataError: The file is missing, damaged, no image of a known format, or too large.
     """
-    return np.asarray(_fit(_decode(source, name, target=(height, width)), height, width, resize))
+    return _decode(source, name, lambda image: np.asarray(_fit(image, height, width, resize)), target=(height, width))
 
 
 def decode_native(source: Path | bytes, *, name: str | None = None) -> NDArray[np.uint8]:
     """Decode one image at its own size (after EXIF orientation): uint8, H×W×3. Otherwise as ``decode_image``."""
-    return np.asarray(_decode(source, name, target=None))
+    return _decode(source, name, np.asarray, target=None)
 
 
-def _decode(source: Path | bytes, name: str | None, target: tuple[int, int] | None) -> Image.Image:
+def _decode(
+    source: Path | bytes,
+    name: str | None,
+    finish: Callable[[Image.Image], NDArray[np.uint8]],
+    target: tuple[int, int] | None,
+) -> NDArray[np.uint8]:
+    """Decode to RGB and ``finish`` it, while not too many pixels are decoded by all threads together."""
     name = name or (str(source) if isinstance(source, Path) else "the image")
     content = _read(source, name) if isinstance(source, Path) else source
     if len(content) > MAX_BYTES:
         raise DataError(f"{name}: {len(content):,} bytes, more than {MAX_BYTES:,}", remedy="give a smaller file")
-    try:
+    with _named(name):
         with _own_pixel_bound():
             image = Image.open(io.BytesIO(content), formats=[kind for kind in FORMATS if kind in Image.OPEN])
-        with image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(
-                    f"{name}: {image.width}×{image.height} pixels, more than {MAX_PIXELS:,}",
-                    remedy="scale the image down first",
-                )
-            if target:
-                side = 2 * max(target)  # twice what is needed: the JPEG decoder's own reduction is a coarse one
-                image.draft(None, (side, side))
+        pixels = image.width * image.height
+        if pixels > MAX_PIXELS:
+            raise DataError(
+                f"{name}: {image.width}×{image.height} pixels, more than {MAX_PIXELS:,}",
+                remedy="scale the image down first",
+            )
+        if target:
+            side = 2 * max(target)  # twice what is needed: the JPEG decoder's own reduction is a coarse one
+            image.draft(None, (side, side))
+            if "progressive" not in image.info:  # such a JPEG is held at its full size nevertheless
+                pixels = image.width * image.height
+    with _BUDGET.hold(pixels):
+        with _named(name):
             image.load()
-            return ImageOps.exif_transpose(_to_rgb(image, name))
+            image = _to_rgb(image, name)
+            ImageOps.exif_transpose(image, in_place=True)
+        try:
+            return finish(image)
+        except MemoryError:
+            raise _damaged(name, "not enough memory") from None
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Turn what decoders raise on damaged files into one error that names the image."""
+    try:
+        yield
+    except MemoryError:
+        raise _damaged(name, "not enough memory") from None
     except _DAMAGE as error:
         reason = "no image of a known format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-        raise DataError(
-            f"{name}: cannot be decoded ({reason or type(error).__name__})",
-            remedy="replace the file by an intact JPEG or PNG, or remove it",
-        ) from None
+        raise _damaged(name, reason or type(error).__name__) from None
+
+
+def _damaged(name: str, reason: str) -> DataError:
+    return DataError(
+        f"{name}: cannot be decoded ({reason})", remedy="replace the file by an intact JPEG or PNG, or remove it"
+    )
+
+
+class _Budget:
+    """Pixels that all threads together may hold at a time; who wants more waits."""
+
+    def __init__(self, pixels: int) -> None:
+        self._free = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, pixels: int) -> Iterator[None]:
+        """Take so many pixels; no more than the whole budget."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_BUDGET: Final = _Budget(MAX_PIXELS)
+"""One image at the bound at a time, or many small ones: memory does not grow with the number of cores."""
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -114,32 +168,40 @@ def _own_pixel_bound() -> Iterator[None]:
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Convert any mode to RGB; keeps the EXIF block."""
+    """Convert any mode to RGB, a strip of rows at a time; keeps the EXIF block."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
     if image.mode == "F":
         raise DataError(f"{name}: its pixels are floating-point numbers", remedy="convert the image to 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return _from_16_bit(image, name)
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
+    rgb = Image.new("RGB", image.size)
+    rows = max(1, _STRIP_PIXELS // max(1, image.width))
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        rgb.paste(_strip_to_rgb(image.crop(box), name), box)
+    rgb.info["exif"] = image.getexif().tobytes()
+    return rgb
+
+
+def _strip_to_rgb(strip: Image.Image, name: str) -> Image.Image:
+    if strip.mode.startswith("I"):
+        return _from_16_bit(strip, name)
+    if strip.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in strip.info:
+        rgba = strip.convert("RGBA")
         flat = Image.new("RGBA", rgba.size, "white")
         flat.alpha_composite(rgba)
-        rgb = flat.convert("RGB")
-        rgb.info["exif"] = image.getexif().tobytes()
-        return rgb
-    return image if image.mode == "RGB" else image.convert("RGB")
+        return flat.convert("RGB")
+    return strip.convert("RGB")
 
 
-def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
+def _from_16_bit(strip: Image.Image, name: str) -> Image.Image:
     """Scale 0…65535 to 0…255 (Pillow's own conversion cuts everything above 255 off)."""
-    values = np.asarray(image).astype(np.int64)
+    values = np.asarray(strip).astype(np.int64)
     if values.min() < 0 or values.max() > 0xFFFF:
         raise DataError(
             f"{name}: holds pixel values from {values.min()} to {values.max()}",
             remedy="convert the image to 8 or 16 bits",
         )
-    rgb = Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-    rgb.info["exif"] = image.getexif().tobytes()
-    return rgb
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
 
 
 def _fit(image: Image.Image, height: int, width: int, resize: Resize) -> Image.Image:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, model_validator
 
 from podium.config.base import Frozen
-from podium.contract import Channels
+
+SPLITS: Final = ("train", "validation", "test")
+_Unit = Annotated[float, Field(ge=0, le=1)]
 
 
 class SplitInfo(Frozen):
     """One split: counts and digests."""
 
     count: int = Field(ge=0)
-    per_class: tuple[int, ...]
+    per_class: tuple[NonNegativeInt, ...]
     """Number of images of each class, in label order."""
     images_sha256: str
     """Of the ``.npy`` file of the images."""
@@ -22,7 +25,7 @@ class SplitInfo(Frozen):
 
 
 class Manifest(Frozen):
-    """Schema version 1 of ``dataset.json``."""
+    """Schema version 1 of ``dataset.json``; consistent in itself (``Dataset.verify`` compares it with the files)."""
 
     schema_version: Literal[1] = 1
     name: str
@@ -33,10 +36,39 @@ class Manifest(Frozen):
     source: str
     """Where the images came from: a citation or the name of the imported file; never an absolute path."""
     licence: str
-    mean: Channels
+    mean: tuple[_Unit, _Unit, _Unit]
     """Per channel over the training split, on [0, 1]."""
-    std: Channels
+    std: tuple[_Unit, _Unit, _Unit]
     splits: dict[str, SplitInfo]
     """``train``, ``validation`` and ``test``."""
     digest: str
     """SHA-256 over class names and the digests of all splits: the identity of the data version."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Manifest:
+        if problem := problem_with_names(self.class_names):
+            raise ValueError(f"class_names: {problem}")
+        if set(self.splits) != set(SPLITS):
+            raise ValueError(f"splits: holds {', '.join(map(repr, self.splits)) or 'none'} instead of {SPLITS}")
+        for split, info in self.splits.items():
+            if len(info.per_class) != len(self.class_names):
+                raise ValueError(
+                    f"splits.{split}.per_class: {len(info.per_class)} counts for {len(self.class_names)} classes"
+                )
+            if sum(info.per_class) != info.count:
+                raise ValueError(f"splits.{split}.per_class: adds up to {sum(info.per_class)}, count is {info.count}")
+        return self
+
+
+def problem_with_names(names: Sequence[str]) -> str | None:
+    """Say what is wrong with class names: fewer than two, an empty one, or one that stands twice; None if nothing."""
+    if len(names) < 2:
+        return f"{len(names)} {'class' if len(names) == 1 else 'classes'}; a classifier needs at least 2"
+    seen: set[str] = set()
+    for label, name in enumerate(names):
+        if not name.strip():
+            return f"the name of class {label} is empty"
+        if name in seen:
+            return f"{name!r} stands twice"
+        seen.add(name)
+    return None

@@ -34,20 +34,23 @@ def restore(data: Path, record: Path) -> Restored:
     """Bring ``data`` to the version that ``record`` names, if that needs no download.
 
     What is there is kept if it is the recorded version: by the digest in the record's ``meta: podium:``, or else by
-    DVC's own hash over all files. If nothing is there and the note names an embedded source, that is imported.
+    DVC's own hash over all files; every byte of it is read and compared with that digest. If nothing is there and the note names an embedded source, that is imported.
 
     Args:
         data: Folder of the data set.
         record: The ``.dvc`` file that tracks it.
 
     Raises:
-        DataError: The record is missing or malformed, or the recorded version has to be fetched by DVC.
+        DataError: The record is missing or malformed, the data set is damaged, or the recorded version has to be
+            fetched by DVC.
     """
-    output, note = _read(record)
+    output, note = _read(record, data.name)
     pull = f"fetch the recorded one with `dvc pull --force {record.name}`"
     if data.exists():
-        manifest = open_dataset(data).manifest
+        dataset = open_dataset(data)
+        manifest = dataset.manifest
         if (note and manifest.digest == note.digest) or _dvc_hash(data) == output:
+            dataset.verify()
             return Restored(manifest, "kept")
         raise DataError(
             f"{data}: holds the data set {manifest.name!r} ({manifest.digest[:12]}), not the one that {record} records",
@@ -70,25 +73,42 @@ def restore(data: Path, record: Path) -> Restored:
     return Restored(install(data, importer, name=note.source).manifest, "imported")
 
 
+def recorded_hash(data: Path, record: Path) -> str | None:
+    """Return DVC's hash from ``record`` if that is the one of what ``data`` holds now; None otherwise.
+
+    None also where there is no such record, or it is not that of ``data``. Reads every byte.
+
+    Raises:
+        DataError: The record is malformed.
+    """
+    if not record.is_file() or record.name != f"{data.name}.dvc":
+        return None
+    output, _ = _read(record, data.name)
+    return output if _dvc_hash(data) == output else None
+
+
 def is_recorded(data: Path, record: Path) -> bool:
-    """Whether ``record`` is a .dvc file that names this very content of ``data``."""
-    return record.is_file() and record.name == f"{data.name}.dvc" and _dvc_hash(data) == _read(record)[0]
+    """Whether ``record`` is a .dvc file that names this very content of ``data``. Raises as ``recorded_hash``."""
+    return recorded_hash(data, record) is not None
 
 
-def _read(record: Path) -> tuple[str, _Note | None]:
-    """Return DVC's hash of the output, and Podium's note if there is one."""
+def _read(record: Path, name: str) -> tuple[str, _Note | None]:
+    """Return DVC's hash of the output called ``name``, and Podium's note if there is one."""
     try:
-        content: dict[str, Any] = yaml.safe_load(record.read_text())
-        output = content["outs"][0]["md5"]
+        content: dict[str, Any] = yaml.safe_load(record.read_text(encoding="utf-8"))
+        hashes = [str(output["md5"]) for output in content["outs"] if output["path"] == name]
+        if len(hashes) != 1:
+            raise ValueError(f"{len(hashes)} outputs are called {name!r}")
         note = (content.get("meta") or {}).get("podium")
-        return str(output), _Note.model_validate(note) if note else None
+        return hashes[0], _Note.model_validate(note) if note else None
     except FileNotFoundError:
         raise DataError(
             f"{record}: no such file", remedy="record the data set with `dvc add data`, or import one"
         ) from None
     except (OSError, ValueError, yaml.YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{record}: not a .dvc file with one output ({error})", remedy="restore it with `git checkout`"
+            f"{record}: not a .dvc file of {name} ({error})",
+            remedy=f"restore it with `git checkout`, or record the data set with `dvc add {name}`",
         ) from None
 
 

@@ -14,12 +14,17 @@ from pydantic import ValidationError
 
 from podium import atomic
 from podium.contract import Channels
-from podium.data.manifest import Manifest, SplitInfo
+from podium.data.manifest import SPLITS, Manifest, SplitInfo, problem_with_names
 from podium.digest import digest_file, digest_json
 from podium.errors import DataError
 
-SPLITS: Final = ("train", "validation", "test")
-_BLOCK: Final = 4096
+__all__ = [
+    *("SPLITS", "Dataset", "Split", "channel_statistics", "content_digest"),
+    *("open_dataset", "read_manifest", "write_dataset"),
+]
+
+_BLOCK_BYTES: Final = 16 * 1024 * 1024
+_AGAIN: Final = "import the data set again, or restore it with `dvc checkout --force data.dvc`"
 
 
 @dataclass(frozen=True)
@@ -45,15 +50,51 @@ class Dataset:
         return self.splits[split]
 
     def verify(self) -> None:
-        """Read every byte and compare with the manifest. Raises DataError naming the first file that differs."""
+        """Read every byte and compare with the manifest: files, digest, counts, mean and standard deviation.
+
+        Raises:
+            DataError: Something differs; the first such file or key of ``dataset.json`` is named.
+        """
         for name, info in self.manifest.splits.items():
             for kind, recorded in (("images", info.images_sha256), ("labels", info.labels_sha256)):
                 file = self.path / f"{name}.{kind}.npy"
-                if digest_file(file) != recorded:
-                    raise DataError(
-                        f"{file}: its content is not what dataset.json records",
-                        remedy="import the data set again, or restore it with `dvc checkout data.dvc`",
-                    )
+                try:
+                    found = digest_file(file)
+                except OSError as error:
+                    raise DataError(f"{file}: {error.strerror}", remedy=_AGAIN) from None
+                if found != recorded:
+                    raise DataError(f"{file}: its content is not what dataset.json records", remedy=_AGAIN)
+        self._verify_manifest()
+
+    def _verify_manifest(self) -> None:
+        """Compare what ``dataset.json`` says with what follows from the files, whose digests are right."""
+        manifest, file = self.manifest, self.path / "dataset.json"
+        if content_digest(manifest.class_names, manifest.splits) != manifest.digest:
+            raise DataError(
+                f"{file}: digest: {manifest.digest[:12]}… is not that of its class names and file digests;"
+                " one of them was changed",
+                remedy=_AGAIN,
+            )
+        for name, info in manifest.splits.items():
+            labels = self[name].labels
+            _check(name, self[name].images, labels, classes=len(manifest.class_names))
+            per_class = tuple(np.bincount(labels, minlength=len(manifest.class_names)).tolist())
+            if (len(labels), per_class) != (info.count, info.per_class):
+                raise DataError(
+                    f"{file}: splits.{name}: says {info.count} images, {list(info.per_class)} of each class;"
+                    f" the labels are {len(labels)}, {list(per_class)}",
+                    remedy=_AGAIN,
+                )
+        for key, recorded, found in zip(
+            ("mean", "std"),
+            (manifest.mean, manifest.std),
+            channel_statistics(self["train"].images),
+            strict=True,
+        ):
+            if not np.allclose(recorded, found, rtol=0, atol=1e-7):
+                raise DataError(
+                    f"{file}: {key}: says {list(recorded)}, that of the train images is {list(found)}", remedy=_AGAIN
+                )
 
 
 def open_dataset(path: Path) -> Dataset:
@@ -77,11 +118,21 @@ def read_manifest(path: Path) -> Manifest:
             f"{path}: no data set here (dataset.json is missing)",
             remedy="import one with `podium data import digits`, or fetch the recorded one with `dvc pull`",
         ) from None
+    except NotADirectoryError:
+        raise DataError(
+            f"{path}: not a data set but a file", remedy="name the folder of a data set, the one with dataset.json"
+        ) from None
+    except OSError as error:
+        raise DataError(
+            f"{file}: cannot be read ({error.strerror})", remedy="make it a readable file, or name another data set"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        where = "".join(f"{key}." for key in first["loc"]).rstrip(".")
+        message = first["msg"].removeprefix("Value error, ")
         raise DataError(
-            f"{file}: {where}: {first['msg']}", remedy="import the data set again with `podium data import`"
+            f"{file}: {where}: {message}" if where else f"{file}: {message}",
+            remedy="import the data set again with `podium data import`, or restore it with `dvc checkout`",
         ) from None
 
 
@@ -105,8 +156,11 @@ def write_dataset(
         licence: SPDX identifier or a sentence.
 
     Raises:
-        DataError: A split is missing or empty, a shape or dtype is wrong, or a label has no class name.
+        DataError: A split is missing or empty, a shape or dtype is wrong, a label has no class name, or the class
+            names are fewer than two or not distinct.
     """
+    if problem := problem_with_names(class_names):
+        raise DataError(f"{name}: class names: {problem}", remedy="give at least two distinct class names")
     for split in SPLITS:
         if split not in splits:
             raise DataError(f"{name}: the {split} split is missing", remedy=f"provide images for {split}")
@@ -157,8 +211,9 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[Channels, Channels]:
     """Mean and standard deviation per channel on [0, 1], exact: integer sums in blocks (any size, bounded memory)."""
     total = np.zeros(3, np.uint64)
     squares = np.zeros(3, np.uint64)
-    for start in range(0, len(images), _BLOCK):
-        block = images[start : start + _BLOCK].reshape(-1, 3)
+    step = max(1, _BLOCK_BYTES // max(1, int(np.prod(images.shape[1:]))))
+    for start in range(0, len(images), step):
+        block = images[start : start + step].reshape(-1, 3)
         for channel in range(3):
             counts = np.bincount(block[:, channel], minlength=256).astype(np.uint64)
             values = np.arange(256, dtype=np.uint64)
@@ -200,14 +255,13 @@ def _open_split(path: Path, name: str, info: SplitInfo, manifest: Manifest) -> S
 
 
 def _open_array(file: Path, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:
-    remedy = "import the data set again, or restore it with `dvc checkout data.dvc`"
     try:
         array = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file}: cannot be read as an array ({error})", remedy=remedy) from None
+        raise DataError(f"{file}: cannot be read as an array ({error})", remedy=_AGAIN) from None
     if array.dtype != dtype or array.shape != shape:
         raise DataError(
             f"{file}: holds {array.dtype} of shape {array.shape}, dataset.json says {dtype} of {shape}",
-            remedy=remedy,
+            remedy=_AGAIN,
         )
     return array

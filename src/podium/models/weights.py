@@ -14,7 +14,7 @@ from torch import nn
 
 from podium.config.base import Frozen
 from podium.contract import Channels
-from podium.digest import digest_file
+from podium.digest import digest_file, digest_json
 from podium.errors import WeightsError
 
 EMBEDDED = Path(__file__).parent / "pretrained"
@@ -43,6 +43,11 @@ class Provenance(Frozen):
     """What a reader of the figures should know."""
     settings: dict[str, Any] = Field({})
     """The candidate as it was trained: network, optimizer, schedule, seed, threads."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights together with the normalization that they expect."""
+        return digest_json({"weights": self.sha256, "mean": self.mean, "std": self.std, "input_size": self.input_size})
 
 
 @dataclass(frozen=True)

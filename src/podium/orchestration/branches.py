@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
+
+from podium import atomic
+from podium.config import RunConfig
 from podium.errors import TrainingFailed
+from podium.evaluation.compare import build_leaderboard
 from podium.orchestration.progress import Board
+from podium.orchestration.stopping import stop_training
 from podium.orchestration.training import cause_of
+from podium.results import DataReference
+from podium.settings import Settings
+
+
+def run_name() -> str:
+    """The name of the pipeline run that this process drives. Raises RuntimeError outside of one."""
+    context = DynamicPipelineRunContext.get()
+    if context is None:
+        raise RuntimeError("no dynamic pipeline is running here")
+    return str(context.run.name)
 
 
 def gather(branches: Mapping[str, Any], progress: Board) -> tuple[dict[str, Any], dict[str, str]]:
@@ -19,21 +35,46 @@ def gather(branches: Mapping[str, Any], progress: Board) -> tuple[dict[str, Any]
 
     Returns:
         The output artifacts of the completed branches, and the causes of the failed ones.
-
-    Raises:
-        TrainingFailed: No branch completed.
     """
-    models: dict[str, Any] = {}
+    done: dict[str, Any] = {}
     failures: dict[str, str] = {}
     for name, future in branches.items():
         try:
-            models[name] = future.result()
+            done[name] = future.result()
+        except KeyboardInterrupt:
+            stop_training()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a candidate died of, the others go on and it is reported
             failures[name] = cause_of(error)
         progress.done(name, f"failed: {failures[name]}" if name in failures else "done")
-    if not models:
-        causes = "\n".join(f"  {name}: {cause}" for name, cause in failures.items())
-        raise TrainingFailed(
-            f"all {len(failures)} candidates failed:\n{causes}", remedy="mend the first cause and run again"
-        )
-    return models, failures
+    return done, failures
+
+
+def each(models: Mapping[str, Any], failures: dict[str, str], step: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """Call a step for one model after the other; who fails joins ``failures`` and is left out of the answer."""
+    done: dict[str, Any] = {}
+    for name, model in models.items():
+        try:
+            done[name] = step(name, model)
+        except Exception as error:  # noqa: BLE001 - as above
+            failures[name] = cause_of(error)
+    return done
+
+
+def require_one(
+    completed: Mapping[str, Any], failures: Mapping[str, str], *, run: str, config: RunConfig, data: DataReference
+) -> None:
+    """Raise TrainingFailed if no candidate is left, once the leaderboard of their failures is kept for the run."""
+    if completed:
+        return
+    settings = Settings.from_environment()
+    board = build_leaderboard(
+        run=run, config_name=config.name, model=config.registry.model, data=data, selection=None,
+        summaries={}, validation={}, test={}, failures=failures, metric=config.selection.metric,
+    )  # fmt: skip
+    atomic.write_text(settings.runs / run / "leaderboard.json", board.model_dump_json(indent=2) + "\n")
+    atomic.write_text(settings.runs / "latest", run + "\n")
+    causes = "\n".join(f"  {name}: {cause}" for name, cause in failures.items())
+    raise TrainingFailed(
+        f"all {len(failures)} candidates failed:\n{causes}", remedy="mend the first cause and run again"
+    )

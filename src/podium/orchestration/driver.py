@@ -23,17 +23,19 @@ logger = logging.getLogger(__name__)
 def driving(settings: Settings) -> Iterator[None]:
     """Hold a lock for the time of the running pipeline; the operating system frees it when the process dies.
 
-    Before that, close the runs whose lock is free: nobody drives them any more.
+    Before that, close the runs whose lock is free: nobody drives them any more. A lock's name begins with its store's
+    id: the state folder may serve several stores, and only the active one can be asked.
     """
     context = DynamicPipelineRunContext.get()
     if context is None:
         raise RuntimeError("only a running dynamic pipeline has a driver")
     folder = settings.state / "drivers"
     folder.mkdir(parents=True, exist_ok=True)
-    mine = FileLock(folder / f"{context.run.id}.lock")
+    client = Client()
+    store = client.zen_store.get_store_info().id
+    mine = FileLock(lock_file(folder, store, context.run.id))
     with FileLock(folder / "guard"):  # nobody sees a lock file that is made but not yet held
-        for file in folder.glob("*.lock"):
-            _bury(file)
+        bury(client, folder, store)
         mine.acquire()
     try:
         yield
@@ -42,18 +44,28 @@ def driving(settings: Settings) -> Iterator[None]:
         mine.release()
 
 
-def _bury(file: Path) -> None:
-    """Close the run of a lock file if its driver is dead."""
-    lock = FileLock(file)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return
-    try:
-        close_run(Client(), UUID(file.stem))
-        file.unlink(missing_ok=True)
-    finally:
-        lock.release()
+def lock_file(folder: Path, store: UUID, run: UUID) -> Path:
+    """The lock that the driver of a run holds."""
+    return folder / f"{store}.{run}.lock"
+
+
+def bury(client: Client, folder: Path, store: UUID) -> None:
+    """Close the runs of this store whose driver is dead. Files of other stores or with other names are left alone."""
+    for file in sorted(folder.glob(f"{store}.*.lock")):
+        try:
+            run = UUID(file.name.removeprefix(f"{store}.").removesuffix(".lock"))
+        except ValueError:
+            continue
+        lock = FileLock(file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        try:
+            close_run(client, run)
+            file.unlink(missing_ok=True)
+        finally:
+            lock.release()
 
 
 def close_run(client: Client, run: UUID) -> None:

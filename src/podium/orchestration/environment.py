@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from pathlib import Path
 
+from podium.registry.zenml_variables import choosing, without_zenml
 from podium.settings import Settings
+
+__all__ = ["isolated_environment", "without_zenml"]
 
 
 def isolated_environment(settings: Settings) -> dict[str, str]:
     """Variables that keep ZenML's configuration, database and artifacts under ``settings.state``.
 
     Combine them with ``without_zenml``: a store or stack named in the caller's environment would win over them.
+    Podium's own variables are among them, resolved, since a relative path means something else in another directory.
     """
     zenml = settings.state / "zenml"
     return {
-        "ZENML_CONFIG_PATH": str(zenml),
-        "ZENML_LOCAL_STORES_PATH": str(zenml / "local_stores"),
+        **choosing(str(zenml), str(zenml / "local_stores")),
         "ZENML_ANALYTICS_OPT_IN": "false",
         "ZENML_LOGGING_VERBOSITY": "INFO" if os.environ.get("PODIUM_VERBOSE") else "CRITICAL",
         "AUTO_OPEN_DASHBOARD": "false",
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PODIUM_ROOT": str(settings.root),
         "PODIUM_STATE": str(settings.state),
+        "PODIUM_TRACKING_URI": _absolute(settings.tracking_uri),
+        **({"PODIUM_WEIGHTS": str(settings.weights)} if settings.weights else {}),
     }
 
 
-def without_zenml(environ: Mapping[str, str]) -> dict[str, str]:
-    """A copy of the environment without the variables that choose a ZenML configuration, store, stack or project."""
-    chosen = ("ZENML_CONFIG_PATH", "ZENML_LOCAL_STORES_PATH", "ZENML_STORE_", "ZENML_ACTIVE_", "ZENML_REPOSITORY_PATH")
-    return {key: value for key, value in environ.items() if not key.startswith(chosen)}
+def _absolute(uri: str) -> str:
+    """The address with a relative path, of a SQLite file or of a folder, made absolute."""
+    scheme, found, path = uri.partition("sqlite:///")
+    if found and not scheme and path and not path.startswith((":memory:", "file:")):
+        return f"sqlite:///{Path(path).absolute()}"
+    return uri if ":" in uri else str(Path(uri).absolute())

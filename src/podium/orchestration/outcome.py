@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from zenml.client import Client
 from zenml.enums import ExecutionStatus
 from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
+from zenml.models import StepRunResponse
 
 from podium.registry.champion import champion_version
 from podium.registry.state import Review
@@ -25,13 +28,14 @@ def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -
     shown = leaderboard.model_copy(update={"version": version.version, "champion": champion})
     render_leaderboard(shown, console)
     if reused := _reused(leaderboard):
-        console.print(reused)
+        console.print(reused, highlight=False, markup=False)
     me = command()
     if review.decision is None:
-        console.print(f"Review [bold]{review.id}[/] is awaiting a decision:")
+        console.print(f"Review [bold]{escape(review.id)}[/] is awaiting a decision:")
         console.print(f'  {me} review approve {review.id} --reason "…"', highlight=False, markup=False)
     else:
-        console.print(f"Review [bold]{review.id}[/] was {review.decision.verdict} by {review.decision.actor}")
+        actor = escape(review.decision.actor)
+        console.print(f"Review [bold]{escape(review.id)}[/] was {review.decision.verdict} by {actor}")
     console.print("Next:")
     for purpose, line in (
         ("open the report", f"{me} report"),
@@ -43,7 +47,7 @@ def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -
 
 def say(text: str) -> None:
     """Tell the person at the terminal what happens now (ZenML redirects the other standard error)."""
-    Console(file=sys.__stderr__, soft_wrap=True).print(f"[dim]·[/] {text}", highlight=False)
+    Console(file=sys.__stderr__, soft_wrap=True).print(f"[dim]·[/] {escape(text)}", highlight=False)
 
 
 def command() -> str:
@@ -55,11 +59,24 @@ def _reused(leaderboard: Leaderboard) -> str:
     context = DynamicPipelineRunContext.get()
     if context is None:
         return ""
-    client = Client()
-    steps = client.list_run_steps(pipeline_run_id=context.run.id, size=1000).items
+    steps = Client().list_run_steps(pipeline_run_id=context.run.id, size=1000).items
     cached = sum(step.status == ExecutionStatus.CACHED for step in steps)
-    if leaderboard.run != context.run.name:
-        return (
-            f"Nothing changed since run {leaderboard.run}: {cached} of {len(steps)} steps were reused from the cache."
-        )
-    return f"{cached} of {len(steps)} steps were reused from the cache." if cached else ""
+    if leaderboard.run == context.run.name:
+        return f"{cached} of {len(steps)} steps were reused from the cache." if cached else ""
+    others = [step for step in steps if step.status != ExecutionStatus.CACHED]
+    always = [step.name for step in sorted(others, key=_start) if step.config.enable_cache is False]
+    return nothing_changed(leaderboard.run, cached, always)
+
+
+def nothing_changed(run: str, cached: int, always: Sequence[str]) -> str:
+    """Say that all of a run was reused, and why some steps ran nevertheless: they look at what is outside ZenML."""
+    text = f"Nothing changed since run {run}: {cached} steps were reused from the cache"
+    if not always:
+        return f"{text}."
+    *first, last = always
+    names = f"{', '.join(first)} and {last}" if first else last
+    return f"{text} ({names} always look{'' if first else 's'} again)."
+
+
+def _start(step: StepRunResponse) -> float:
+    return step.start_time.timestamp() if step.start_time else float("inf")

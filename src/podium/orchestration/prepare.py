@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from filelock import FileLock
@@ -16,23 +18,52 @@ def ready_mark(settings: Settings) -> Path:
     return settings.state / "zenml" / ".ready"
 
 
+def making_mark(settings: Settings) -> Path:
+    """The file that says that the database is being made; it lies beside the folder, to outlive its removal."""
+    return settings.state / "zenml.making"
+
+
 def prepare(settings: Settings) -> None:
-    """Create ZenML's configuration and database under the state folder; what a killed creation left is removed.
+    """Create ZenML's configuration and database under the state folder.
 
     Two processes that create the database at once break it (seen with ZenML 0.98), and so does a kill amid the
-    creation; no run can have used it before the mark is written.
+    creation. So what a killed creation left is removed, which its mark tells. A folder without that mark was made by
+    somebody else (``eval "$(podium env)"; zenml …``) and holds their history: it is used as it is.
     """
     lock = settings.state / "locks" / "zenml.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    mark = ready_mark(settings)
+    ready, making = ready_mark(settings), making_mark(settings)
+    folder = ready.parent
     with FileLock(lock):
-        if mark.exists():
+        if ready.exists():
+            making.unlink(missing_ok=True)
             return
-        shutil.rmtree(mark.parent, ignore_errors=True)
-        from zenml.client import Client
+        if making.exists() and not _has_runs(folder) and folder.exists():
+            shutil.rmtree(folder)
+        if not folder.is_dir() or not any(folder.iterdir()):
+            atomic.write_text(making, "")
+        create()
+        atomic.write_text(ready, "")
+        making.unlink(missing_ok=True)
 
-        Client().active_stack_model  # noqa: B018 - asking for it makes the database
-        atomic.write_text(mark, "")
+
+def create() -> None:
+    """Have ZenML make its configuration and database where the environment says, or open what is there."""
+    from zenml.client import Client
+
+    Client().active_stack_model  # noqa: B018 - asking for it makes the database
+
+
+def _has_runs(folder: Path) -> bool:
+    """Whether a database below the folder records a run: then ``zenml`` itself finished what a kill had cut off."""
+    for file in folder.rglob("*.db"):
+        try:
+            with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+                if database.execute("SELECT 1 FROM pipeline_run LIMIT 1").fetchone():
+                    return True
+        except sqlite3.DatabaseError:
+            continue  # no such table yet, or half a file: what a killed creation leaves
+    return False
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Board:
         )
         self._progress.update(self._tasks[name], completed=record.epoch, note=note)
         if not self._progress.console.is_terminal:
-            self._progress.console.print(f"{name}: epoch {record.epoch}: {note}", highlight=False)
+            self._progress.console.print(f"{name}: epoch {record.epoch}: {note}", highlight=False, markup=False)
 
     def done(self, name: str, note: str) -> None:
         """Show how a candidate ended."""
@@ -47,7 +47,9 @@ class Board:
 def board(candidates: Sequence[Candidate]) -> Iterator[Board]:
     """Show a board for the time of the block. Draws on the real standard error: ZenML redirects the other streams."""
     console = Console(file=sys.__stderr__)
-    columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    # A note may be an error's text, and that may hold square brackets.
+    name, note = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[note]}"))
+    columns = (name, BarColumn(24), MofNCompleteColumn(), note)
     with Progress(*columns, TimeElapsedColumn(), console=console, redirect_stdout=False, redirect_stderr=False) as bars:
         shown = Board(bars, candidates)
         _boards.append(shown)

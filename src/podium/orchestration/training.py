@@ -12,15 +12,17 @@ from podium.digest import digest_json
 from podium.errors import PodiumError
 from podium.models import WeightsStore, family_of, options_of
 from podium.orchestration.progress import report_epoch
+from podium.orchestration.stopping import check_stopped
 from podium.registry import tracking
 from podium.results import EpochRecord
 from podium.settings import Settings
-from podium.training import discard, train
+from podium.training import Tick, discard, train
 
 
-def candidate_key(candidate: Candidate, data_digest: str, code: str) -> str:
+def candidate_key(candidate: Candidate, data_digest: str, code: str, settings: Settings) -> str:
     """The identity of a training: the same key gives the same weights on the same machine."""
-    return digest_json({"candidate": candidate.model_dump(mode="json"), "data": data_digest, "code": code})
+    parts = {"data": data_digest, "code": code, "backbone": backbone_digest(candidate, settings)}
+    return digest_json({"candidate": candidate.model_dump(mode="json"), **parts})
 
 
 def work_folder(settings: Settings, key: str) -> Path:
@@ -37,17 +39,23 @@ def train_tracked(
         TrainingFailed: The candidate cannot be trained; its MLflow run is closed as FAILED with the cause.
     """
     digest = dataset.manifest.digest
-    key = candidate_key(candidate, digest, code)
+    key = candidate_key(candidate, digest, code, settings)
     tracked = tracking.start_candidate_run(settings, candidate, run=run, key=key, data_digest=digest)
 
     def on_epoch(record: EpochRecord) -> None:
         tracked.log_epoch(record)
         report_epoch(candidate.name, record)
+        check_stopped()
+
+    def on_progress(_: Tick) -> None:
+        check_stopped()
 
     try:
         work = work_folder(settings, key)
         weights = WeightsStore(settings.weights)
-        bundle = train(candidate, dataset, contract, work=work, weights=weights, on_epoch=on_epoch)
+        bundle = train(
+            candidate, dataset, contract, work=work, weights=weights, on_epoch=on_epoch, on_progress=on_progress
+        )
     except Exception as error:
         tracked.fail(cause_of(error))
         raise
@@ -57,7 +65,7 @@ def train_tracked(
 
 def tracked_run(settings: Settings, bundle: Bundle, *, run: str, code: str) -> str:
     """The id of the MLflow run in which a model was trained; made from its summary if the store has forgotten it."""
-    key = candidate_key(bundle.candidate, bundle.data_digest, code)
+    key = candidate_key(bundle.candidate, bundle.data_digest, code, settings)
     client = tracking.client(settings)
     query = f"tags.`{tracking.KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
     found = client.search_runs([tracking.experiment_id(client)], query, max_results=1, order_by=["start_time DESC"])
@@ -78,10 +86,13 @@ def _close(tracked: tracking.CandidateRun, bundle: Bundle) -> None:
 
 
 def backbone_digest(candidate: Candidate, settings: Settings) -> str | None:
-    """SHA-256 of the pretrained weights that a candidate starts from. Raises WeightsError if they are missing."""
+    """Digest of the pretrained weights that a candidate starts from, with the normalization that they expect.
+
+    None for a candidate from scratch. Raises WeightsError if the weights are missing.
+    """
     model = candidate.recipe.model
     name = family_of(model).pretrained
-    return WeightsStore(settings.weights).provenance(name(options_of(model))).sha256 if name else None
+    return WeightsStore(settings.weights).provenance(name(options_of(model))).digest if name else None
 
 
 def cause_of(error: BaseException) -> str:
@@ -93,4 +104,4 @@ def cause_of(error: BaseException) -> str:
 
 def forget_work(settings: Settings, candidate: Candidate, data_digest: str, code: str) -> None:
     """Remove the checkpoints of a training whose result is stored."""
-    discard(work_folder(settings, candidate_key(candidate, data_digest, code)))
+    discard(work_folder(settings, candidate_key(candidate, data_digest, code, settings)))

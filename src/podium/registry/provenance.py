@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import socket
 import subprocess
 from pathlib import Path
 
-import yaml
-
 from podium.config import Frozen
+from podium.data.restore import recorded_hash
+from podium.errors import DataError
+
+_log = logging.getLogger(__name__)
 
 
 class CodeState(Frozen):
@@ -32,16 +35,20 @@ def code_state(root: Path) -> CodeState:
 
 
 def data_revision(data: Path) -> str | None:
-    """DVC's hash of a data set folder, from the ``.dvc`` file beside it; None if DVC does not track it.
+    """DVC's hash of what a data set folder holds, from the ``.dvc`` file beside it.
 
-    The file's word is taken: ``podium data restore`` and ``dvc status`` compare it with the bytes.
+    None if DVC does not track the folder, or records another version than the one that is there (then
+    ``dvc add`` has not been called since the import): a model never claims data that it has not seen.
     """
     record = data.with_name(f"{data.name}.dvc")
     try:
-        outputs = yaml.safe_load(record.read_text(encoding="utf-8"))["outs"]
-        return next(str(out["md5"]) for out in outputs if out.get("path") == data.name)
-    except (OSError, yaml.YAMLError, KeyError, TypeError, StopIteration):
+        revision = recorded_hash(data, record)
+    except DataError as error:
+        _log.warning("no revision of the data is noted: %s", error.message)
         return None
+    if revision is None and record.is_file():
+        _log.warning("%s records another version than the one in %s: no revision is noted", record, data)
+    return revision
 
 
 def current_user() -> str:

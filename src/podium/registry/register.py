@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.bundle import Bundle
+from podium.code import code_digest
 from podium.digest import digest_directory, digest_json
 from podium.errors import RegistryError
 from podium.registry import tracking, versions
@@ -22,6 +23,9 @@ from podium.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+_CODE = ("podium.validation", "podium.training", "podium.evaluation.evaluate", "podium.evaluation.compare")
+"""Steps are cached by their code, so what these are now is what made the model and its figures."""
 
 
 def register(
@@ -70,6 +74,7 @@ def register(
         model=bundle_digest(bundle),
         package="",
         data=loaded.data_digest,
+        code=code_digest(*_CODE),
         config=config_digest,
         evidence=evidence.digest,
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from pydantic import ValidationError
+
 from podium.config import Frozen
 from podium.errors import ReviewError
 from podium.registry.log import Event
@@ -25,6 +27,8 @@ class Digests(Frozen):
     """Of the whole MLflow model directory, with code and requirements."""
     data: str
     """The data version's content digest."""
+    code: str
+    """Of the sources that validate, train and evaluate, and of the locked packages: also where git knows no commit."""
     config: str
     """Of the run's configuration."""
     evidence: str
@@ -163,7 +167,7 @@ def fold(events: Sequence[Event], model: str) -> ModelState:
     for event in (e for e in events if e.payload["model"] == model):
         payload, version = event.payload, event.payload.get("version", 0)
         if event.kind == "opened":
-            request = Request.model_validate(payload["request"])
+            request = _request(event)
             reviews[version] = Review(id=review_id(model, version), opened=event.time, request=request)
         elif event.kind in ("approved", "rejected"):
             decision = Decision(
@@ -192,6 +196,18 @@ def fold(events: Sequence[Event], model: str) -> ModelState:
         approved=frozenset(approved),
         pending=tuple(pending),
     )
+
+
+def _request(event: Event) -> Request:
+    try:
+        return Request.model_validate(event.payload["request"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ReviewError(
+            f"event {event.seq} of the decision log is of another schema:"
+            f" {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            remedy="use the version of Podium that wrote it, or start with another PODIUM_STATE",
+        ) from None
 
 
 def _with_standing(review: Review, champions: Sequence[int]) -> Review:

@@ -14,8 +14,9 @@ def review_json(review: Review) -> dict[str, Any]:
 
     ``{"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
     "opened", "author", "run", "candidate", "recipe", "figures": {a leaderboard row}, "digests": {"model", "package",
-    "data", "config", "evidence"}, "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run", "zenml_model_version",
-    "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "event"}}``. Times are ISO 8601 in UTC.
+    "data", "code", "config", "evidence"}, "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run",
+    "zenml_model_version", "decision": null or {"verdict", "actor", "time", "reason", "self_approved",
+    "event"}}``. Times are ISO 8601 in UTC.
     """
     version = review.request.version
     return {

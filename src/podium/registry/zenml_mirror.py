@@ -11,6 +11,7 @@ from uuid import UUID
 
 from podium.errors import PodiumError, RegistryError
 from podium.registry.state import RegisteredVersion, ZenmlReference
+from podium.registry.zenml_variables import choosing, without_zenml
 
 if TYPE_CHECKING:
     from zenml.client import Client
@@ -108,28 +109,40 @@ class LazyZenmlMirror:
 
 
 def connect(reference: ZenmlReference) -> Client:
-    """ZenML's client for the recorded configuration, or for ``ZENML_CONFIG_PATH`` where that is set.
+    """ZenML's client for the recorded configuration; the caller's own ZenML is neither asked nor touched.
+
+    Only where the recorded folder is not there (a reviewer's machine, with the run's ZenML server) the exported
+    ``ZENML_CONFIG_PATH`` is used instead. Either way the store must be the recorded one.
 
     Raises:
-        RegistryError: The configuration folder is gone, or its store does not answer.
+        RegistryError: The configuration folder is gone, its store is another one, or it does not answer.
     """
-    folder = os.environ.get("ZENML_CONFIG_PATH") or reference.config_path
-    if not Path(folder).is_dir():
+    if Path(reference.config_path).is_dir():
+        variables = without_zenml(os.environ) | choosing(reference.config_path, reference.local_stores_path)
+    elif Path(os.environ.get("ZENML_CONFIG_PATH") or reference.config_path).is_dir():
+        variables = {"ZENML_REPOSITORY_PATH": os.environ["ZENML_CONFIG_PATH"], **os.environ}
+    else:
         raise RegistryError(
-            f"{folder}: ZenML's configuration is not there, so the stages could not be set there",
-            remedy="the decision stands; set ZENML_CONFIG_PATH and run `podium review sync`, or give --no-zenml",
+            f"{reference.config_path}: ZenML's configuration is not there, so the stages could not be set there",
+            remedy="the decision stands; run `podium review sync` where it is, set ZENML_CONFIG_PATH to one of the "
+            "same server, or give --no-zenml",
         )
-    if "ZENML_CONFIG_PATH" not in os.environ:
-        os.environ["ZENML_CONFIG_PATH"] = reference.config_path
-        os.environ["ZENML_LOCAL_STORES_PATH"] = reference.local_stores_path
-    os.environ.setdefault("ZENML_ANALYTICS_OPT_IN", "false")
-    os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "WARN")
+    defaults = {"ZENML_ANALYTICS_OPT_IN": "false", "ZENML_LOGGING_VERBOSITY": "WARN"}
+    for key in os.environ.keys() - variables.keys():
+        del os.environ[key]
+    os.environ.update(defaults | variables)
     with _reporting("the model control plane", None):
         from zenml.client import Client
 
         client = Client()
         _ = client.active_project.id
-        return client
+        url = client.zen_store.url
+    if url.rstrip("/") != reference.store.rstrip("/"):
+        raise RegistryError(
+            f"ZenML's store is {url}, but the version stands in {reference.store}; no stage was set",
+            remedy="the decision stands; run `podium review sync` where ZenML uses that store, or give --no-zenml",
+        )
+    return client
 
 
 def _metadata(version: RegisteredVersion) -> dict[str, str | int | float | bool]:

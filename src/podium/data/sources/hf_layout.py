@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.data.manifest import problem_with_names
 from podium.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,22 +72,46 @@ def open_sources(
         The files of each split, and the class names.
 
     Raises:
-        DataError: A file cannot be read, has no such column, a label is out of range, or files disagree on classes.
+        DataError: A file cannot be read, has no such column, a label is out of range, files disagree on classes, or
+            the classes are fewer than two or not distinct.
     """
     if not files.get("train"):
         raise DataError("no file for the train split", remedy="name one with --train")
     sources = {split: [_inspect(file, image_column, label_column) for file in group] for split, group in files.items()}
     first = sources["train"][0]
-    largest = max(int(source.labels.max()) for source in sources["train"])
-    names = tuple(class_names or first.recorded_names or map(str, range(largest + 1)))
+    names = _class_names(sources["train"], class_names)
     for source in (source for group in sources.values() for source in group):
-        if not class_names and source.recorded_names != first.recorded_names:
+        if class_names is None and source.recorded_names != first.recorded_names:
             raise DataError(
                 f"{source.file}: its class names are not those of {first.file}",
                 remedy="give files of one data set, or the class names with --classes",
             )
         _check_range(source, len(names))
     return sources, names
+
+
+def _class_names(train: Sequence[ParquetSource], given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names that are given, those of the metadata, or numbers up to the largest label."""
+    recorded = train[0].recorded_names
+    if given is not None:
+        names, origin = tuple(given), "the given class names"
+    elif recorded is not None:
+        names, origin = recorded, f"{train[0].file}: class names in the metadata"
+    else:
+        rows = sum(len(source.labels) for source in train)
+        for source in train:
+            row = int(source.labels.argmax())
+            if source.labels[row] >= rows:
+                raise DataError(
+                    f"{source.file}: row {row}, column {source.label_column!r}: label {source.labels[row]} cannot be"
+                    f" right: no classes are named, and train has {rows} images",
+                    remedy="correct the label, or name every class with --classes",
+                )
+        largest = max(int(source.labels.max()) for source in train)
+        names, origin = tuple(map(str, range(largest + 1))), f"{train[0].file}: column {train[0].label_column!r}"
+    if problem := problem_with_names(names):
+        raise DataError(f"{origin}: {problem}", remedy="give two or more distinct class names with --classes")
+    return names
 
 
 def _inspect(file: Path, image_column: str | None, label_column: str | None) -> ParquetSource:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from podium.orchestration import code
+from podium import code
 
 
 @pytest.fixture
