@@ -13,7 +13,7 @@ import click
 from zenml.enums import ExecutionMode
 from zenml.pipelines.dynamic.pipeline_definition import DynamicPipeline
 
-from podium.errors import PodiumError
+from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.driver import driving
 from podium.orchestration.strict import check_file, step_name
 from podium.settings import Settings
@@ -54,11 +54,20 @@ class StrictPipeline(DynamicPipeline):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the pipeline; see ZenML. Raises RunError for what a person can mend, and other errors as they are."""
+        if not (args or kwargs or self._has_parameters()):
+            raise RunError(
+                ConfigError(f"the pipeline {self.name} needs a configuration", remedy="add -c configs/quickstart.yaml")
+            )
         try:
             with _environment(_ENVIRONMENT):
                 return super().__call__(*args, **kwargs)
         except PodiumError as error:
             raise RunError(error) from None
+        except OSError as error:
+            raise RunError(of_os_error(error)) from error
+
+    def _has_parameters(self) -> bool:
+        return bool(self.configuration.parameters or self._from_config_file.get("parameters"))
 
 
 def strict_pipeline(*, name: str, depends_on: Sequence[Any]) -> Callable[[Callable[..., None]], StrictPipeline]:

@@ -3,29 +3,75 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from datetime import UTC, datetime
 
 import click
+from zenml.exceptions import RunInterruptedException
 from zenml.utils import source_utils
 
-from podium.errors import ConfigError
+from podium import atomic
+from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.pipeline import RunError, StrictPipeline
+from podium.settings import Settings
+
+INTERRUPTED = 130
+"""The exit status that shells give a program ended by Ctrl-C."""
 
 
 def run(source: str, config: str) -> int:
-    """Run to the end; an expected error is printed on standard error.
+    """Run to the end; an error is told on standard error in a few lines, an unexpected one in full in a file.
 
     Returns:
         The process's exit status.
     """
     try:
-        pipeline = source_utils.load(source)
-        if not isinstance(pipeline, StrictPipeline):
-            raise RunError(ConfigError(f"{source} is no pipeline of Podium", remedy="name one, such as the default"))
-        pipeline.with_options(config_path=config)()
+        _load(source).with_options(config_path=config)()
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except PodiumError as error:
+        return _show(error)
+    except OSError as error:
+        return _show(of_os_error(error))
+    except (KeyboardInterrupt, RunInterruptedException):
+        click.echo("stopped; run the same command again to go on", err=True)
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - told in one line, kept in full
+        return _show(_recorded(error))
     return 0
+
+
+def _load(source: str) -> StrictPipeline:
+    remedy = "name one, such as pipelines.training.training_pipeline"
+    try:
+        pipeline = source_utils.load(source)
+    except ModuleNotFoundError as error:
+        if error.name is None or not source.startswith(error.name):
+            raise
+        raise ConfigError(f"{source}: there is no module {error.name}", remedy=remedy) from None
+    except (AttributeError, ValueError) as error:
+        raise ConfigError(f"{source}: there is no such pipeline ({error})", remedy=remedy) from error
+    if not isinstance(pipeline, StrictPipeline):
+        raise ConfigError(f"{source} is no pipeline of Podium", remedy=remedy)
+    return pipeline
+
+
+def _show(error: PodiumError) -> int:
+    RunError(error).show()
+    return error.exit_code
+
+
+def _recorded(error: Exception) -> PodiumError:
+    """One line on an unexpected error; its traceback is written to a file, if that can be."""
+    lines = str(error).strip().splitlines()
+    summary = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    file = Settings.from_environment().state / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.log"
+    try:
+        atomic.write_text(file, "".join(traceback.format_exception(error)))
+    except OSError as refused:
+        return PodiumError(f"{summary} (its traceback could not be written: {of_os_error(refused)})")
+    return PodiumError(summary, remedy=f"the traceback is in {file}")
 
 
 if __name__ == "__main__":

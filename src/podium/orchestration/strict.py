@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-from zenml.config import DockerSettings, ResourceSettings
 from zenml.config.pipeline_run_configuration import PipelineRunConfiguration
-from zenml.config.step_configurations import StepConfigurationUpdate
 
 from podium.config import RunConfig
-from podium.config.load import load_yaml, nearest, parse, run_config_of
+from podium.config.load import load_yaml, nearest, run_config_of
 from podium.errors import ConfigError
 from podium.models.recipes import resolve_candidates
+from podium.orchestration import schema
 from podium.settings import Settings
 
 TRAINING_STEPS = (
@@ -32,65 +30,49 @@ TRAINING_STEPS = (
 )
 """The steps of the training pipeline; a test keeps the two alike."""
 
-_SETTINGS: Mapping[str, type[BaseModel]] = {"resources": ResourceSettings, "docker": DockerSettings}
-_COMPONENTS = (
-    "orchestrator",
-    "step_operator",
-    "experiment_tracker",
-    "artifact_store",
-    "container_registry",
-    "deployer",
-)
+SHIPPED_STEPS = (*TRAINING_STEPS, "export")
+"""The steps of all pipelines that come with Podium."""
 
 
-def check_file(file: Path, *, steps: Collection[str] = TRAINING_STEPS, settings: Settings | None = None) -> RunConfig:
+def check_file(
+    file: Path, *, steps: Collection[str] | None = SHIPPED_STEPS, settings: Settings | None = None
+) -> RunConfig:
     """Check a pipeline file completely and return its run configuration.
 
-    ZenML ignores unknown keys at the top and within ``steps``; here they are refused. Recipes are resolved, so that a
-    wrong recipe or override is found before any step runs.
+    ZenML ignores unknown keys at every depth; here they are refused, and values of a wrong type as well. Recipes are
+    resolved, so that a wrong recipe or override is found before any step runs. What is not checked in the settings of
+    a stack's components, :func:`podium.orchestration.schema.check_settings` tells.
+
+    Args:
+        file: The YAML file.
+        steps: Names of the pipeline's steps; None if they are not known.
+        settings: Where the recipes are.
 
     Raises:
         ConfigError: names the file, the key's path and the nearest valid name.
     """
     raw = load_yaml(file)
-    _refuse_unknown(raw, PipelineRunConfiguration.model_fields, file, "")
-    _check_settings(raw.get("settings"), file, "settings")
-    for name, step in _mapping(raw.get("steps"), file, "steps").items():
-        if name not in steps:
+    run = _without_null(raw)
+    sections = run.get("steps")
+    for name, section in (sections if isinstance(sections, dict) else {}).items():
+        if steps is not None and name not in steps:
             raise ConfigError(f"{file}: steps.{name}: the pipeline has no such step", remedy=nearest(str(name), steps))
-        section = _mapping(step, file, f"steps.{name}")
-        _refuse_unknown(section, StepConfigurationUpdate.model_fields, file, f"steps.{name}")
-        _check_settings(section.get("settings"), file, f"steps.{name}.settings")
+        if isinstance(section, dict) and "parameters" in section:
+            raise ConfigError(
+                f"{file}: steps.{name}.parameters: has no effect, since the pipeline itself calls its steps",
+                remedy="put the run's settings below parameters.config",
+            )
+    schema.check(PipelineRunConfiguration, run, file)
     config = run_config_of(raw, file)
     resolve_candidates(config, (settings or Settings.from_environment()).recipes, file=file)
     return config
 
 
-def _check_settings(value: Any, file: Path, path: str) -> None:
-    for key, section in _mapping(value, file, path).items():
-        if key in _SETTINGS:
-            model = _SETTINGS[key]
-            _refuse_unknown(_mapping(section, file, f"{path}.{key}"), model.model_fields, file, f"{path}.{key}")
-            parse(model, section, file, f"{path}.{key}")
-        elif str(key).partition(".")[0] not in _COMPONENTS:
-            raise ConfigError(
-                f"{file}: {path}.{key}: unknown key", remedy=nearest(str(key), [*_SETTINGS, *_COMPONENTS])
-            )
-
-
-def _mapping(value: Any, file: Path, path: str) -> dict[str, Any]:
-    if value is None:
-        return {}
+def _without_null(value: Any) -> Any:
+    """The value without keys that hold nothing, which ZenML drops as well."""
     if not isinstance(value, dict):
-        raise ConfigError(f"{file}: {path}: holds {value!r}, not a mapping", remedy="indent its keys below it")
-    return value
-
-
-def _refuse_unknown(value: dict[str, Any], valid: Collection[str], file: Path, path: str) -> None:
-    for key in value:
-        if key not in valid:
-            where = f"{path}.{key}" if path else str(key)
-            raise ConfigError(f"{file}: {where}: unknown key", remedy=nearest(str(key), valid))
+        return value
+    return {key: _without_null(item) for key, item in value.items() if item is not None}
 
 
 def step_name(step: Any) -> str:
