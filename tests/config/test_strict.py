@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podium.errors import ConfigError
-from podium.orchestration.strict import check_file
+from podium.orchestration.strict import TRAINING_STEPS, check_file
 from tests.conftest import ROOT
 
 GOOD = """
@@ -69,3 +69,83 @@ def test_impossible_combination(tmp_path: Path) -> None:
     file.write_text(GOOD.replace("[simple_cnn]", "[{recipe: simple_cnn, trainer: {fine_tune: {epochs: 1}}}]"))
     with pytest.raises(ConfigError, match="no pretrained backbone"):
         check_file(file)
+
+
+PARAMETERS = """
+parameters:
+  config:
+    name: trial
+    candidates: [simple_cnn]
+"""
+
+
+def write(folder: Path, section: str) -> Path:
+    file = folder / "run.yaml"
+    file.write_text(section + PARAMETERS)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("enable_cache: maybe", "enable_cache: input should be a valid boolean"),
+        ("schedule: {cron_expresion: x}", "schedule.cron_expresion: unknown key\n  → did you mean 'cron_expression'?"),
+        ("retry: {max_retires: 3}", "retry.max_retires: unknown key\n  → did you mean 'max_retries'?"),
+        ("steps: {train: {enable_cache: perhaps}}", "steps.train.enable_cache: input should be a valid boolean"),
+        (
+            "steps: {train: {retry: {max_retires: 3}}}",
+            "steps.train.retry.max_retires: unknown key\n  → did you mean 'max_retries'?",
+        ),
+        ("steps: {train: {parameters: {candiate: 3}}}", "steps.train.parameters: has no effect"),
+        ("steps: {train: {outputs: {x: {artifact_confg: {}}}}}", "did you mean 'artifact_config'?"),
+        ("steps: {train: 3}", "steps.train: input should be a valid dictionary"),
+        ("steps: [train]", "steps: input should be a valid dictionary"),
+        ("model: {name: x, licence: y}", "model.licence: unknown key\n  → did you mean 'license'?"),
+        ("cache_policy: {include_step_cod: true}", "did you mean 'include_step_code'?"),
+        ("tags: [{name: x, colour: red}]", "tags.0.colour: unknown key\n  → did you mean 'color'?"),
+        ("execution_mode: fast", "execution_mode: input should be 'fail_fast'"),
+        ("settings: {docker: {requirments: [x]}}", "settings.docker.requirments: unknown key"),
+        ("settings: {docker: {build_config: {build_optins: {}}}}", "did you mean 'build_options'?"),
+        ("settings: {orchestrator: {synchronus: true}}", "did you mean 'synchronous'?"),
+        ("settings: {orchestrator.local: {synchronous: true}}", "settings.orchestrator.local.synchronous: unknown key"),
+        ("settings: {orchestrator.kubernetes: {synchronous: perhaps}}", "input should be a valid boolean"),
+        ("settings: {orchestrator: 3}", "settings.orchestrator: holds 3, not a mapping"),
+    ],
+)
+def test_what_zenml_ignores_or_trips_over_is_refused(tmp_path: Path, section: str, said: str) -> None:
+    file = write(tmp_path, section)
+    with pytest.raises(ConfigError) as caught:
+        check_file(file)
+    assert said in str(caught.value)
+    assert str(file) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "enable_cache: null\nsteps: {train: null}",
+        "schedule: {start_time: 2024-01-01T00:00:00Z, interval_second: 60}",
+        "steps: {train: {retry: {max_retries: 3, delay: 2}, runtime: isolated, step_operator: true}}",
+        "settings: {orchestrator: {synchronous: true}}",
+        "settings: {orchestrator.kubernetes: {synchronous: true, pod_settings: {node_selectors: {a: b}}}}",
+        "settings: {orchestrator.of_our_own: {anything: 1}, 'orchestrator:name': {synchronous: false}}",
+        "settings: {docker: {requirements: [x], build_config: {build_options: {pull: true, shmsize: 3}}}}",
+        "settings: {resources: {preemptible: true, memory: 2GB, resources: [{name: a, quantity: 1}]}}",
+        "model: {name: x, version: staging, tags: [a]}",
+        "tags: [a, {name: x, color: red, cascade: true}]",
+        "run_name: a\nfailure_hook_source: a.b.c\nenvironment: {A: b}\nextra: {q: {r: 1}}\nsubstitutions: {a: b}",
+        "steps: {train: {settings: {step_operator.vertex: {accelerator_type: x}}}}",
+        "cache_policy: {include_step_code: false, source_dependencies: [a.b]}",
+        "build: 3f1a0f0e-0000-4000-8000-000000000000",
+    ],
+)
+def test_what_zenml_reads_passes(tmp_path: Path, section: str) -> None:
+    assert check_file(write(tmp_path, section)).name == "trial"
+
+
+def test_steps_are_those_of_the_pipeline(tmp_path: Path) -> None:
+    file = write(tmp_path, "steps: {export: {enable_cache: false}}")
+    assert check_file(file)
+    assert check_file(file, steps=None)
+    with pytest.raises(ConfigError, match="no such step"):
+        check_file(file, steps=TRAINING_STEPS)

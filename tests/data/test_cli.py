@@ -1,10 +1,12 @@
 """``podium data``."""
 
 import json
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
+from podium.cli import main
 from podium.cli.data import app
 from podium.data.store import read_manifest
 from podium.errors import DataError
@@ -76,6 +78,51 @@ def test_another_data_set_needs_force(invoke, tmp_path):
     assert "--force" in refused.exception.remedy
     assert invoke("import", "parquet", "--train", train, "--force").exit_code == 0
     assert read_manifest(tmp_path / "data").name == "pets"
+
+
+@pytest.mark.parametrize(
+    ("label", "names", "words"),
+    [
+        (-1, ("cat", "dog"), "label -1 is out of range"),
+        (2, ("cat", "dog"), "label 2 is out of range; 2 classes are named"),
+        (-1, None, "label -1 is out of range"),
+        (3_000_000_000, None, "label 3000000000 cannot be right"),
+    ],
+)
+def test_a_label_out_of_range_ends_the_command_with_one_message(tmp_path, monkeypatch, capsys, label, names, words):
+    file = write(tmp_path / "train.parquet", noise(20), [*([0, 1] * 9), label, 0], names=names)
+    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["podium", "data", "import", "parquet", "--train", str(file)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1
+    printed = capsys.readouterr()
+    assert f"error: {file}: row 18, column 'label': {words}" in printed.err
+    assert "Traceback" not in printed.err + printed.out
+    assert [p.name for p in tmp_path.iterdir()] == ["train.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("cat\ncat\n", "'cat' stands twice"), ("\n", "0 classes"), ("cat\n", "1 class")]
+)
+def test_a_file_of_classes_names_two_or_more_distinct_ones(invoke, tmp_path, text, words):
+    (tmp_path / "names.txt").write_text(text)
+    train = write(tmp_path / "train.parquet", noise(20))
+    result = invoke("import", "parquet", "--train", train, "--classes", tmp_path / "names.txt")
+    assert isinstance(result.exception, DataError)
+    assert words in result.exception.message
+    assert not (tmp_path / "data").exists()
+
+
+def test_show_refuses_a_manifest_whose_counts_do_not_fit(invoke, tmp_path):
+    invoke("import", "digits")
+    file = tmp_path / "data" / "dataset.json"
+    content = json.loads(file.read_text())
+    content["splits"]["train"]["per_class"] = [1]
+    file.write_text(json.dumps(content))
+    result = invoke("show")
+    assert isinstance(result.exception, DataError)
+    assert "splits.train.per_class: 1 counts for 10 classes" in result.exception.message
 
 
 def test_show_says_what_to_do_where_no_data_set_is(invoke):

@@ -2,6 +2,11 @@
 
 import contextlib
 import io
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -173,3 +178,84 @@ def test_random_damage_gives_an_image_or_the_one_error(kind):
             content[position] = rng.integers(256)
         with contextlib.suppress(DataError):
             assert decode_image(bytes(content), height=8, width=8).shape == (8, 8, 3)
+
+
+def test_16_bit_images_are_scaled_in_strips_as_in_one_piece(monkeypatch):
+    values = np.random.default_rng(0).integers(0, 0x10000, (37, 23), dtype=np.uint16)
+    expected = ((values.astype(np.int64) + 128) // 257).astype(np.uint8)
+    for strip in (1 << 20, 23 * 5, 1):
+        monkeypatch.setattr(images, "_STRIP_PIXELS", strip)
+        decoded = decode_native(encode(Image.fromarray(values)))
+        assert (decoded == expected[..., None]).all()
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P", "CMYK"])
+def test_strips_make_no_difference(mode, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (31, 17, 4), dtype=np.uint8)
+    content = encode(Image.fromarray(pixels, "RGBA").convert(mode), "TIFF" if mode == "CMYK" else "PNG")
+    whole = decode_native(content)
+    monkeypatch.setattr(images, "_STRIP_PIXELS", 17 * 4)
+    assert (decode_native(content) == whole).all()
+
+
+def test_a_large_16_bit_image_takes_little_memory(tmp_path):
+    """25 megapixels in 25 KB; each held as float64 would take 200 MB."""
+    file = tmp_path / "bomb.png"
+    file.write_bytes(encode(Image.new("I;16", (5000, 5000), 257 * 9)))
+    script = """
+import resource, sys
+from pathlib import Path
+from podium.data.images import decode_image
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+before = peak()
+assert (decode_image(Path(sys.argv[1]), height=4, width=4) == 9).all()
+print(peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script, file], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 250
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
+def test_photographs_of_large_cameras_are_let_in_and_keep_their_brightness(resize):
+    assert images.MAX_PIXELS > 11_648 * 8_736
+    photo = encode(Image.new("1", (11_648, 8_736), 1))
+    assert decode_image(photo, height=2, width=2, resize=resize).max() == 255
+    assert resize == "pad" or decode_image(photo, height=2, width=2, resize=resize).min() == 255
+
+
+@pytest.mark.parametrize("where", ["_to_rgb", "_fit"])
+def test_too_little_memory_names_the_image(where, monkeypatch):
+    def fails(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(images, where, fails)
+    with pytest.raises(DataError, match=r"row 7: cannot be decoded \(not enough memory\)"):
+        decode_image(encode(Image.new("RGB", (9, 9))), height=8, width=8, name="row 7")
+    monkeypatch.undo()
+    decode_image(encode(Image.new("RGB", (9, 9))), height=8, width=8)
+
+
+def test_threads_together_hold_no_more_pixels_than_the_budget():
+    budget, held, most, lock = images._Budget(10), [0], [0], threading.Lock()
+
+    def work(pixels):
+        with budget.hold(pixels):
+            with lock:
+                held[0] += pixels
+                most[0] = max(most[0], held[0])
+            time.sleep(0.002)
+            with lock:
+                held[0] -= pixels
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, [10, 3, 3, 3, 7, 1, 10, 2] * 5))
+    assert held == [0]
+    assert 3 < most[0] <= 10
+
+
+def test_a_damaged_image_gives_its_pixels_back():
+    free = images._BUDGET._free
+    for content in (encode(Image.new("RGB", (64, 64)))[:60], encode(Image.new("F", (4, 4), 0.5), "TIFF")):
+        with pytest.raises(DataError):
+            decode_native(content)
+    assert images._BUDGET._free == free == images.MAX_PIXELS

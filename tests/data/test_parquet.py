@@ -170,6 +170,37 @@ def test_unreadable_and_empty_files_and_other_classes_are_refused(tmp_path):
     assert given.class_names == ("a", "b")
 
 
+def test_a_label_that_no_data_set_of_this_size_has_is_refused_at_once(tmp_path):
+    labels = [i % 2 for i in range(30)]
+    labels[8] = 3_000_000_000
+    file = write(tmp_path / "a.parquet", noise(30), labels, names=None)
+    with pytest.raises(DataError, match=r"a\.parquet: row 8, column 'label': label 3000000000 .* train has 30 images"):
+        import_parquet(tmp_path / "data", [file])
+    labels[8] = -4
+    file = write(tmp_path / "b.parquet", noise(30), labels, names=None)
+    with pytest.raises(DataError, match=r"b\.parquet: row 8, column 'label': label -4 is out of range"):
+        import_parquet(tmp_path / "data", [file])
+
+
+@pytest.mark.parametrize(
+    ("labels", "recorded", "given", "words"),
+    [
+        ([0] * 30, None, None, r"a\.parquet: column 'label': 1 class; a classifier needs at least 2"),
+        ([-1] * 30, None, None, "0 classes; a classifier needs at least 2"),
+        ([0] * 30, ("cat",), None, r"a\.parquet: class names in the metadata: 1 class;"),
+        (None, ("cat", "cat"), None, r"a\.parquet: class names in the metadata: 'cat' stands twice"),
+        (None, None, ["cat", "dog", "cat"], "the given class names: 'cat' stands twice"),
+        (None, None, ["cat", ""], "the given class names: the name of class 1 is empty"),
+        (None, ("cat", "dog"), [], "the given class names: 0 classes"),
+    ],
+)
+def test_classes_are_at_least_two_and_distinct(tmp_path, labels, recorded, given, words):
+    file = write(tmp_path / "a.parquet", noise(30), labels, names=recorded)
+    with pytest.raises(DataError, match=words):
+        import_parquet(tmp_path / "data", [file], class_names=given)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]
+
+
 def test_real_images_come_in(tmp_path, shared_data):
     manifest = import_parquet(tmp_path / "data", [shared_data / "cifar10-test.parquet"], name="cifar10", seed=0)
     assert {split: info.per_class for split, info in manifest.splits.items()} == {

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from podium.data import open_dataset
-from podium.data.restore import _dvc_hash, restore
+from podium.data import open_dataset, write_dataset
+from podium.data.restore import _dvc_hash, recorded_hash, restore
 from podium.data.sources import import_digits
 from podium.errors import DataError
+from podium.registry.provenance import data_revision
 from tests.data.test_digits import DIGEST
 
 
@@ -70,6 +71,48 @@ def test_a_malformed_record_is_refused(tmp_path, content):
     (tmp_path / "data.dvc").unlink()
     with pytest.raises(DataError, match=r"data\.dvc: no such file"):
         restore(tmp_path / "data", tmp_path / "data.dvc")
+
+
+@pytest.mark.parametrize("file", ["train.images.npy", "dataset.json"])
+def test_damage_is_not_kept(tmp_path, digits, file):
+    """One pixel, or the mean."""
+    shutil.copytree(digits, tmp_path / "data")
+    path = tmp_path / "data" / file
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"0.305", b"0.306") if file == "dataset.json" else content[:-1] + b"\x07")
+    with pytest.raises(DataError, match=file) as caught:
+        restore(tmp_path / "data", record(tmp_path))
+    assert "dvc checkout" in caught.value.remedy
+
+
+def test_the_record_is_that_of_the_data_set_by_name(tmp_path, digits):
+    shutil.copytree(digits, tmp_path / "data")
+    md5 = _dvc_hash(digits)
+    file = tmp_path / "data.dvc"
+    file.write_text(f"outs:\n- md5: 1.dir\n  path: other\n- md5: {md5}\n  path: data\n")
+    assert recorded_hash(tmp_path / "data", file) == md5
+    assert restore(tmp_path / "data", file).outcome == "kept"
+    file.write_text(f"outs:\n- md5: {md5}\n  path: other\n")
+    with pytest.raises(DataError, match="0 outputs are called 'data'"):
+        restore(tmp_path / "data", file)
+
+
+def test_a_model_claims_only_the_revision_that_is_there(tmp_path, digits, caplog):
+    data = tmp_path / "data"
+    shutil.copytree(digits, data)
+    assert data_revision(data) is None
+    md5 = _dvc_hash(digits)
+    record(tmp_path, md5=md5)
+    assert data_revision(data) == md5
+    assert not caplog.records
+
+    splits = {name: (split.images[:, ::-1], split.labels) for name, split in open_dataset(digits).splits.items()}
+    write_dataset(data, splits, name="digits", class_names="0123456789", source="s", licence="l")
+    assert data_revision(data) is None
+    assert "records another version" in caplog.text
+    (tmp_path / "data.dvc").write_text("<<<<<<< merge")
+    assert data_revision(data) is None
+    assert "not a .dvc file" in caplog.text
 
 
 @pytest.mark.slow

@@ -46,6 +46,19 @@ def test_a_fresh_import_is_what_data_dvc_records(repository: Workspace) -> None:
     assert record == (ROOT / "data.dvc").read_text()
 
 
+def test_a_flipped_byte_is_not_taken_for_what_data_dvc_records(repository: Workspace) -> None:
+    file = repository.root / "data" / "train.images.npy"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    printed = repository.call("podium", "data", "restore", "--manifest", repository.root / "copy.json", expect=1)
+    assert "train.images.npy: its content is not what dataset.json records" in printed
+    assert not (repository.root / "copy.json").exists()
+    for command in (("validate",), ("train",), ("evaluate",)):
+        assert "train.images.npy" in repository.call("podium", *command, "configs/quickstart.yaml", expect=1)
+    repository.call("dvc", "checkout", "--force", "data.dvc")
+    assert "kept" in repository.call("podium", "data", "restore")
+
+
 def test_repro_metrics_plots_and_push(repository: Workspace) -> None:
     repository.call("dvc", "repro")
     assert "up to date" in repository.call("dvc", "status")
@@ -56,6 +69,13 @@ def test_repro_metrics_plots_and_push(repository: Workspace) -> None:
     assert 0.5 < first["candidates"]["simple_cnn"]["test"]["accuracy"] <= 1
 
     assert "didn't change" in repository.call("dvc", "repro")
+    recipe = repository.root / "configs" / "recipes" / "simple_cnn.yaml"
+    text = recipe.read_text()
+    recipe.write_text(text + "# another\n")
+    changed = repository.call("dvc", "status")
+    assert "validate:" in changed
+    assert "train:" in changed
+    recipe.write_text(text)
 
     quick = repository.root / "configs" / "quickstart.yaml"
     quick.write_text(quick.read_text().replace("epochs: 2", "epochs: 3"))

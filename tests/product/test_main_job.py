@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,18 @@ def test_nobodys_own_zenml_is_touched(quickstart: Quickstart) -> None:
     workspace, _ = quickstart
     assert [p.name for p in (workspace.root / "home").rglob("*zenml*")] == []
     assert not (workspace.root / ".zen").exists()
+    planted = [folder / ".zen" / "config.yaml" for folder in (workspace.root, workspace.root.parent)]
+    theirs = b"active_project_id: 00000000-0000-4000-8000-000000000000\nactive_stack_id: null\n"
+    try:
+        for file in planted:
+            file.parent.mkdir()
+            file.write_bytes(theirs)
+        workspace.call("podium", "run", "configs/quickstart.yaml")
+        assert [file.read_bytes() for file in planted] == [theirs, theirs]
+        assert [len(list(file.parent.iterdir())) for file in planted] == [1, 1]
+    finally:
+        for file in planted:
+            shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def test_nothing_is_left_lying_about(quickstart: Quickstart) -> None:

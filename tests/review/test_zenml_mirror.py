@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 # In a process of its own: ZenML keeps its configuration in global state of the process.
 SCRIPT = """
-import os, shutil, sys
+import os, subprocess, sys
 from pathlib import Path
 folder, template = Path(sys.argv[1]), Path(sys.argv[2])
 from tests.registry.support import make_house
@@ -85,17 +85,55 @@ sixth = reviews.open_review(house.settings, house.register(5))
 promotion.approve(house.settings, sixth.id, reason="fine", **decide)
 assert stages()["v6"] == "production", stages()
 
-gone = first.request.zenml.model_copy(update={"config_path": str(folder / "gone")})
-del os.environ["ZENML_CONFIG_PATH"]
+# Whatever the reviewer's shell says, the recorded configuration is used, and a `.zen` on the way is left alone.
+recorded = first.request.zenml
+foreign = folder / "foreign"
+(folder / ".zen").mkdir()
+(folder / ".zen" / "config.yaml").write_bytes(theirs := b"active_stack_id: null\\n")
+foreign.mkdir()
+exported = {
+    "ZENML_CONFIG_PATH": str(foreign), "ZENML_LOCAL_STORES_PATH": str(foreign),
+    "ZENML_STORE_URL": f"sqlite:///{foreign / 'zenml.db'}", "ZENML_ACTIVE_STACK_ID": "nonsense",
+}
+DECIDE = '''
+import sys
+from podium.errors import RegistryError
+from podium.registry.state import ZenmlReference
+from podium.registry.zenml_mirror import LazyZenmlMirror
+
 try:
-    promotion.rollback(house.settings, "podium", reason="x", client=house.client, mirror=LazyZenmlMirror(gone))
+    print(LazyZenmlMirror(ZenmlReference.model_validate_json(sys.argv[1])).apply("podium", {4: "archived"}))
 except RegistryError as error:
-    assert "podium review sync" in error.remedy and "gone" in error.message, error
+    print("REFUSED", error)
+'''
+def elsewhere(reference, **variables):
+    command = [sys.executable, "-c", DECIDE, reference.model_dump_json()]
+    base = {k: v for k, v in os.environ.items() if not k.startswith("ZENML_")}
+    done = subprocess.run(command, cwd=folder, env={**base, **variables}, capture_output=True, text=True, check=True)
+    return done.stdout
+assert "none → archived" in elsewhere(recorded, **exported)
+assert stages()["v4"] == "archived", stages()
+assert list(foreign.iterdir()) == []
+assert (folder / ".zen" / "config.yaml").read_bytes() == theirs
+
+gone = recorded.model_copy(update={"config_path": str(folder / "gone")})
+said = elsewhere(gone)
+assert "REFUSED" in said and "gone" in said and "podium review sync" in said, said
+# Another machine: the recorded folder is not there, but the reviewer's ZenML has the same store. Or it has not.
+same = {"ZENML_CONFIG_PATH": recorded.config_path, "ZENML_LOCAL_STORES_PATH": recorded.local_stores_path}
+assert "[]" in elsewhere(gone, **same)
+said = elsewhere(gone, ZENML_CONFIG_PATH=str(foreign), ZENML_LOCAL_STORES_PATH=str(foreign))
+assert "REFUSED" in said and recorded.store in said and "podium review sync" in said, said
+
+other = recorded.model_copy(update={"store": "https://zenml.example.org"})
+try:
+    promotion.rollback(house.settings, "podium", reason="x", client=house.client, mirror=LazyZenmlMirror(other))
+except RegistryError as error:
+    assert "podium review sync" in error.remedy and other.store in error.message, error
 else:
-    raise AssertionError("no error although ZenML is gone")
+    raise AssertionError("no error although the store is another one")
 assert house.aliases()["champion"] == 1
 assert fold(EventLog(house.settings.reviews).events(), "podium").pending
-os.environ["ZENML_CONFIG_PATH"] = str(folder / "zen")
 sync(house.settings, mirror=mirror, client=house.client)
 assert stages()["v1"] == "production", stages()
 print("all good")

@@ -34,7 +34,8 @@ def restore(data: Path, record: Path) -> Restored:
     """Bring ``data`` to the version that ``record`` names, if that needs no download.
 
     What is there is kept if it is the recorded version: by the digest in the record's ``meta: podium:``, or else by
-    DVC's own hash over all files; every byte of it is read and compared with that digest. If nothing is there and the note names an embedded source, that is imported.
+    DVC's own hash over all files; every byte of it is read and compared with its manifest. If nothing is there and the
+    note names an embedded source, that is imported.
 
     Args:
         data: Folder of the data set.

@@ -13,17 +13,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from podium import atomic
-from podium.contract import Channels
 from podium.data.manifest import SPLITS, Manifest, SplitInfo, problem_with_names
+from podium.data.statistics import channel_statistics
 from podium.digest import digest_file, digest_json
 from podium.errors import DataError
 
-__all__ = [
-    *("SPLITS", "Dataset", "Split", "channel_statistics", "content_digest"),
-    *("open_dataset", "read_manifest", "write_dataset"),
-]
-
-_BLOCK_BYTES: Final = 16 * 1024 * 1024
 _AGAIN: Final = "import the data set again, or restore it with `dvc checkout --force data.dvc`"
 
 
@@ -205,25 +199,6 @@ def content_digest(class_names: Sequence[str], splits: Mapping[str, SplitInfo]) 
     """SHA-256 over class names and every split's file digests."""
     files = {name: [info.images_sha256, info.labels_sha256] for name, info in splits.items()}
     return digest_json({"class_names": list(class_names), "splits": files})
-
-
-def channel_statistics(images: NDArray[np.uint8]) -> tuple[Channels, Channels]:
-    """Mean and standard deviation per channel on [0, 1], exact: integer sums in blocks (any size, bounded memory)."""
-    total = np.zeros(3, np.uint64)
-    squares = np.zeros(3, np.uint64)
-    step = max(1, _BLOCK_BYTES // max(1, int(np.prod(images.shape[1:]))))
-    for start in range(0, len(images), step):
-        block = images[start : start + step].reshape(-1, 3)
-        for channel in range(3):
-            counts = np.bincount(block[:, channel], minlength=256).astype(np.uint64)
-            values = np.arange(256, dtype=np.uint64)
-            total[channel] += (counts * values).sum()
-            squares[channel] += (counts * values * values).sum()
-    n = images.size / 3
-    mean = total / n
-    std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
-    rounded = [tuple(round(float(v) / 255, 8) for v in values) for values in (mean, std)]
-    return rounded[0], rounded[1]  # type: ignore[return-value]
 
 
 def _check(split: str, images: NDArray[np.uint8], labels: NDArray[np.int64], *, classes: int) -> None:

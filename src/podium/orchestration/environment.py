@@ -17,7 +17,8 @@ def isolated_environment(settings: Settings) -> dict[str, str]:
     Combine them with ``without_zenml``: a store or stack named in the caller's environment would win over them.
     Podium's own variables are among them, resolved, since a relative path means something else in another directory.
     """
-    zenml = settings.state / "zenml"
+    state = _plain(settings.state)
+    zenml = state / "zenml"
     return {
         **choosing(str(zenml), str(zenml / "local_stores")),
         "ZENML_ANALYTICS_OPT_IN": "false",
@@ -25,10 +26,10 @@ def isolated_environment(settings: Settings) -> dict[str, str]:
         "AUTO_OPEN_DASHBOARD": "false",
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "PODIUM_ROOT": str(settings.root),
-        "PODIUM_STATE": str(settings.state),
+        "PODIUM_ROOT": str(_plain(settings.root)),
+        "PODIUM_STATE": str(state),
         "PODIUM_TRACKING_URI": _absolute(settings.tracking_uri),
-        **({"PODIUM_WEIGHTS": str(settings.weights)} if settings.weights else {}),
+        **({"PODIUM_WEIGHTS": str(_plain(settings.weights))} if settings.weights else {}),
     }
 
 
@@ -36,5 +37,10 @@ def _absolute(uri: str) -> str:
     """The address with a relative path, of a SQLite file or of a folder, made absolute."""
     scheme, found, path = uri.partition("sqlite:///")
     if found and not scheme and path and not path.startswith((":memory:", "file:")):
-        return f"sqlite:///{Path(path).absolute()}"
-    return uri if ":" in uri else str(Path(uri).absolute())
+        return f"sqlite:///{_plain(Path(path).absolute())}"
+    return uri if ":" in uri else str(_plain(Path(uri).absolute()))
+
+
+def _plain(path: Path) -> Path:
+    """The path without ``..``: ZenML takes a file below such a folder for one outside of it."""
+    return path.resolve() if ".." in path.parts else path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -66,5 +67,16 @@ def _has_runs(folder: Path) -> bool:
     return False
 
 
+def main() -> int:
+    """Prepare as a program. Returns the exit status."""
+    try:
+        prepare(Settings.from_environment())
+    except Exception as error:  # noqa: BLE001 - told in a few lines
+        from podium.orchestration.runner import tell
+
+        return tell(error)
+    return 0
+
+
 if __name__ == "__main__":
-    prepare(Settings.from_environment())
+    sys.exit(main())

@@ -30,16 +30,21 @@ def run(source: str, config: str) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except PodiumError as error:
-        return _show(error)
-    except OSError as error:
-        return _show(of_os_error(error))
     except (KeyboardInterrupt, RunInterruptedException):
         click.echo("stopped; run the same command again to go on", err=True)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - told in one line, kept in full
-        return _show(_recorded(error))
+        return tell(error)
     return 0
+
+
+def tell(error: Exception) -> int:
+    """Tell on standard error why a program ends; what nobody expected is recorded in full. Returns the exit status."""
+    if isinstance(error, OSError):
+        error = of_os_error(error)
+    expected = error if isinstance(error, PodiumError) else _recorded(error)
+    RunError(expected).show()
+    return expected.exit_code
 
 
 def _load(source: str) -> StrictPipeline:
@@ -55,11 +60,6 @@ def _load(source: str) -> StrictPipeline:
     if not isinstance(pipeline, StrictPipeline):
         raise ConfigError(f"{source} is no pipeline of Podium", remedy=remedy)
     return pipeline
-
-
-def _show(error: PodiumError) -> int:
-    RunError(error).show()
-    return error.exit_code
 
 
 def _recorded(error: Exception) -> PodiumError:

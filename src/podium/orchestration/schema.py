@@ -34,20 +34,23 @@ def check(model: type[BaseModel], value: Any, file: Path, path: str = "") -> Non
     Raises:
         ConfigError: names the file, the key's path and the nearest valid name.
     """
+    refused = None
     try:
         _closed(model).model_validate(value)
     except ValidationError as error:
-        raise explain(error, model, file, path) from None
-    for name, field in model.model_fields.items():
-        inner = value.get(name) if isinstance(value, dict) else None
+        refused = explain(error, model, file, path)
+    # What is wrong deeper says more: a misspelt key below makes something above it incomplete.
+    for name, field in model.model_fields.items() if isinstance(value, dict) else ():
         where = f"{path}.{name}" if path else name
-        if inner is not None and name == "settings":
-            check_settings(inner, file, where)
-        elif inner is not None:
-            _descend(field.annotation, inner, file, where)
+        if name == "settings" and isinstance(value.get(name), dict):
+            check_settings(value[name], file, where)
+        elif name in value:
+            _descend(field.annotation, value[name], file, where)
+    if refused is not None:
+        raise refused
 
 
-def check_settings(value: Any, file: Path, path: str) -> None:
+def check_settings(value: dict[str, Any], file: Path, path: str) -> None:
     """Check a ``settings`` section: ``docker``, ``resources`` and the like, and those of stack components.
 
     ``orchestrator.kubernetes`` is checked against that flavor. Which flavor a bare ``orchestrator`` (or
@@ -128,11 +131,11 @@ def _closed(model: type[BaseModel]) -> type[BaseModel]:
     if model.model_config.get("extra") == "allow":
         return model
     namespace = {"model_config": ConfigDict(extra="forbid"), "__module__": model.__module__, "__doc__": model.__doc__}
-    return type(model)(model.__name__, (model,), namespace)
+    return types.new_class(model.__name__, (model,), exec_body=lambda body: body.update(namespace))
 
 
 def _descend(annotation: Any, value: Any, file: Path, path: str) -> None:
-    """Check the models within a value that has been validated itself."""
+    """Check the models within a value; whether the value itself fits has been found out."""
     options = list(_options(annotation))
     if isinstance(value, dict):
         mappings = [option for option in options if _origin_is(option, Mapping)]

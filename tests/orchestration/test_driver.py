@@ -1,0 +1,50 @@
+"""Locks of drivers: only dead ones of the active store are closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from filelock import FileLock
+
+from podium.orchestration import driver
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    found: list[UUID] = []
+    monkeypatch.setattr(driver, "close_run", lambda client, run: found.append(run))
+    return found
+
+
+def test_only_dead_drivers_of_this_store_are_closed(tmp_path: Path, closed: list[UUID]) -> None:
+    client: Any = object()
+    here, elsewhere, dead, alive, foreign = (uuid4() for _ in range(5))
+    driver.lock_file(tmp_path, here, dead).touch()
+    driver.lock_file(tmp_path, elsewhere, foreign).touch()
+    for name in ("notes.lock", f"{here}.notes.lock", f"{uuid4()}.lock", f"{here}.x", "guard"):
+        (tmp_path / name).touch()
+    before = {file.name for file in tmp_path.iterdir()}
+    held = driver.lock_file(tmp_path, here, alive)
+    with FileLock(held):
+        driver.bury(client, tmp_path, here)
+        assert closed == [dead]
+    after = {file.name for file in tmp_path.iterdir()} - {held.name}
+    assert before - after == {driver.lock_file(tmp_path, here, dead).name}
+
+
+def test_a_store_that_does_not_answer_leaves_the_lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(client: Any, run: UUID) -> None:
+        raise ConnectionError("down")
+
+    monkeypatch.setattr(driver, "close_run", fail)
+    client: Any = object()
+    store, run = uuid4(), uuid4()
+    driver.lock_file(tmp_path, store, run).touch()
+    with pytest.raises(ConnectionError):
+        driver.bury(client, tmp_path, store)
+    assert driver.lock_file(tmp_path, store, run).exists()
+    with FileLock(driver.lock_file(tmp_path, store, run), timeout=0):
+        pass
