@@ -41,10 +41,10 @@ run: $(READY) ## Run the main job: CONFIG=configs/quickstart.yaml on the embedde
 	@$(BIN)/podium run $(CONFIG)
 
 test: $(READY) lint ## Every test
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(READY) lint ## The fast part: lint, types, import contract, quick tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "not slow" --quiet
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" --quiet
 
 lint: $(READY)
 	@$(BIN)/ruff check .
