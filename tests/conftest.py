@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,16 @@ def shared_data() -> Path:
     if not (folder / "cifar10-test.parquet").is_file():
         pytest.skip("../shared/data is not here: real CIFAR-10 images are not tested")
     return folder
+
+
+@pytest.fixture
+def source_root() -> Iterator[None]:
+    """ZenML resolves pipelines from the checkout; of itself it asks for the main module, and a test worker has none."""
+    from zenml.utils import source_utils
+
+    source_utils.set_custom_source_root(str(ROOT))
+    yield
+    source_utils.set_custom_source_root(None)
 
 
 def make_arrays(count: int, *, classes: int = 3, side: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from pipelines.training import training_pipeline
 from podium import atomic
 from podium.errors import ValidationFailed
 from podium.orchestration import runner
@@ -19,10 +18,12 @@ SOURCE = "pipelines.training.training_pipeline"
 FILE = str(ROOT / "configs" / "quickstart.yaml")
 
 
+pytestmark = pytest.mark.usefixtures("source_root")
+
+
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PODIUM_STATE", str(tmp_path))
-    monkeypatch.setenv("ZENML_CUSTOM_SOURCE_ROOT", str(ROOT))
 
 
 def ending(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +101,8 @@ def test_a_step_of_another_pipeline_is_refused_by_the_pipeline_itself(
 
 
 def test_zenml_without_a_file_is_told_to_add_one() -> None:
+    from pipelines.training import training_pipeline  # here: it needs the source root
+
     with pytest.raises(RunError) as caught:
         training_pipeline.with_options()()
     assert caught.value.exit_code == 2
@@ -107,6 +110,8 @@ def test_zenml_without_a_file_is_told_to_add_one() -> None:
 
 
 def test_zenml_on_a_full_disk_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.training import training_pipeline
+
     ending(OSError(errno.ENOSPC, "No space left on device", "/state/model.bin"), monkeypatch)
     with pytest.raises(RunError) as caught:
         training_pipeline.with_options(config_path=FILE)()

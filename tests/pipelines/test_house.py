@@ -14,6 +14,8 @@ import pytest
 from podium.orchestration.strict import TRAINING_STEPS, step_name
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("source_root")
+
 STEP_FILES = sorted(p for p in (ROOT / "steps").glob("*.py") if p.name != "__init__.py")
 PODIUM = sorted((ROOT / "src" / "podium").rglob("*.py"))
 

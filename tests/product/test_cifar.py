@@ -10,7 +10,7 @@ from podium.evaluation.metrics import wilson_interval
 from podium.results import Leaderboard
 from tests.product.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.shared, pytest.mark.xdist_group("cifar")]
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 CONFIG = """
 parameters:

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.product.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
+pytestmark = pytest.mark.slow
 
 CANDIDATES = "    candidates: [simple_cnn]\n    registry: {model: digits}\n"
 

@@ -13,7 +13,7 @@ import pytest
 from podium.data import open_dataset, write_dataset
 from tests.product.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.slow
 
 ZENML = ("zenml", "pipeline", "run", "pipelines.training.training_pipeline", "-c", "configs/tiny.yaml")
 

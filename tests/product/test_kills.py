@@ -16,7 +16,7 @@ from podium.results import TrainingSummary
 from podium.settings import Settings
 from tests.product.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+pytestmark = pytest.mark.slow
 
 RUN = ("podium", "run", "configs/tiny.yaml")
 

@@ -14,7 +14,7 @@ from podium.data import open_dataset
 from podium.results import Leaderboard
 from tests.product.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("quickstart")]
+pytestmark = pytest.mark.slow
 
 Quickstart = tuple[Workspace, str]
 

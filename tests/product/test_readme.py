@@ -17,7 +17,7 @@ from podium.data import open_dataset
 from tests.conftest import ROOT
 from tests.product.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("readme")]
+pytestmark = pytest.mark.slow
 
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 QUICKER = re.compile(r"    candidates:\n(?:      .*\n)+")
