@@ -7,7 +7,7 @@ from podium.orchestration.outcome import say, show_outcome
 from podium.orchestration.page import checks_summary
 from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.progress import board
-from podium.orchestration.training import backbone_digest, forget_work
+from podium.orchestration.training import backbone_digest, forget_work, prune_work
 from podium.settings import Settings
 from steps.compare import compare, select_best
 from steps.evaluate import evaluate_test, evaluate_validation
@@ -73,4 +73,5 @@ def training_pipeline(config: RunConfig) -> None:
     for candidate in candidates:
         if candidate.name in models:
             forget_work(settings, candidate, data.load().digest, training_code())
+    prune_work(settings)
     show_outcome(settings, leaderboard.load(), review.load())

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -74,6 +75,15 @@ def test_a_kill_amid_training_goes_on_from_the_checkpoint(workspace: Workspace) 
     assert any(summary.resumed_from is not None and summary.resumed_from >= 3 for summary in summaries)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Processes started here heed Ctrl-C, also where a shell's background job would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_stops_at_once_and_the_next_run_goes_on(workspace: Workspace) -> None:
     file = workspace.root / "configs" / "tiny.yaml"
     file.write_text(file.read_text().replace("epochs: 2", "epochs: 200"))

@@ -91,7 +91,7 @@ def test_every_section_is_there_in_the_order_of_need(run_report: RunReport) -> N
     for expected in (
         "run-7",
         "resnet20",
-        "awaiting review",
+        "review requested",
         "broken failed loss is NaN",
         "fine-tuning begins",
         "simple_cnn trained without augmentation",
@@ -108,7 +108,7 @@ def test_every_section_is_there_in_the_order_of_need(run_report: RunReport) -> N
 def test_the_headline_is_the_run_in_one_sentence(run_report: RunReport) -> None:
     metrics = run_report.test["resnet20"].metrics
     low, value, high = (f"{100 * v:.1f}" for v in (metrics.accuracy_low, metrics.accuracy, metrics.accuracy_high))
-    expected = f"resnet20 won with {value}\u202f% [{low}, {high}] on 60 test images; awaiting review"
+    expected = f"resnet20 won with {value}\u202f% [{low}, {high}] on 60 test images; review requested"
     assert headline(run_report) == expected
     shown = Page(render_report(run_report)).text().replace(" ;", ";").replace(" on 60", " on 60")
     assert re.sub(r"\s+", "", expected) in re.sub(r"\s+", "", shown)

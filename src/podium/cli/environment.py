@@ -26,7 +26,7 @@ def run(
     from podium.settings import Settings
 
     settings = Settings.from_environment()
-    config = config if config.is_absolute() or config.exists() else settings.root / config
+    config = settings.find(config)
     # Quickly, before ZenML starts; the pipeline checks the file again and knows its own steps.
     check_file(config, steps=TRAINING_STEPS if pipeline == _DEFAULT else None, settings=settings)
     config = config.resolve()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Final
 
 from podium.bundle import Bundle
 from podium.config import Candidate
@@ -17,6 +19,9 @@ from podium.registry import tracking
 from podium.results import EpochRecord
 from podium.settings import Settings
 from podium.training import Tick, discard, train
+
+ABANDONED_DAYS: Final = 30
+"""Checkpoints untouched for so long belong to nothing that will go on."""
 
 
 def candidate_key(candidate: Candidate, data_digest: str, code: str, settings: Settings) -> str:
@@ -105,3 +110,11 @@ def cause_of(error: BaseException) -> str:
 def forget_work(settings: Settings, candidate: Candidate, data_digest: str, code: str) -> None:
     """Remove the checkpoints of a training whose result is stored."""
     discard(work_folder(settings, candidate_key(candidate, data_digest, code, settings)))
+
+
+def prune_work(settings: Settings, days: int = ABANDONED_DAYS) -> None:
+    """Remove checkpoints that nothing was written to for ``days``: of trainings whose configuration has changed."""
+    oldest = time.time() - days * 86_400
+    for folder in settings.work.glob("*/"):
+        if max((file.stat().st_mtime for file in folder.rglob("*")), default=folder.stat().st_mtime) < oldest:
+            discard(folder)

@@ -38,7 +38,7 @@ class RunReport:
     """Number of its warnings."""
     lineage: Mapping[str, str] = field(default_factory=dict)
     """Where the result comes from: label → value. Values of several lines are folded away."""
-    review: str = "awaiting review"
+    review: str = "review requested"
     """What the headline says about the decision."""
     commands: Sequence[Command] = ()
     seed: int = 0

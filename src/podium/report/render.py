@@ -68,7 +68,7 @@ def render_report(inputs: RunReport) -> str:
 
 
 def headline(inputs: RunReport) -> str:
-    """The run in one sentence: ``resnet20 won with 98.9 % [98.1, 99.3] on 270 test images; awaiting review``."""
+    """The run in one sentence: ``resnet20 won with 98.9 % [98.1, 99.3] on 270 test images; review requested``."""
     board = inputs.leaderboard
     if not any(row.status == "completed" for row in board.candidates):
         return "No candidate completed"
