@@ -64,6 +64,16 @@ def test_the_way_of_a_candidate(house: House, cli: Any) -> None:
     assert cli("audit", "--json") == {"events": 13, "models": ["podium"], "versions_verified": 3, "findings": []}
 
 
+def test_the_list_fits_a_terminal_of_80_columns(house: House, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.open(0)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = cli("list").splitlines()
+    (row,) = [line for line in shown if line.startswith("podium-1")]
+    for part in ("awaiting review", "tiny", "90.0", AUTHOR):
+        assert part in row, shown
+    assert "…" not in row
+
+
 def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
     house.open(0)
     shown = cli("show", "podium-1", "--json")

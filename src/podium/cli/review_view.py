@@ -40,17 +40,17 @@ def print_list(console: Console, overviews: Sequence[Overview], *, include_decid
         console.print(f"[bold]{escape(overview.model)}[/]  champion: {champion}")
     if shown:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("review", "standing", "candidate", "validation", "test", "run", "opened (UTC)", "author"):
-            table.add_column(heading, justify="right" if heading in ("validation", "test") else "left")
+        for heading in ("review", "standing", "candidate", "val. %", "test %", "opened, UTC", "author"):
+            right, fold = heading.endswith("%"), heading in ("candidate", "author")
+            table.add_column(heading, justify="right" if right else "left", no_wrap=not fold, overflow="fold")
         for review in shown:
             version = review.request.version
             table.add_row(
                 review.id,
                 _standing(review),
                 escape(version.candidate),
-                _figure(version.figures, "validation_accuracy", ".4f"),
-                _figure(version.figures, "test_accuracy", ".4f"),
-                escape(version.run),
+                _percent(version.figures, "validation_accuracy"),
+                _percent(version.figures, "test_accuracy"),
                 f"{review.opened:%Y-%m-%d %H:%M}",
                 escape(review.request.author),
             )
@@ -130,3 +130,8 @@ def _standing(review: Review) -> str:
 def _figure(figures: LeaderboardRow, name: str, form: str) -> str:
     value = getattr(figures, name)
     return "-" if value is None else format(value, form)
+
+
+def _percent(figures: LeaderboardRow, name: str) -> str:
+    value = getattr(figures, name)
+    return "-" if value is None else f"{100 * value:.1f}"
