@@ -15,6 +15,8 @@ from podium.models import WeightsStore, build
 from podium.models import weights as weights_module
 from podium.models.contracts import contract_for
 from podium.models.recipes import load_recipe
+from podium.orchestration.training import backbone_digest
+from podium.settings import Settings
 
 from .helpers import NAME, RECIPES, contract, write_weights
 
@@ -110,6 +112,23 @@ def test_a_transfer_candidate_normalizes_as_its_backbone_does(tmp_path: Path, sm
     assert found.mean == (0.4, 0.41, 0.42)
     assert found.std == (0.2, 0.21, 0.22)
     assert found.class_names == ("left", "middle", "right")
+
+
+def test_a_backbones_cache_key_covers_weights_and_normalization(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"PODIUM_ROOT": str(tmp_path), "PODIUM_WEIGHTS": str(tmp_path)})
+    candidate = Candidate(name="t", recipe=load_recipe("transfer_resnet20", RECIPES))
+    keys = []
+    for seed in (1, 2):
+        write_weights(tmp_path, NAME, seed=seed)
+        keys.append(backbone_digest(candidate, settings))
+    for change in ({"mean": [0.5, 0.5, 0.5]}, {"std": [0.1, 0.2, 0.3]}):
+        raw = json.loads((tmp_path / f"{NAME}.json").read_text())
+        (tmp_path / f"{NAME}.json").write_text(json.dumps(raw | change))
+        keys.append(backbone_digest(candidate, settings))
+    assert None not in keys
+    assert len(set(keys)) == 4
+    scratch = Candidate(name="s", recipe=load_recipe("resnet20", RECIPES))
+    assert backbone_digest(scratch, settings) is None
 
 
 def test_a_candidate_from_scratch_normalizes_by_the_data(small_dataset: Dataset) -> None:
