@@ -9,6 +9,8 @@ from pydantic import Field
 from podium.config.base import Frozen
 
 Channels = tuple[float, float, float]
+Resize = Literal["stretch", "crop", "pad"]
+"""Ignore the aspect ratio; cut the longer sides off evenly; add black."""
 
 
 class InputContract(Frozen):
@@ -24,12 +26,39 @@ class InputContract(Frozen):
     std: Channels
     """Per channel, on [0, 1]; positive."""
     channel_order: Literal["RGB"] = "RGB"
-    resize: Literal["stretch", "crop", "pad"] = "stretch"
+    resize: Resize = "stretch"
     """How an image of another size is brought to this one."""
     class_names: tuple[str, ...] = Field(min_length=2)
+    trained_range: tuple[float, float] | None = None
+    """The least and the greatest value that the backbone was trained on, where its origin says so."""
 
     def normalized_range(self) -> tuple[float, float]:
         """The least and the greatest value that a network under this contract may see."""
-        low = min(-m / s for m, s in zip(self.mean, self.std, strict=True))
+        low = min((0.0 - m) / s for m, s in zip(self.mean, self.std, strict=True))
         high = max((1 - m) / s for m, s in zip(self.mean, self.std, strict=True))
         return low, high
+
+    def problem(self) -> str | None:
+        """Say why a network under this contract would see values that it was not trained on; None if it would not."""
+        if min(self.std) <= 0:
+            return f"the standard deviation {min(self.std):g} is not positive"
+        if max(self.std) > 1 or max(map(abs, self.mean)) > 1:
+            return (
+                f"mean {_list(self.mean)} and standard deviation {_list(self.std)} are not on [0, 1]:"
+                " they look like grey levels of 0…255, and nearly all inputs would be the same number"
+            )
+        if self.trained_range is None:
+            return None
+        low, high = self.normalized_range()
+        wanted_low, wanted_high = self.trained_range
+        slack = 0.05 * (wanted_high - wanted_low)
+        if abs(low - wanted_low) <= slack and abs(high - wanted_high) <= slack:
+            return None
+        return (
+            f"the backbone was trained on inputs from {wanted_low:g} to {wanted_high:g}, and mean {_list(self.mean)}"
+            f" and standard deviation {_list(self.std)} give it inputs from {low:.4g} to {high:.4g}"
+        )
+
+
+def _list(values: Channels) -> str:
+    return ", ".join(f"{value:g}" for value in values)

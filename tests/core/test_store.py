@@ -53,7 +53,7 @@ def test_a_changed_byte_is_found(small_dataset: Dataset) -> None:
         open_dataset(small_dataset.path).verify()
 
 
-@pytest.mark.parametrize("file", ["train.images.npy", "test.labels.npy", "dataset.json"])
+@pytest.mark.parametrize("file", ["train.images.npy", "test.labels.npy", "train.items.tsv", "dataset.json"])
 @pytest.mark.parametrize("harm", ["cut", "empty", "missing"])
 def test_broken_files_are_named(small_dataset: Dataset, file: str, harm: str) -> None:
     path = small_dataset.path / file
@@ -61,8 +61,9 @@ def test_broken_files_are_named(small_dataset: Dataset, file: str, harm: str) ->
     path.unlink()
     if harm != "missing":
         path.write_bytes(content[: len(content) // 2] if harm == "cut" else b"")
+    read_later = file == "train.items.tsv" and harm != "missing"  # items are read only when they are asked for
     with pytest.raises(DataError) as caught:
-        open_dataset(small_dataset.path)
+        open_dataset(small_dataset.path).items("train") if read_later else open_dataset(small_dataset.path)
     assert file in str(caught.value)
     assert caught.value.remedy
 
@@ -122,8 +123,8 @@ def test_a_changed_manifest_is_found(small_dataset: Dataset, change, words: str)
 
 def test_a_split_in_anothers_place_is_found(small_dataset: Dataset) -> None:
     """The files of validation and test exchanged, with their records."""
-    for kind in ("images", "labels"):
-        a, b = (small_dataset.path / f"{split}.{kind}.npy" for split in ("validation", "test"))
+    for kind in ("images.npy", "labels.npy", "items.tsv"):
+        a, b = (small_dataset.path / f"{split}.{kind}" for split in ("validation", "test"))
         content = a.read_bytes()
         a.write_bytes(b.read_bytes())
         b.write_bytes(content)
@@ -175,6 +176,18 @@ def test_class_names_are_at_least_two_and_distinct(small_dataset: Dataset, names
     with pytest.raises(DataError, match=words):
         write_dataset(small_dataset.path, splits, name="x", class_names=names, source="s", licence="l")
     open_dataset(small_dataset.path).verify()
+
+
+@pytest.mark.parametrize("version", [1, 3, "2"])
+def test_another_schema_version_is_one_clear_error(small_dataset: Dataset, version: object) -> None:
+    def old(manifest: dict) -> None:
+        manifest["schema_version"] = version
+        for info in manifest["splits"].values():
+            del info["items_sha256"]
+
+    with pytest.raises(DataError, match=rf"dataset\.json: schema version {version}, ") as caught:
+        open_dataset(edit(small_dataset, old))
+    assert "import the data set again" in caught.value.remedy
 
 
 def test_statistics_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

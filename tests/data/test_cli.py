@@ -34,11 +34,13 @@ def test_digits_land_in_the_checkouts_data_and_are_shown(invoke, tmp_path):
         "height",
         "width",
         "channels",
+        "resize",
         "source",
         "licence",
         "mean",
         "std",
         "splits",
+        "excluded",
         "digest",
     ]
     table = invoke("show").output
@@ -61,6 +63,41 @@ def test_parquet_options_reach_the_import(invoke, tmp_path):
     assert (manifest.name, manifest.licence, manifest.height, manifest.width) == ("haus", "CC0-1.0", 4, 5)
     assert [info.count for info in manifest.splits.values()] == [42, 6, 12]
     assert "[bold]Hund" in invoke("show", tmp_path / "out").output
+
+
+def test_bad_images_are_told_and_can_be_left_out(invoke, tmp_path):
+    images = noise(60)
+    images[7], images[9] = images[7][:30], None
+    train = write(tmp_path / "train.parquet", images)
+    command = ("import", "parquet", "--train", train, "--name", "[red]pets", "--target", tmp_path / "out")
+    refused = invoke(*command)
+    assert isinstance(refused.exception, DataError)
+    assert "2 of 60 images cannot be imported: train.parquet#7: " in refused.exception.message
+    assert "--skip-bad" in refused.exception.remedy
+    assert not (tmp_path / "out").exists()
+    done = invoke(*command, "--skip-bad")
+    assert done.exit_code == 0, done.output
+    assert "[red]pets, 2 classes" in done.output
+    assert f"2 images were left out; {tmp_path / 'out' / 'excluded.tsv'} lists them" in done.output
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "train.parquet"]
+    assert read_manifest(tmp_path / "out").excluded == 2
+
+
+@pytest.mark.parametrize("share", ["0", "1", "-0.1", "0.95"])
+def test_shares_that_leave_nothing_are_refused(invoke, tmp_path, share):
+    result = invoke("import", "parquet", "--train", tmp_path / "a", f"--validation-fraction={share}")
+    assert isinstance(result.exception, DataError)
+    assert f"--validation-fraction {float(share)} and --test-fraction 0.1" in result.exception.message
+
+
+def test_every_source_has_a_command_with_the_common_options(invoke):
+    from podium.data.sources import SOURCES
+
+    for name, source in SOURCES.items():
+        text = invoke("import", name, "--help").output
+        assert "--target" in text
+        assert "--force" in text
+        assert ("--skip-bad" in text) == (source.listing is not None)
 
 
 @pytest.mark.parametrize("size", ["0", "x", "3x", "3x4x5", "-1", "1.5"])

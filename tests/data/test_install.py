@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podium.data import open_dataset, write_dataset
-from podium.data.sources import install
+from podium.data.importing import install
 from podium.errors import DataError
 from tests.conftest import make_arrays
 
@@ -86,7 +86,7 @@ def test_a_killed_import_is_cleared_away_and_a_running_one_respected(tmp_path):
     script = f"""
 import os, time
 from pathlib import Path
-from podium.data.sources import install
+from podium.data.importing import install
 def hangs(folder):
     folder.mkdir()
     (folder / "half.npy").write_bytes(b"half")

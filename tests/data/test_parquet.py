@@ -9,7 +9,7 @@ import pytest
 
 from podium.data import open_dataset
 from podium.data.duplicates import digest_images
-from podium.data.sources import import_parquet
+from podium.data.sources import import_parquet, list_parquet
 from podium.errors import DataError
 from tests.data.made import noise, png, write
 
@@ -105,7 +105,7 @@ def test_columns_are_found_by_type_or_given_and_binary_is_enough(tmp_path):
 def test_images_of_other_sizes_need_a_size(tmp_path):
     images = [*noise(19), *noise(1, side=9)]
     file = write(tmp_path / "all.parquet", images)
-    with pytest.raises(DataError, match=r"all\.parquet: row 19, column 'img': 9×9 pixels, the first .* 6×6"):
+    with pytest.raises(DataError, match=r"all\.parquet#19: 9×9 pixels, the first .* 6×6"):
         import_parquet(tmp_path / "data", [file])
     manifest = import_parquet(tmp_path / "data", [file], size=(4, 5))
     assert (manifest.height, manifest.width) == (4, 5)
@@ -113,27 +113,27 @@ def test_images_of_other_sizes_need_a_size(tmp_path):
 
 def broken_image(images, labels):
     images[8] = images[8][:50]
-    return r"row 8, column 'img': cannot be decoded"
+    return r"#8: cannot be decoded \(image file is truncated\)"
 
 
 def missing_image(images, labels):
     images[8] = None
-    return r"row 8, column 'img': no image bytes"
+    return r"#8: no image bytes"
 
 
 def missing_label(images, labels):
     labels[8] = None
-    return r"row 8, column 'label': no label"
+    return r": row 8, column 'label': no label"
 
 
 def large_label(images, labels):
     labels[8] = 7
-    return r"row 8, column 'label': label 7 is out of range; 2 classes are named \(1 such"
+    return r": row 8, column 'label': label 7 is out of range; 2 classes are named \(1 such"
 
 
 def negative_label(images, labels):
     labels[8] = -1
-    return r"row 8, column 'label': label -1 is out of range"
+    return r": row 8, column 'label': label -1 is out of range"
 
 
 @pytest.mark.parametrize("spoil", [broken_image, missing_image, missing_label, large_label, negative_label])
@@ -143,10 +143,11 @@ def test_one_bad_row_is_named_and_nothing_is_written(tmp_path, spoil):
     before = import_parquet(tmp_path / "data", [train])
     message = spoil(images, labels)
     test = write(tmp_path / "test.parquet", images, labels)
-    with pytest.raises(DataError, match=rf"test\.parquet: {message}"):
+    with pytest.raises(DataError, match=rf"test\.parquet{message}"):
         import_parquet(tmp_path / "data", [train], [test])
     assert open_dataset(tmp_path / "data").manifest == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "test.parquet", "train.parquet"]
+    left = {p.name for p in tmp_path.iterdir()} - {".data.work"}  # the other images, where one could not be decoded
+    assert left == {"data", "test.parquet", "train.parquet"}
 
 
 def test_unreadable_and_empty_files_and_other_classes_are_refused(tmp_path):
@@ -201,6 +202,51 @@ def test_classes_are_at_least_two_and_distinct(tmp_path, labels, recorded, given
     assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]
 
 
+def shards(folder, images):
+    folder.mkdir()
+    files = [write(folder / f"train-{i:05}-of-00003.parquet", images[i * 20 : i * 20 + 20]) for i in (2, 0, 1)]
+    (folder / "README.md").write_text("not a shard")
+    return files
+
+
+def test_a_folder_and_a_pattern_stand_for_their_files_in_the_order_of_names(tmp_path):
+    images = noise(60)
+    shards(tmp_path / "shards", images)
+    whole = write(tmp_path / "whole.parquet", images)
+    by_folder = import_parquet(tmp_path / "a", [tmp_path / "shards"], seed=1)
+    by_pattern = import_parquet(tmp_path / "b", [tmp_path / "shards" / "train-*.parquet"], seed=1)
+    one = import_parquet(tmp_path / "c", [whole], seed=1)
+    assert by_folder.digest == by_pattern.digest
+    assert {s: i.images_sha256 for s, i in by_folder.splits.items()} == {
+        s: i.images_sha256 for s, i in one.splits.items()
+    }
+    assert by_folder.name == "shards"
+    assert open_dataset(tmp_path / "a").items("train").names[0].startswith("train-00000-of-00003.parquet#")
+
+
+def test_a_file_that_is_named_twice_and_an_empty_folder_are_refused(tmp_path):
+    files = shards(tmp_path / "shards", noise(60))
+    with pytest.raises(DataError, match=r"train-00002-of-00003\.parquet: named for train and for test"):
+        import_parquet(tmp_path / "a", [tmp_path / "shards"], [files[0]])
+    with pytest.raises(DataError, match="named twice"):
+        import_parquet(tmp_path / "a", [files[0], files[0]])
+    (tmp_path / "empty").mkdir()
+    for nothing in (tmp_path / "empty", tmp_path / "no-*.parquet"):
+        with pytest.raises(DataError, match=r"no \.parquet file there"):
+            import_parquet(tmp_path / "a", [nothing])
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_rows_start_anywhere(tmp_path, batch):
+    images = noise(30)
+    images[12] = None
+    part = list_parquet([write(tmp_path / "a.parquet", images)]).parts["train"][0]  # seven rows a group
+    for start in (0, 1, 6, 7, 8, 20, 29, 30):
+        rows = [row for rows in part.rows(start, batch) for row in rows]
+        assert [row if isinstance(row, bytes) else None for row in rows] == images[start:]
+
+
+@pytest.mark.shared
 def test_real_images_come_in(tmp_path, shared_data):
     manifest = import_parquet(tmp_path / "data", [shared_data / "cifar10-test.parquet"], name="cifar10", seed=0)
     assert {split: info.per_class for split, info in manifest.splits.items()} == {

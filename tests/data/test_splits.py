@@ -49,6 +49,15 @@ def test_a_class_that_is_too_small_is_named():
         stratified_split(np.zeros(50, np.int64), SHARES, 0, groups=np.zeros(50, np.int64))
 
 
+@pytest.mark.parametrize("sizes", [[1, 1, 1], [3, 3, 1, 1, 1], [1, 2, 6], [5, 1, 1, 1]])
+def test_a_small_class_of_as_many_groups_as_splits_reaches_all_of_them(sizes):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    for seed in range(10):
+        parts = stratified_split(np.zeros(len(groups), np.int64), SHARES, seed, groups=groups)
+        assert all(len(part) for part in parts.values())
+        assert sum(len(set(groups[part])) for part in parts.values()) == len(sizes)
+
+
 @pytest.mark.parametrize("shares", [{"train": 0.7, "test": 0.2}, {"train": 1.2, "test": -0.2}])
 def test_impossible_shares_are_refused(shares):
     with pytest.raises(DataError, match="shares"):

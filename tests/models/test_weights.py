@@ -142,3 +142,10 @@ def test_a_channel_without_variation_is_not_divided_by_zero(small_dataset: Datas
     manifest = small_dataset.manifest.model_copy(update={"std": (0.0, 0.2, 0.2)})
     candidate = Candidate(name="t", recipe=load_recipe("resnet20", RECIPES))
     assert contract_for(candidate, manifest).std == (1 / 255, 0.2, 0.2)
+
+
+def test_prediction_resizes_as_the_import_did(small_dataset: Dataset) -> None:
+    candidate = Candidate(name="t", recipe=load_recipe("resnet20", RECIPES))
+    manifest = small_dataset.manifest.model_copy(update={"resize": "crop"})
+    assert contract_for(candidate, small_dataset.manifest).resize == "stretch"
+    assert contract_for(candidate, manifest).resize == "crop"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from podium.errors import DataError
+from podium.cli import data_diff, data_import
 from podium.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,91 +16,8 @@ if TYPE_CHECKING:
     from podium.data import Manifest
 
 app = typer.Typer(no_args_is_help=True)
-_import = typer.Typer(no_args_is_help=True)
-app.add_typer(_import, name="import", help="Write a data set from a source.")
-
-
-class _Resize(StrEnum):
-    stretch = "stretch"
-    crop = "crop"
-    pad = "pad"
-
-
-Target = Annotated[
-    Path | None, typer.Option(help="Folder to write; the checkout's data/ unless given.", show_default=False)
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace a data set of other content.")]
-
-
-@_import.command("digits")
-def import_digits(target: Target = None, force: Force = False) -> None:
-    """The embedded data set: scikit-learn's handwritten digits, 1,797 images at 32×32."""
-    from podium.data.sources import SOURCES
-
-    _install(target, SOURCES["digits"].importer, name="digits", force=force)
-
-
-@_import.command("parquet")
-def import_parquet(
-    train: Annotated[list[Path], typer.Option(help="File of the training split; may be repeated.")],
-    test: Annotated[list[Path] | None, typer.Option(help="File of the test split; drawn from train if absent.")] = None,
-    validation: Annotated[
-        list[Path] | None, typer.Option(help="File of the validation split; drawn from train if absent.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the data set; the first file's stem unless given.")] = None,
-    licence: Annotated[str, typer.Option(help="SPDX identifier or a sentence.")] = "unknown",
-    target: Target = None,
-    force: Force = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the splits that are drawn from train.")] = 0,
-    validation_fraction: Annotated[float, typer.Option(help="Share of train, where validation is drawn.")] = 0.1,
-    test_fraction: Annotated[float, typer.Option(help="Share of train, where test is drawn.")] = 0.1,
-    size: Annotated[
-        str | None, typer.Option(metavar="N|HxW", help="Height and width; the images' own one unless given.")
-    ] = None,
-    resize: Annotated[_Resize, typer.Option(help="How images are brought to --size.")] = _Resize.stretch,
-    image_column: Annotated[str | None, typer.Option(help="Column of the encoded images; found unless given.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the labels; found unless given.")] = None,
-    classes: Annotated[
-        Path | None, typer.Option(help="Text file of class names in label order, one a line; else from the metadata.")
-    ] = None,
-    drop_duplicates: Annotated[
-        bool, typer.Option("--drop-duplicates", help="Remove images from train that also stand in validation or test.")
-    ] = False,
-) -> None:
-    """Parquet files in the layout of the Hugging Face hub: encoded images and integer labels."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from podium.data.sources import SOURCES
-
-    name = name or train[0].stem
-    bounds = _parse_size(size)
-    names = _read_names(classes)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("decoding images", total=None)
-
-        def importer(folder: Path) -> Manifest:
-            return SOURCES["parquet"].importer(
-                folder,
-                train,
-                test or (),
-                validation or (),
-                name=name,
-                licence=licence,
-                class_names=names,
-                image_column=image_column,
-                label_column=label_column,
-                validation_fraction=validation_fraction,
-                test_fraction=test_fraction,
-                seed=seed,
-                size=bounds,
-                resize=resize.value,
-                drop_duplicates=drop_duplicates,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-
-        _install(target, importer, name=name, force=force)
+app.add_typer(data_import.app, name="import", help="Write a data set from a source.")
+app.command("diff")(data_diff.diff)
 
 
 @app.command("show")
@@ -178,36 +93,3 @@ def _counts(manifest: Manifest) -> Table:
     for label, name in enumerate(manifest.class_names):
         table.add_row(Text(name), *(f"{info.per_class[label]:,}" for info in manifest.splits.values()))
     return table
-
-
-def _install(target: Path | None, importer: Callable[[Path], Manifest], *, name: str, force: bool) -> None:
-    from podium.data.dvc import keep_in_cache
-    from podium.data.sources import install
-
-    settings = Settings.from_environment()
-    target = target or settings.data
-    manifest, outcome = install(target, importer, name=name, force=force)
-    counts = ", ".join(f"{info.count:,} {split}" for split, info in manifest.splits.items())
-    what = "already there, unchanged" if outcome == "unchanged" else outcome
-    typer.echo(f"{target}: {manifest.name}, {len(manifest.class_names)} classes, {counts}; {what}")
-    typer.echo(f"digest {manifest.digest}")
-    if target.absolute() == settings.data and not keep_in_cache(settings.data, settings.root / "data.dvc"):
-        typer.echo("DVC does not record this version yet: `dvc add data` does")
-
-
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) in (1, 2) and all(part.isdecimal() and int(part) > 0 for part in parts):
-        return int(parts[0]), int(parts[-1])
-    raise DataError(f"--size {text}: not a size", remedy="give one number of pixels, or height and width as 32x48")
-
-
-def _read_names(file: Path | None) -> list[str] | None:
-    if file is None:
-        return None
-    try:
-        return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: {error}", remedy="give a UTF-8 text file with one class name a line") from None

@@ -1,6 +1,19 @@
 """The canonical data set: import, store, inspect."""
 
-from podium.data.manifest import Manifest, SplitInfo
-from podium.data.store import SPLITS, Dataset, Split, open_dataset, write_dataset
+from podium.data.items import Items
+from podium.data.manifest import SPLITS, Manifest, SplitInfo
+from podium.data.store import Dataset, Split, open_dataset
+from podium.data.writing import Excluded, Streamed, write_dataset
 
-__all__ = ["SPLITS", "Dataset", "Manifest", "Split", "SplitInfo", "open_dataset", "write_dataset"]
+__all__ = [
+    "SPLITS",
+    "Dataset",
+    "Excluded",
+    "Items",
+    "Manifest",
+    "Split",
+    "SplitInfo",
+    "Streamed",
+    "open_dataset",
+    "write_dataset",
+]

@@ -6,18 +6,18 @@ import io
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from podium.contract import Resize
 from podium.errors import DataError
-
-Resize = Literal["stretch", "crop", "pad"]
 
 MAX_PIXELS: Final = 120_000_000
 """Images with more pixels than this are refused before they are decoded: enough for the cameras that there are (102 and
@@ -38,6 +38,20 @@ _STRIP_PIXELS: Final = 1 << 20
 _REDUCTION: Final = 64
 """Pillow's quick reduction by more than this, in each direction, gets darker: its reciprocals have 24 bits."""
 _OPENING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What the file held, before anything was done to its pixels."""
+
+    width: int
+    height: int
+    mode: str
+    """Pillow's."""
+    format: str
+    """Pillow's; empty for pixels that came from no image file."""
+    orientation: int = 0
+    """EXIF's 1…8; 0 if it says nothing."""
 
 
 def decode_image(
@@ -61,21 +75,26 @@ def decode_image(
     Raises:
         DataError: The file is missing, damaged, no image of a known format, or too large.
     """
-    return _decode(source, name, lambda image: np.asarray(_fit(image, height, width, resize)), target=(height, width))
+    return decode_original(source, size=(height, width), resize=resize, name=name)[0]
 
 
 def decode_native(source: Path | bytes, *, name: str | None = None) -> NDArray[np.uint8]:
     """Decode one image at its own size (after EXIF orientation): uint8, H×W×3. Otherwise as ``decode_image``."""
-    return _decode(source, name, np.asarray, target=None)
+    return decode_original(source, size=None, name=name)[0]
 
 
-def _decode(
-    source: Path | bytes,
-    name: str | None,
-    finish: Callable[[Image.Image], NDArray[np.uint8]],
-    target: tuple[int, int] | None,
-) -> NDArray[np.uint8]:
-    """Decode to RGB and ``finish`` it, while not too many pixels are decoded by all threads together."""
+def fit_array(image: NDArray[np.uint8], *, height: int, width: int, resize: Resize) -> NDArray[np.uint8]:
+    """Bring decoded pixels (uint8, H×W×3) to the given size as ``decode_image`` does."""
+    return np.asarray(_fit(Image.fromarray(np.ascontiguousarray(image)), height, width, resize))
+
+
+def decode_original(
+    source: Path | bytes, *, size: tuple[int, int] | None, resize: Resize = "stretch", name: str | None = None
+) -> tuple[NDArray[np.uint8], Original]:
+    """Decode one image to ``size`` (height, width), or at its own; also tell what the file held.
+
+    Not too many pixels are decoded by all threads together. Otherwise as ``decode_image``.
+    """
     name = name or (str(source) if isinstance(source, Path) else "the image")
     content = _read(source, name) if isinstance(source, Path) else source
     if len(content) > MAX_BYTES:
@@ -83,27 +102,36 @@ def _decode(
     with _named(name):
         with _own_pixel_bound():
             image = Image.open(io.BytesIO(content), formats=[kind for kind in FORMATS if kind in Image.OPEN])
+        (width, height), mode, kind = image.size, image.mode, image.format or ""
         pixels = image.width * image.height
         if pixels > MAX_PIXELS:
             raise DataError(
                 f"{name}: {image.width}×{image.height} pixels, more than {MAX_PIXELS:,}",
                 remedy="scale the image down first",
             )
-        if target:
-            side = 2 * max(target)  # twice what is needed: the JPEG decoder's own reduction is a coarse one
+        if size:
+            side = 2 * max(size)  # twice what is needed: the JPEG decoder's own reduction is a coarse one
             image.draft(None, (side, side))
             if "progressive" not in image.info:  # such a JPEG is held at its full size nevertheless
                 pixels = image.width * image.height
     with _BUDGET.hold(pixels):
         with _named(name):
             image.load()
+            orientation = _orientation(image)
             rgb = _to_rgb(image, name)
             del image  # its pixels are not needed any more
             ImageOps.exif_transpose(rgb, in_place=True)
         try:
-            return finish(rgb)
+            array = np.asarray(_fit(rgb, *size, resize) if size else rgb)
         except MemoryError:
             raise _damaged(name, "not enough memory") from None
+    return array, Original(width, height, mode, kind, orientation)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's 1…8, or 0."""
+    value = image.getexif().get(0x0112, 0)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 0
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
 from podium.config.base import Frozen
+from podium.contract import Resize
+from podium.digest import digest_json
 
 SPLITS: Final = ("train", "validation", "test")
 _Unit = Annotated[float, Field(ge=0, le=1)]
@@ -22,17 +24,21 @@ class SplitInfo(Frozen):
     images_sha256: str
     """Of the ``.npy`` file of the images."""
     labels_sha256: str
+    items_sha256: str
+    """Of ``SPLIT.items.tsv``."""
 
 
 class Manifest(Frozen):
-    """Schema version 1 of ``dataset.json``; consistent in itself (``Dataset.verify`` compares it with the files)."""
+    """Schema version 2 of ``dataset.json``; consistent in itself (``Dataset.verify`` compares it with the files)."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str
     class_names: tuple[str, ...] = Field(min_length=2)
     height: int = Field(ge=1)
     width: int = Field(ge=1)
     channels: Literal[3] = 3
+    resize: Resize = "stretch"
+    """How images of other sizes were brought to this one; prediction does the same."""
     source: str
     """Where the images came from: a citation or the name of the imported file; never an absolute path."""
     licence: str
@@ -41,8 +47,10 @@ class Manifest(Frozen):
     std: tuple[_Unit, _Unit, _Unit]
     splits: dict[str, SplitInfo]
     """``train``, ``validation`` and ``test``."""
+    excluded: NonNegativeInt = 0
+    """Images of the source that are not here; ``excluded.tsv`` says which, and why."""
     digest: str
-    """SHA-256 over class names and the digests of all splits: the identity of the data version."""
+    """SHA-256 over class names, resize policy and the digests of all splits: the identity of the data version."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Manifest:
@@ -58,6 +66,12 @@ class Manifest(Frozen):
             if sum(info.per_class) != info.count:
                 raise ValueError(f"splits.{split}.per_class: adds up to {sum(info.per_class)}, count is {info.count}")
         return self
+
+
+def content_digest(class_names: Sequence[str], resize: Resize, splits: Mapping[str, SplitInfo]) -> str:
+    """SHA-256 over class names, resize policy and every split's file digests."""
+    files = {name: [info.images_sha256, info.labels_sha256, info.items_sha256] for name, info in splits.items()}
+    return digest_json({"class_names": list(class_names), "resize": resize, "splits": files})
 
 
 def problem_with_names(names: Sequence[str]) -> str | None:

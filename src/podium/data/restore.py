@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple
 import yaml
 
 from podium.config.base import Frozen
+from podium.data.importing import install
 from podium.data.manifest import Manifest
-from podium.data.sources import SOURCES, install
+from podium.data.sources import SOURCES
 from podium.data.store import open_dataset
 from podium.errors import DataError
 
@@ -27,7 +28,8 @@ class _Note(Frozen):
     """``meta: podium:`` of a ``.dvc`` file, which DVC keeps but does not read (nor renew)."""
 
     digest: str
-    source: str
+    source: str | None = None
+    """The embedded source that gives this version; None if it came from elsewhere."""
 
 
 def restore(data: Path, record: Path) -> Restored:
@@ -57,17 +59,17 @@ def restore(data: Path, record: Path) -> Restored:
             f"{data}: holds the data set {manifest.name!r} ({manifest.digest[:12]}), not the one that {record} records",
             remedy=f"{pull}, or record this one with `dvc add {data.name}`",
         )
-    source = SOURCES.get(note.source) if note else None
-    if note is None or source is None or not source.embedded:
+    source = SOURCES.get(note.source) if note and note.source else None
+    embedded = source.embedded if source else None
+    if note is None or note.source is None or embedded is None:
         raise DataError(f"{data}: no data set here, and none that is embedded is recorded in {record}", remedy=pull)
 
     def importer(target: Path) -> Manifest:
-        manifest = source.importer(target)
+        manifest = embedded(target)
         if manifest.digest != note.digest:
             raise DataError(
                 f"{record}: records {note.digest[:12]}, the import of {note.source!r} gives {manifest.digest[:12]}",
-                remedy=f"{pull}, or record the new version: `podium data import {note.source}`,"
-                f" `dvc add {data.name}`, and the digest in {record.name}",
+                remedy=f"{pull}, or record the new version: `podium data import {note.source}`",
             )
         return manifest
 

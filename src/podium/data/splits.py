@@ -38,36 +38,32 @@ def stratified_split(
     """
     if abs(sum(fractions.values()) - 1) > 1e-9 or min(fractions.values()) <= 0:
         raise DataError(f"shares of the splits are {dict(fractions)}", remedy="give positive shares that add up to 1")
-    by_class: dict[int, list[list[int]]] = {}
-    for group in _members(len(labels), groups):
-        by_class.setdefault(int(labels[group[0]]), []).append(group)
-    parts: dict[str, list[int]] = {split: [] for split in fractions}
-    for label, own in sorted(by_class.items()):
-        own.sort(key=lambda group: _rank(seed, group[0]))
-        counts = _apportion(sum(map(len, own)), list(fractions.values()))
-        chosen = _fill(own, dict(zip(fractions, counts, strict=True)))
-        for split, indices in chosen.items():
-            if not indices:
+    count = len(labels)
+    first = member = np.arange(count)
+    if groups is not None:
+        _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    sizes = np.bincount(member, minlength=len(first))
+    classes = labels[first]
+    order = np.lexsort((*_ranks(seed, first), classes))  # the last key counts most: class by class, each by rank
+    chosen = np.empty(len(first), np.int8)
+    for own in np.split(order, np.flatnonzero(np.diff(classes[order])) + 1) if count else ():
+        room = _apportion(int(sizes[own].sum()), list(fractions.values()))
+        chosen[own] = _fill(sizes[own], room)
+        for i, split in enumerate(fractions):
+            if not (chosen[own] == i).any():
                 raise DataError(
-                    f"class {label} has {len(own)} distinct images, none of which is left for {split} when they are"
-                    f" shared out as {dict(fractions)}",
+                    f"class {classes[own[0]]} has {len(own)} distinct images, none of which is left for {split} when"
+                    f" they are shared out as {dict(fractions)}",
                     remedy="give more images of this class, or files for each split",
                 )
-            parts[split].extend(indices)
-    return {split: np.sort(np.asarray(indices, np.int64)) for split, indices in parts.items()}
+    where = chosen[member]
+    return {split: np.flatnonzero(where == i).astype(np.int64) for i, split in enumerate(fractions)}
 
 
-def _members(count: int, groups: NDArray[np.int64] | None) -> list[list[int]]:
-    if groups is None:
-        return [[index] for index in range(count)]
-    found: dict[int, list[int]] = {}
-    for index, group in enumerate(groups.tolist()):
-        found.setdefault(group, []).append(index)
-    return list(found.values())
-
-
-def _rank(seed: int, index: int) -> bytes:
-    return hashlib.sha256(f"{seed}/{index}".encode()).digest()
+def _ranks(seed: int, indices: NDArray[np.int64]) -> list[NDArray[np.uint64]]:
+    """SHA-256 over seed and position, as sorting keys: the four parts of the digest, the least significant first."""
+    digests = b"".join([hashlib.sha256(f"{seed}/{index}".encode()).digest() for index in indices.tolist()])
+    return list(np.frombuffer(digests, ">u8").reshape(-1, 4).astype(np.uint64).T[::-1])
 
 
 def _apportion(count: int, shares: list[float]) -> list[int]:
@@ -80,11 +76,20 @@ def _apportion(count: int, shares: list[float]) -> list[int]:
     return whole
 
 
-def _fill(groups: list[list[int]], room: dict[str, int]) -> dict[str, list[int]]:
-    """Put groups one after the other into the first split that still has room for the whole of it."""
-    chosen: dict[str, list[int]] = {split: [] for split in room}
-    for group in groups:
-        split = next((name for name, free in room.items() if free >= len(group)), max(room, key=lambda n: room[n]))
-        chosen[split].extend(group)
-        room[split] -= len(group)
+def _fill(sizes: NDArray[np.int64], room: list[int]) -> NDArray[np.int8]:
+    """Put groups one after the other into the first split that still has room for the whole of it: int8, one a group.
+
+    One that fits nowhere comes into the split with the most room left. The last groups go to splits that have none yet.
+    """
+    if (sizes == 1).all() and min(room) > 0:
+        return np.repeat(np.arange(len(room), dtype=np.int8), room)
+    room, empty = list(room), set(range(len(room)))
+    chosen = np.empty(len(sizes), np.int8)
+    for place, size in enumerate(sizes.tolist()):
+        split = next((i for i, free in enumerate(room) if free >= size), max(range(len(room)), key=room.__getitem__))
+        if len(empty) == len(sizes) - place and empty:
+            split = min(empty)
+        empty.discard(split)
+        chosen[place] = split
+        room[split] -= size
     return chosen

@@ -33,5 +33,6 @@ def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore
         width=manifest.width,
         mean=mean,
         std=(max(std[0], _LEAST_STD), max(std[1], _LEAST_STD), max(std[2], _LEAST_STD)),
+        resize=manifest.resize,
         class_names=manifest.class_names,
     )

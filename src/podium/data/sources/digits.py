@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from podium.data.duplicates import group_identical
+from podium.data.items import Items
 from podium.data.manifest import Manifest
 from podium.data.splits import stratified_split
-from podium.data.store import write_dataset
+from podium.data.writing import write_dataset
 
 SIDE: Final = 32
 SEED: Final = 0
@@ -44,7 +45,16 @@ def import_digits(target: Path) -> Manifest:
         source="Optical Recognition of Handwritten Digits (UCI), test part, as shipped with scikit-learn;"
         f" 8×8 enlarged to {SIDE}×{SIDE}",
         licence="CC-BY-4.0",
+        items={split: _items(indices) for split, indices in parts.items()},
     )
+
+
+def _items(indices: NDArray[np.int64]) -> Items:
+    """Of the original 8×8 images, by their number in scikit-learn's array."""
+    count = len(indices)
+    size = np.full(count, 8, np.int32)
+    names = [f"load_digits#{index}" for index in indices.tolist()]
+    return Items(names, size, size, ["L"] * count, [""] * count, np.zeros(count, np.uint8), [""] * count)
 
 
 def _enlarge(image: NDArray[np.float64]) -> NDArray[np.uint8]:

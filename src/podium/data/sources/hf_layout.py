@@ -7,22 +7,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.data.importing.listing import Row, Unreadable
 from podium.data.manifest import problem_with_names
 from podium.errors import DataError
+from podium.results import SplitName
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+_NO_BYTES: Final = Unreadable("no image bytes; the encoded image itself has to be in the file, not its path")
+_BUFFER: Final = 1 << 20
+"""Bytes read ahead in a column: without a bound, Arrow reads all of a row group at once."""
+
 
 @dataclass(frozen=True)
 class ParquetSource:
-    """One file: which columns are used, and the labels (int64, one a row)."""
+    """One file (a ``Part``): which columns are used, and the labels (int64, one a row)."""
 
     file: Path
     image_column: str
@@ -31,35 +37,48 @@ class ParquetSource:
     recorded_names: tuple[str, ...] | None
     """Of the classes, from the file's metadata."""
 
-    def at(self, row: int) -> str:
-        """Name a row, counted from 0, in an error."""
-        return f"{self.file}: row {row}, column {self.image_column!r}"
+    @property
+    def groups(self) -> None:
+        """The layout knows none."""
 
-    def images(self, batch: int) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield the encoded images in order, ``batch`` at a time: the first one's row, and the contents.
+    @property
+    def files(self) -> Sequence[Path]:
+        """The one file."""
+        return (self.file,)
+
+    def name(self, row: int) -> str:
+        """``file.parquet#12``, counted from 0."""
+        return f"{self.file.name}#{row}"
+
+    def rows(self, start: int, batch: int) -> Iterator[Sequence[Row]]:
+        """Yield the encoded images from row ``start`` on, ``batch`` at a time.
 
         Raises:
-            DataError: A row has no bytes, or the file is damaged.
+            DataError: The file is damaged.
         """
-        row = 0
         with _open(self.file) as parquet:
-            for table in parquet.iter_batches(batch_size=batch, columns=[self.image_column]):
+            groups = list(range(parquet.num_row_groups))
+            while groups and start >= (count := parquet.metadata.row_group(groups[0]).num_rows):
+                start -= count
+                groups.pop(0)
+            if not groups:
+                return
+            for table in parquet.iter_batches(batch_size=batch, row_groups=groups, columns=[self.image_column]):
                 contents = _encoded(table.column(0)).to_pylist()
+                if start:
+                    contents, start = contents[start:], max(0, start - len(contents))
                 if None in contents:
-                    raise DataError(
-                        f"{self.at(row + contents.index(None))}: no image bytes",
-                        remedy="write the encoded image itself into the file, not its path, or remove the row",
-                    )
-                yield row, contents
-                row += len(contents)
+                    contents = [_NO_BYTES if content is None else content for content in contents]
+                if contents:
+                    yield contents
 
 
 def open_sources(
-    files: Mapping[str, Sequence[Path]],
+    files: Mapping[SplitName, Sequence[Path]],
     image_column: str | None,
     label_column: str | None,
     class_names: Sequence[str] | None,
-) -> tuple[dict[str, list[ParquetSource]], tuple[str, ...]]:
+) -> tuple[dict[SplitName, list[ParquetSource]], tuple[str, ...]]:
     """Read the schemas and the labels of all files of all splits and check them; reads no image.
 
     Args:
@@ -119,13 +138,19 @@ def _inspect(file: Path, image_column: str | None, label_column: str | None) -> 
         schema = parquet.schema_arrow
         image = _choose(file, schema, image_column, _is_image, ("image", "img"), "image")
         label = _choose(file, schema, label_column, _is_integer, ("label", "labels"), "label")
-        column = parquet.read(columns=[label]).column(0)
+        column = parquet.read(columns=[label]).column(0).cast("int64")
     if not len(column):
         raise DataError(f"{file}: no rows", remedy="give a file with images")
     if column.null_count:
         row = column.is_null().to_pylist().index(True)
         raise DataError(f"{file}: row {row}, column {label!r}: no label", remedy="give every row a label")
-    return ParquetSource(file, image, label, column.to_numpy().astype(np.int64), _names(schema, label))
+    labels = [_integers(chunk) for chunk in column.chunks]
+    return ParquetSource(file, image, label, np.concatenate(labels), _names(schema, label))
+
+
+def _integers(chunk: pa.Array) -> NDArray[np.int64]:
+    """int64 without nulls to numpy (pyarrow's own way imports pandas, which takes longer than all the labels)."""
+    return np.frombuffer(chunk.buffers()[1], np.int64, len(chunk), chunk.offset * 8)
 
 
 def _check_range(source: ParquetSource, classes: int) -> None:
@@ -201,7 +226,7 @@ def _open(file: Path) -> Iterator[pq.ParquetFile]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file) as parquet:
+        with pq.ParquetFile(file, buffer_size=_BUFFER) as parquet:
             yield parquet
     except (pa.ArrowException, OSError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]

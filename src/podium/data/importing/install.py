@@ -6,14 +6,17 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from podium import atomic
 from podium.data.manifest import Manifest
 from podium.data.store import open_dataset, read_manifest
 from podium.errors import DataError
+
+_WORK: Final = ".work"
+"""How the folder of decoded images is called that the engine leaves for an import that can go on."""
 
 
 class Installed(NamedTuple):
@@ -90,7 +93,11 @@ def _short(manifest: Manifest) -> str:
 
 @contextmanager
 def _staging(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``target``, for one import at a time; what a killed import left is removed."""
+    """Yield a folder beside ``target``, for one import at a time.
+
+    What a killed import left in it is removed, but for the decoded images of one that can go on (``.NAME.work``); they
+    also stay where an import fails and leaves them. After success nothing stays.
+    """
     folder = target.parent / f".{target.name}.import"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,16 +115,22 @@ def _staging(target: Path) -> Iterator[Path]:
         _empty(folder)
         try:
             yield folder
-        except OSError as error:
-            raise _unwritable(target, error) from None
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        except BaseException as error:
+            _empty(folder)
+            with suppress(OSError):
+                folder.rmdir()  # unless decoded images are to stay
+            if isinstance(error, OSError):
+                raise _unwritable(target, error) from None
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(handle)
 
 
 def _empty(folder: Path) -> None:
     for entry in folder.iterdir():
+        if entry.name.endswith(_WORK):
+            continue
         if entry.is_dir():
             shutil.rmtree(entry)
         else:

@@ -1,0 +1,56 @@
+"""``podium data import SOURCE``: one function a source. The options that all have are in ``data_options``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from podium.cli import data_sources
+from podium.cli.data_options import Force, NoDvc, Target, import_command, install_and_tell, read_names
+
+if TYPE_CHECKING:
+    from podium.data.importing import Listing
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("digits")
+def import_digits(target: Target = None, force: Force = False, no_dvc: NoDvc = False) -> None:
+    """The embedded data set: scikit-learn's handwritten digits, 1,797 images at 32×32."""
+    from podium.data.sources import import_digits as importer
+
+    install_and_tell(target, importer, name="digits", force=force, dvc=not no_dvc, source="digits")
+
+
+@import_command(app, "parquet")
+def parquet(
+    train: Annotated[
+        list[Path], typer.Option(help="File of the training split, folder of files, or pattern; may be repeated.")
+    ],
+    test: Annotated[list[Path] | None, typer.Option(help="As --train, of the test split; else drawn.")] = None,
+    validation: Annotated[
+        list[Path] | None, typer.Option(help="As --train, of the validation split; else drawn.")
+    ] = None,
+    image_column: Annotated[str | None, typer.Option(help="Column of the encoded images; found unless given.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the labels; found unless given.")] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="Text file of class names in label order, one a line; else from the metadata.")
+    ] = None,
+) -> tuple[str, Listing]:
+    """Parquet files in the layout of the Hugging Face hub: encoded images and integer labels."""
+    from podium.data.sources import list_parquet
+
+    listing = list_parquet(
+        train,
+        test or (),
+        validation or (),
+        class_names=read_names(classes),
+        image_column=image_column,
+        label_column=label_column,
+    )
+    return train[0].stem, listing
+
+
+data_sources.register(app)

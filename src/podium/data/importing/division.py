@@ -1,0 +1,81 @@
+"""From what the files give to train, validation and test: missing splits are drawn, duplicates are dealt with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.data.manifest import SPLITS
+from podium.data.splits import Indices, stratified_split
+from podium.errors import DataError
+
+_log = logging.getLogger(__name__)
+
+
+def divide(
+    given: Mapping[str, Indices],
+    labels: NDArray[np.int64],
+    identical: NDArray[np.int64],
+    shares: Mapping[str, float],
+    seed: int,
+    *,
+    drop_duplicates: bool,
+    related: Callable[[Indices], NDArray[np.int64]],
+) -> dict[str, Indices]:
+    """Return the images of the three splits: ascending numbers, int64.
+
+    Args:
+        given: Images of the splits that have files; ``train`` at least.
+        labels: int64, one an image.
+        identical: int64, one an image: identical images have the same number.
+        shares: For each split to draw from train, its share of train.
+        seed: Of the drawn splits.
+        drop_duplicates: Remove images that also stand in a later split (``train`` < ``validation`` < ``test``).
+        related: Numbers the images of train so that those which must stay together have the same number.
+
+    Raises:
+        DataError: A class is too small, or nothing is left of a split.
+    """
+    splits = dict(given)
+    if drop_duplicates:
+        splits = _without_duplicates(splits, identical)
+    if shares:
+        train = splits["train"]
+        parts = stratified_split(
+            labels[train], {"train": 1 - sum(shares.values()), **shares}, seed, groups=related(train)
+        )
+        splits |= {split: train[places] for split, places in parts.items()}
+    _warn(splits, identical)
+    return {split: splits[split] for split in SPLITS}
+
+
+def _without_duplicates(splits: Mapping[str, Indices], identical: NDArray[np.int64]) -> dict[str, Indices]:
+    seen = np.empty(0, np.int64)
+    kept = {}
+    for split in reversed([split for split in SPLITS if split in splits]):
+        images = splits[split]
+        rest = images[~np.isin(identical[images], seen)]
+        if not len(rest):
+            raise DataError(
+                f"{split}: every image also stands in another split", remedy="give other files for the splits"
+            )
+        if len(rest) < len(images):
+            _log.warning("%d images removed from %s: they also stand in a later split", len(images) - len(rest), split)
+        kept[split] = rest
+        seen = np.union1d(seen, identical[images])
+    return kept
+
+
+def _warn(splits: Mapping[str, Indices], identical: NDArray[np.int64]) -> None:
+    """Tell of images that stand in two splits: validation will refuse the data set."""
+    for i, split in enumerate(SPLITS):
+        for other in SPLITS[:i]:
+            count = len(np.intersect1d(identical[splits[split]], identical[splits[other]]))
+            if count:
+                _log.warning(
+                    "%d images of %s also stand in %s; import with --drop-duplicates to remove them from %s",
+                    count, split, other, other,
+                )  # fmt: skip

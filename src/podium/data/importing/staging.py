@@ -1,0 +1,171 @@
+"""Decoded images on disk while an import runs, with a journal: a killed import goes on where it was.
+
+Four files: ``pixels`` (uint8 n×H×W×3 of the images that could be decoded), ``records`` (one ``RECORD`` a row of the
+source), ``bad.jsonl`` (one line a row that could not be decoded), and ``journal.jsonl``. A line of the journal counts
+what of the others is complete; it is written last, and what goes beyond it is cut off when an import resumes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.data.duplicates import digest_array
+from podium.data.near import SIZE, Descriptors, describe
+
+RECORD: Final = np.dtype(
+    [("good", "u1"), ("kind", "u1"), ("orientation", "u1"), ("width", "<i4"), ("height", "<i4"), ("digest", "<u8", 2)]
+)
+"""27 bytes a row: whether it was decoded, mode and format (an index), EXIF orientation, size, digest of the pixels."""
+_BLOCK_BYTES: Final = 8 * 1024 * 1024
+Kind = tuple[str, str]
+"""Mode and format of a file, as Pillow calls them."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Some rows of a source, in order."""
+
+    images: NDArray[np.uint8]
+    """Of the good ones: uint8, n×H×W×3."""
+    records: NDArray[np.void]
+    """``RECORD`` of every row; ``kind`` is an index into ``kinds``."""
+    kinds: list[Kind]
+    bad: list[tuple[int, str]]
+    """Of the others: the place among these rows, and the reason."""
+    descriptors: Descriptors | None = None
+    """Of the good ones, if they are wanted."""
+
+
+@dataclass
+class Staging:
+    """What is decoded so far. ``records`` has room for every row of the source; ``done`` rows of it are filled."""
+
+    folder: Path
+    size: tuple[int, int]
+    """Height and width."""
+    records: NDArray[np.void]
+    done: int = 0
+    kept: int = 0
+    kinds: list[Kind] = field(default_factory=list)
+    bad: list[tuple[int, str]] = field(default_factory=list)
+    """Row and reason."""
+    descriptors: Descriptors | None = None
+    """Of the images (uint8, n×184), to find near duplicates; None if they are not wanted. Not on disk."""
+
+    @classmethod
+    def resume(cls, folder: Path, key: str, rows: int, *, described: bool) -> Staging | None:
+        """Open what an import with the same key left behind; None if there is nothing, or it is not intact."""
+        try:
+            lines = (folder / "journal.jsonl").read_bytes().split(b"\n")[:-1]  # the last one may be half a line
+            head, last = json.loads(lines[0]), json.loads(lines[-1])
+            if head["key"] != key:
+                return None
+            staging = cls(folder, tuple(head["size"]), np.zeros(rows, RECORD))
+            staging.descriptors = np.empty((rows, SIZE), np.uint8) if described else None
+            if len(lines) > 1:
+                staging._restore(last)
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return staging if staging._is_intact() else None
+
+    @classmethod
+    def start(cls, folder: Path, key: str, rows: int, size: tuple[int, int], *, described: bool) -> Staging:
+        """Begin afresh; removes what is in the folder."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ("pixels", "records", "bad.jsonl"):
+            (folder / name).touch()
+        (folder / "journal.jsonl").write_text(json.dumps({"key": key, "size": size}) + "\n")
+        descriptors = np.empty((rows, SIZE), np.uint8) if described else None
+        return cls(folder, size, np.zeros(rows, RECORD), descriptors=descriptors)
+
+    def append(self, block: Decoded) -> None:
+        """Add the next rows. Raises OSError where the disk is full."""
+        places = [self._place(kind) for kind in block.kinds]
+        records = block.records
+        records["kind"] = np.asarray(places or [0], np.uint8)[records["kind"]]
+        bad = [(self.done + place, reason) for place, reason in block.bad]
+        self._write("pixels", np.ascontiguousarray(block.images).data)
+        self._write("records", records.tobytes())
+        self._write("bad.jsonl", "".join(json.dumps(line) + "\n" for line in bad).encode())
+        self.records[self.done : self.done + len(records)] = records
+        if self.descriptors is not None and block.descriptors is not None:
+            self.descriptors[self.kept : self.kept + len(block.images)] = block.descriptors
+        self.bad += bad
+        self.done += len(records)
+        self.kept += len(block.images)
+        line = {"done": self.done, "kept": self.kept, "bad": len(self.bad), "kinds": self.kinds}
+        self._write("journal.jsonl", (json.dumps(line) + "\n").encode())
+
+    def good_rows(self) -> NDArray[np.int64]:
+        """Row in the source of every image that is kept: int64, n."""
+        return np.flatnonzero(self.records["good"][: self.done])
+
+    def blocks(self, images: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+        """Yield the images of these numbers (ascending, counted among the good) block by block, with the numbers.
+
+        A block is valid until the next one. The file is mapped anew for each: memory that was looked at is given back.
+        """
+        step = max(1, _BLOCK_BYTES // (self.size[0] * self.size[1] * 3))
+        buffer = np.empty((min(step, len(images)), *self.size, 3), np.uint8)
+        for start in range(0, len(images), step):
+            part = images[start : start + step]
+            first, stop = int(part[0]), int(part[-1]) + 1
+            row = (*self.size, 3)
+            mapped = np.memmap(
+                self.folder / "pixels", np.uint8, "r", offset=first * int(np.prod(row)), shape=(stop - first, *row)
+            )
+            np.take(mapped, part - first, axis=0, out=buffer[: len(part)], mode="clip")  # "raise" would copy twice
+            del mapped
+            yield part, buffer[: len(part)]
+
+    def _place(self, kind: Kind) -> int:
+        if kind not in self.kinds:
+            self.kinds.append(kind)
+        return self.kinds.index(kind)
+
+    def _write(self, name: str, content: bytes | memoryview) -> None:
+        with (self.folder / name).open("ab", buffering=0) as stream:
+            view = memoryview(content).cast("B") if len(content) else memoryview(b"")
+            while len(view):
+                view = view[stream.write(view) :]
+
+    def _restore(self, last: dict[str, Any]) -> None:
+        """Fill in what the journal's last line counts and cut off the rest."""
+        self.done, self.kept = int(last["done"]), int(last["kept"])
+        self.kinds = [(mode, kind) for mode, kind in last["kinds"]]
+        lines = (self.folder / "bad.jsonl").read_bytes().splitlines(keepends=True)[: last["bad"]]
+        self.bad = [(int(row), str(reason)) for row, reason in map(json.loads, lines)]
+        journal = b"\n".join((self.folder / "journal.jsonl").read_bytes().split(b"\n")[:-1]) + b"\n"
+        for name, length in (
+            ("pixels", self.kept * self.size[0] * self.size[1] * 3),
+            ("records", self.done * RECORD.itemsize),
+            ("bad.jsonl", sum(map(len, lines))),
+            ("journal.jsonl", len(journal)),
+        ):
+            if (self.folder / name).stat().st_size < length:
+                raise ValueError(f"{name} is too short")
+            os.truncate(self.folder / name, length)
+        self.records[: self.done] = np.fromfile(self.folder / "records", RECORD, self.done)
+
+    def _is_intact(self) -> bool:
+        """Compare the pixels with their digests (after a power failure a file may have its length and be empty)."""
+        good = self.records[: self.done]["good"] == 1
+        if int(good.sum()) != self.kept or int((~good).sum()) != len(self.bad):
+            return False
+        digests = self.records[: self.done]["digest"][good]
+        for numbers, images in self.blocks(np.arange(self.kept)):
+            if not (digest_array(images) == digests[numbers]).all():
+                return False
+            if self.descriptors is not None:
+                self.descriptors[numbers] = describe(images)
+        return True

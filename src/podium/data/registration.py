@@ -1,0 +1,126 @@
+"""Whether two thumbnails show the same picture: registration by least squares, and a bound against chance.
+
+The difference of two thumbnails is explained by brightness, contrast, a shift and a zoom (first-order registration:
+Lucas & Kanade 1981); what remains, over the contrast, is the residual. How small it must be depends on the data set:
+unrelated photographs hardly come near .3, and two ones in handwriting often do. So the bound is set a contrario
+(Desolneux, Moisan & Morel 2000, "Meaningful alignments"): random pairs give the lower tail of the residuals, a power
+law, and the bound is where the whole data set would be expected to have one false pair in 500 images.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+GRID: Final = 12
+"""Cells a side of the luminance; the two colour differences have 4 × 4 cells."""
+THUMBNAIL: Final = GRID * GRID + 2 * 16
+"""Bytes of a thumbnail: luminance, then red and blue difference to the mean (offset 128)."""
+
+_LEAST, _MOST = 0.03, 0.16
+"""Bounds of the bound: recompression alone gives up to .05, and beyond .16 even photographs are only alike."""
+_TAIL, _TAIL_SIZE = 0.5, 500
+"""The power law is fitted to the lowest residuals, so many at most, and all below ``_TAIL``."""
+_FALSE_PAIRS: Final = 0.002
+"""Expected false pairs an image, and at least one in all."""
+_SAMPLE: Final = 400_000
+_RAW: Final = 0.7
+_COLOR: Final = 6.0
+"""Root mean square of the difference in colour, in levels of 255."""
+_REACH: Final = np.array([0.25, 24.0, 0.75, 0.75, 0.12, 0.12], np.float32)
+"""The most that is explained: contrast, brightness in grey levels, shift in cells (2 pixels of 32), zoom."""
+_CHUNK: Final = 2048
+
+
+class Judge:
+    """Compares thumbnails of one data set (uint8, N×176)."""
+
+    def __init__(self, thumbnails: NDArray[np.uint8]) -> None:
+        self._gray = thumbnails[:, : GRID * GRID]
+        self._color = thumbnails[:, GRID * GRID :]
+        self.bound = _MOST
+        """The residual up to which two thumbnails show the same picture."""
+        self.bound = self._chance_bound(len(thumbnails))
+
+    def same(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell of pairs of indices (int64, M×2) whether they show the same picture: bool, M."""
+        return self.residuals(pairs) <= self.bound
+
+    def residuals(self, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The residual of each pair; infinite where the thumbnails are too different to be registered: float32, M."""
+        out = np.full(len(pairs), np.inf, np.float32)
+        for start in range(0, len(pairs), _CHUNK):
+            left, right = pairs[start : start + _CHUNK].T
+            apart = self._color[left].astype(np.float32) - self._color[right]
+            kept = np.flatnonzero((apart**2).mean(axis=1) <= _COLOR**2)
+            a, b = (self._gray[side[kept]].astype(np.float32) for side in (left, right))
+            # Registration removes at most three quarters of a difference: it need not be tried on greater ones.
+            near = _raw(a, b) <= min(_RAW, 4.5 * self.bound)
+            kept, a, b = kept[near], a[near], b[near]
+            if kept.size:
+                out[start + kept] = _register(a, b)
+        return out
+
+    def _chance_bound(self, count: int) -> float:
+        """Where the power law of random pairs predicts as many false pairs as are allowed."""
+        total = count * (count - 1) // 2
+        if total <= _SAMPLE:
+            pairs = np.stack(np.triu_indices(count, 1), 1)
+        else:
+            rng = np.random.Generator(np.random.PCG64(0))
+            pairs = rng.integers(0, count, (_SAMPLE, 2))
+            pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+        found = self.residuals(pairs)
+        tail = np.maximum(np.sort(found[found < _TAIL])[:_TAIL_SIZE], 0.01)
+        if not len(tail):
+            return _MOST
+        end = float(tail[-1]) if len(tail) == _TAIL_SIZE else _TAIL
+        quarter = float(tail[len(tail) // 4])  # a quantile, since true duplicates may be among the lowest
+        power = max(3.0, np.log(0.25) / np.log(min(quarter / end, 0.999))) if len(tail) >= 20 else 6.0
+        expected = total * len(tail) / len(pairs)
+        allowed = max(1.0, _FALSE_PAIRS * count)
+        return float(np.clip(end * (allowed / expected) ** (1 / power), _LEAST, _MOST))
+
+
+def _contrast(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The geometric mean of two standard deviations, at least one grey level: below, there is nothing to compare."""
+    return np.sqrt(np.maximum(a.std(axis=1), 1) * np.maximum(b.std(axis=1), 1))
+
+
+def _raw(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The difference without registration: its standard deviation over the contrast."""
+    return (a - b).std(axis=1) / _contrast(a, b)
+
+
+def _register(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The residuals of M pairs of luminance thumbnails (float32, M×144); infinite if out of reach."""
+    smooth, filters = _filters()
+    terms = (((a + b) / 2) @ filters).reshape(len(a), 6, -1)
+    terms[:, 1] = _REACH[1]
+    difference = ((b - a) @ smooth)[..., None]
+    normal = terms @ terms.transpose(0, 2, 1) + np.eye(6, dtype=np.float32) * terms.shape[-1]
+    solution = np.linalg.solve(normal, terms @ difference)
+    rest = (difference - terms.transpose(0, 2, 1) @ solution)[..., 0]
+    result = np.sqrt((rest**2).mean(axis=1) - rest.mean(axis=1) ** 2) / _contrast(a @ smooth, b @ smooth)
+    return np.where((np.abs(solution[..., 0]) > 1).any(axis=1), np.float32(np.inf), result).astype(np.float32)
+
+
+@cache
+def _filters() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The binomial filter, 144×144: a shift by part of a cell becomes nearly linear in the gradient. Terms, 144×864.
+
+    The terms are contrast, brightness (empty here), and how a thumbnail changes with a shift and a zoom along x and y.
+    """
+    cells = GRID * GRID
+    every = np.pad(np.eye(cells).reshape(cells, GRID, GRID), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    every = (every[:, :-2] + 2 * every[:, 1:-1] + every[:, 2:]) / 4
+    smooth = (every[:, :, :-2] + 2 * every[:, :, 1:-1] + every[:, :, 2:]) / 4
+    along_y, along_x = np.gradient(smooth, axis=(1, 2))
+    y, x = np.indices((GRID, GRID)) - (GRID - 1) / 2
+    contrast = smooth - smooth.mean(axis=(1, 2), keepdims=True)
+    parts = [contrast, 0 * contrast, along_x, along_y, x * along_x, y * along_y]
+    terms = np.stack(parts, axis=1).reshape(cells, 6, cells) * _REACH[:, None]
+    return smooth.reshape(cells, cells).astype(np.float32), terms.reshape(cells, -1).astype(np.float32)

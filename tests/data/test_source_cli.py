@@ -1,0 +1,100 @@
+"""``podium data import`` of every source: what its options do, and what is said."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from podium.cli.data import app
+from podium.data.store import read_manifest
+from podium.errors import DataError
+from tests.data.source_made import encode, pictures, samples, write_cifar, write_folder, write_table, write_tar
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
+
+    def call(*arguments):
+        target = ("--target", tmp_path / "out")
+        return CliRunner().invoke(app, ["import", *map(str, (*arguments, *target))], catch_exceptions=True)
+
+    return call
+
+
+def splits(tmp_path):
+    manifest = read_manifest(tmp_path / "out")
+    return manifest.name, manifest.class_names, [info.count for info in manifest.splits.values()]
+
+
+def test_a_folder_with_a_bad_image_and_a_note(invoke, tmp_path):
+    write_folder(tmp_path / "zoo", splits=("train", "val", "test"))
+    (tmp_path / "zoo/train/bus/x.png").write_bytes(b"text")
+    (tmp_path / "zoo/train/[bold]notes.txt").write_text("x")
+    result = invoke("folder", tmp_path / "zoo")
+    assert isinstance(result.exception, DataError)
+    assert "train/bus/x.png" in result.exception.message
+    assert "1 files are not imported: train/[bold]notes.txt (not in the folder of a class)" in result.output
+    result = invoke("folder", tmp_path / "zoo", "--skip-bad", "--size", 8, "--resize", "crop")
+    assert result.exit_code == 0, result.output
+    assert splits(tmp_path) == ("zoo", ("bus", "car", "tram"), [30, 30, 30])
+    assert "excluded.tsv" in result.output
+
+
+def test_a_table_with_images_elsewhere_and_named_classes(invoke, tmp_path):
+    write_table(tmp_path / "data.csv", group_of=2)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "data.csv").rename(tmp_path / "lists" / "pets.csv")
+    (tmp_path / "names.txt").write_text("tram\ncar\nbus\n")
+    assert "cannot be imported" in str(invoke("table", tmp_path / "lists/pets.csv").exception)
+    result = invoke(
+        "table", tmp_path / "lists/pets.csv", "--images", tmp_path, "--classes", tmp_path / "names.txt",
+        "--validation-fraction", 0.2, "--test-fraction", 0.2,
+    )  # fmt: skip
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert splits(tmp_path)[:2] == ("pets", ("tram", "car", "bus"))
+
+
+def test_arrays_of_two_files_a_split(invoke, tmp_path):
+    for seed, split in enumerate(("train", "valid", "test")):
+        np.save(tmp_path / f"{split}.npy", pictures(30, seed=seed))
+        np.save(tmp_path / f"{split}-y.npy", np.arange(30) % 3)
+    result = invoke(
+        "arrays", tmp_path / "train.npy", "--labels", tmp_path / "train-y.npy", "--test", tmp_path / "test.npy",
+        "--test-labels", tmp_path / "test-y.npy", "--validation", tmp_path / "valid.npy",
+        "--validation-labels", tmp_path / "valid-y.npy",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert splits(tmp_path) == ("train", ("0", "1", "2"), [30, 30, 30])
+
+
+def test_shards_by_patterns(invoke, tmp_path):
+    for seed in range(4):
+        write_tar(tmp_path / f"s-{seed}.tar", samples(15, seed=seed))
+    result = invoke("webdataset", "--train", tmp_path / "s-{0..2}.tar", "--test", tmp_path / "s-3.tar", "--name", "wds")
+    assert result.exit_code == 0, result.output
+    name, _, (train, validation, test) = splits(tmp_path)
+    assert (name, train + validation, test) == ("wds", 45, 15)
+
+
+def test_cifar_from_an_archive_with_its_md5_or_without_a_check(invoke, tmp_path):
+    file = write_cifar(tmp_path / "small.tar.gz", per_class=3)
+    refused = invoke("cifar", file)
+    assert isinstance(refused.exception, DataError)
+    assert "--no-check" in refused.exception.remedy
+    digest = hashlib.md5(file.read_bytes()).hexdigest()
+    assert invoke("cifar", file, "--md5", digest, "--size", 16).exit_code == 0
+    assert splits(tmp_path)[0] == "cifar10"
+    assert "already there, unchanged" in invoke("cifar", file, "--no-check", "--size", 16).output
+    assert "is no name to fetch" in str(invoke("cifar", file, "--url", "http://127.0.0.1/x").exception)
+
+
+def test_an_empty_pattern_and_a_wrong_file_are_one_error(invoke, tmp_path):
+    (tmp_path / "x.npz").write_bytes(encode(pictures(1)[0]))
+    for arguments in (("webdataset", "--train", tmp_path / "*.tar"), ("arrays", tmp_path / "x.npz"),
+                      ("folder", tmp_path / "none"), ("table", tmp_path / "none.csv"),
+                      ("cifar", tmp_path / "none")):  # fmt: skip
+        result = invoke(*arguments)
+        assert isinstance(result.exception, DataError), result.exception
+        assert result.exception.remedy
