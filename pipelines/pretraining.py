@@ -9,6 +9,7 @@ from podium.orchestration.progress import board
 from podium.orchestration.training import backbone_digest
 from podium.settings import Settings
 from podium.training.hardware import describe_hardware
+from podium.validation.suite import load_suite
 from steps.export import export
 from steps.load import load
 from steps.train import train
@@ -25,10 +26,11 @@ def pretraining_pipeline(config: RunConfig) -> None:
         config: The whole run; ``parameters.config`` of the YAML file. Candidates are recipes of the resnet family.
     """
     settings = Settings.from_environment()
+    suite = load_suite(config.validation.suite, settings.root)
     candidates = list(resolve_candidates(config, settings.recipes))
     backbones = {candidate.name: backbone_digest(candidate, settings) for candidate in candidates}
     data = load(config)
-    validate(data, config.validation, candidates, backbones)
+    validate(data, suite, candidates, backbones)
     with board(candidates) as progress:
         branches = {
             candidate.name: train.submit(data, candidate, backbones[candidate.name], id=f"train_{candidate.name}")

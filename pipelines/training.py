@@ -9,6 +9,7 @@ from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.progress import board
 from podium.orchestration.training import backbone_digest, forget_work, prune_work
 from podium.settings import Settings
+from podium.validation.suite import load_suite
 from steps.compare import compare, select_best
 from steps.evaluate import evaluate_test, evaluate_validation
 from steps.load import load
@@ -46,10 +47,11 @@ def training_pipeline(config: RunConfig) -> None:
         TrainingFailed: Every candidate failed.
     """
     settings = Settings.from_environment()
+    suite = load_suite(config.validation.suite, settings.root)
     candidates = list(resolve_candidates(config, settings.recipes))
     backbones = {candidate.name: backbone_digest(candidate, settings) for candidate in candidates}
     data = load(config)
-    checks, checks_page = validate(data, config.validation, candidates, backbones)
+    checks, checks_page = validate(data, suite, candidates, backbones)
     say(checks_summary(checks.load()))
     say(f"training {len(candidates)} candidates in parallel, {candidates[0].threads} CPU thread(s) each")
     with board(candidates) as progress:

@@ -6,7 +6,7 @@ from zenml import step
 from zenml.types import HTMLString
 
 from podium.code import code_digest
-from podium.config import Candidate, ValidationConfig
+from podium.config import Candidate
 from podium.data import open_dataset
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
@@ -14,6 +14,7 @@ from podium.orchestration.caching import depends_on_code
 from podium.results import DataReference
 from podium.settings import Settings
 from podium.validation import ValidationReport, ensure_valid, render_report, validate_dataset
+from podium.validation.suite import Suite
 
 
 def code() -> str:
@@ -23,16 +24,17 @@ def code() -> str:
 
 @step(cache_policy=depends_on_code(code))
 def validate(
-    data: DataReference, bounds: ValidationConfig, candidates: list[Candidate], backbones: dict[str, str | None]
+    data: DataReference, suite: Suite, candidates: list[Candidate], backbones: dict[str, str | None]
 ) -> tuple[Annotated[ValidationReport, "validation_report"], Annotated[HTMLString, "validation_page"]]:
     """Check the images, also as each candidate's network will get them.
 
-    ``backbones`` are the digests of pretrained weights and their normalization: a part of the cache key.
+    ``suite`` is the whole of it, resolved, and ``backbones`` are the digests of pretrained weights and their
+    normalization: parts of the cache key.
     """
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
     weights = WeightsStore(settings.weights)
     contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
-    report = validate_dataset(dataset, bounds, contracts)
+    report = validate_dataset(dataset, suite, contracts)
     ensure_valid(report, dataset, settings.state / "validation" / data.digest[:12])
     return report, HTMLString(render_report(report, dataset))

@@ -87,6 +87,7 @@ def test_dvc_is_told_of_data_recipes_and_parameters() -> None:
         assert STAGES[stage]["params"] == [{"configs/quickstart.yaml": ["parameters.config"]}]
     for stage in ("validate", "train"):
         assert "configs/recipes" in STAGES[stage]["deps"]
+    assert "configs/validation" in STAGES["validate"]["deps"]
     made = {"data", *(out for stage in STAGES.values() for out in stage.get("outs", []))}
     named = {path for stage in STAGES.values() for path in stage["deps"]} - made
     assert not sorted(path for path in named if not (ROOT / path).exists())

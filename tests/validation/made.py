@@ -8,17 +8,44 @@ import numpy as np
 
 from podium.contract import InputContract
 from podium.data import Dataset, Manifest, Split, SplitInfo
+from podium.data.items import Items, default_items
 from podium.data.store import channel_statistics
-from tests.conftest import make_arrays
+from podium.validation import Suite, load_suite
+from tests.conftest import ROOT, make_arrays
 
+DEFAULT = load_suite("default", ROOT)
 NAMES = ("left", "middle", "right")
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 Change = Callable[[Arrays], None]
 
 
-def dataset(change: Change = lambda arrays: None, names: tuple[str, ...] = NAMES) -> Dataset:
+class Described(Dataset):
+    """In memory, with items."""
+
+    def items(self, split: str) -> Items:
+        return default_items(split, 0, len(self[split]), (self.manifest.height, self.manifest.width))
+
+
+def with_items(given: Dataset, split: str, **columns) -> Dataset:
+    """The same data set, whose originals in one split had other properties."""
+
+    class Changed(Described):
+        def items(self, name: str) -> Items:
+            found = super().items(name)
+            return replace(found, **columns) if name == split else found
+
+    return Changed(given.path, given.manifest, given.splits)
+
+
+def only(name: str, **kwargs) -> Suite:
+    """One expectation of the default suite, with other bounds."""
+    (found,) = [item for item in DEFAULT.expectations if item.id == name]
+    return Suite(name="only", expectations=(found.model_copy(update={"kwargs": {**found.kwargs, **kwargs}}),))
+
+
+def dataset(change: Change = lambda arrays: None, names: tuple[str, ...] = NAMES, times: int = 1) -> Dataset:
     """A good data set of 60/24/24 images of 8×8 in memory, changed after its statistics were recorded."""
-    counts = {"train": 60, "validation": 24, "test": 24}
+    counts = {"train": 60 * times, "validation": 24, "test": 24}
     arrays = {split: make_arrays(n, side=8, seed=seed) for seed, (split, n) in enumerate(counts.items())}
     mean, std = channel_statistics(arrays["train"][0])
     splits = {
@@ -27,6 +54,7 @@ def dataset(change: Change = lambda arrays: None, names: tuple[str, ...] = NAMES
             per_class=tuple(np.bincount(labels, minlength=len(names)).tolist()),
             images_sha256="0" * 64,
             labels_sha256="0" * 64,
+            items_sha256="0" * 64,
         )
         for split, (_, labels) in arrays.items()
     }
@@ -43,7 +71,7 @@ def dataset(change: Change = lambda arrays: None, names: tuple[str, ...] = NAMES
         splits=splits,
         digest="0123456789abcdef" * 4,
     )
-    return Dataset(Path("nowhere"), manifest, {split: Split(*pair) for split, pair in arrays.items()})
+    return Described(Path("."), manifest, {split: Split(*pair) for split, pair in arrays.items()})
 
 
 def contract(of: Manifest, **changes) -> InputContract:

@@ -1,140 +1,44 @@
-"""Every check has a data set that it passes and one that it fails, on the images that are wrong."""
+"""Every expectation has a data set that it passes and one that it fails, on the images that are wrong."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from podium.config import ValidationConfig
 from podium.data.store import channel_statistics
 from podium.validation import validate_dataset
-from podium.validation.checks import CHECKS
-from tests.validation.made import contract, dataset, without_images
+from podium.validation.expectations import EXPECTATIONS
+from podium.validation.measures import MEASURES
+from tests.validation.defects import (
+    CONTRACTS,
+    DATA,
+    ORIGINALS,
+    black_and_red,
+    brightened_leak,
+    contradiction,
+    label_out_of_range,
+    leaked,
+    rare_class,
+    relabelled,
+    repeated,
+    scaled_to_one,
+)
+from tests.validation.made import DEFAULT, contract, dataset, only, with_items, without_images
 
 OWN = "from_scratch"
 
 
-def images(split):
-    return lambda change: lambda arrays: change(arrays[split][0])
+STRICT = {"near_duplicates_within", "mislabelled"}
+"""Their share has to be lowered to find one image of a small data set."""
 
 
-def shape(arrays):
-    arrays["test"] = arrays["test"][0][:, :6], arrays["test"][1]
+def validate(given, suite=DEFAULT, **contracts):
+    return validate_dataset(given, suite, contracts or {OWN: contract(given.manifest)})
 
 
-def dtype(arrays):
-    arrays["validation"] = arrays["validation"][0].astype(np.float32), arrays["validation"][1]
-
-
-def gray_channel(arrays):
-    arrays["train"] = arrays["train"][0][..., :1], arrays["train"][1]
-
-
-def label_missing(arrays):
-    arrays["train"] = arrays["train"][0], arrays["train"][1][:-1]
-
-
-def empty_split(arrays):
-    arrays["test"] = arrays["test"][0][:0], arrays["test"][1][:0]
-
-
-def absent_split(arrays):
-    del arrays["test"]
-
-
-def gray_test(arrays):
-    arrays["test"][0][:] = arrays["test"][0][..., :1]
-
-
-def label_out_of_range(arrays):
-    arrays["validation"][1][[4, 9]] = 3, -1
-
-
-def class_absent(arrays):
-    arrays["test"][1][arrays["test"][1] == 2] = 0
-
-
-def rare_class(arrays):
-    arrays["test"][1][np.flatnonzero(arrays["test"][1] == 2)[1:]] = 0
-
-
-def imbalance(arrays):
-    arrays["train"][1][np.flatnonzero(arrays["train"][1] == 2)[5:]] = 0
-
-
-def scaled_to_one(arrays):
-    for pixels, _ in arrays.values():
-        pixels[:] = pixels > 100
-
-
-def narrow(arrays):
-    arrays["test"][0][:] = 100 + arrays["test"][0] // 8
-
-
-def other_statistics(arrays):
-    for pixels, _ in arrays.values():
-        pixels[:] = pixels // 3
-
-
-def darker_test(arrays):
-    arrays["test"][0][:] = arrays["test"][0] // 3
-
-
-def black_and_red(arrays):
-    arrays["train"][0][7] = 0
-    arrays["train"][0][11] = 255, 0, 0
-
-
-def faint(arrays):
-    arrays["validation"][0][5] = 90
-    arrays["validation"][0][5, 0, 0] = 92
-
-
-def repeated(arrays):
-    arrays["train"][0][3] = arrays["train"][0][0]
-
-
-def leaked(arrays):
-    arrays["test"][0][[2, 8]] = arrays["train"][0][[5, 17]]
-
-
-def contradiction(arrays):
-    arrays["train"][0][1] = arrays["train"][0][0]
-
-
-DATA = [
-    ("structure", "critical", "test", shape, []),
-    ("structure", "critical", "validation", dtype, []),
-    ("structure", "critical", "train", gray_channel, []),
-    ("structure", "critical", "train", label_missing, []),
-    ("structure", "critical", "test", empty_split, []),
-    ("structure", "critical", "test", absent_split, []),
-    ("color", "warning", "test", gray_test, []),
-    ("label_set", "critical", "validation", label_out_of_range, [4, 9]),
-    ("label_set", "critical", "test", class_absent, []),
-    ("class_balance", "critical", "test", rare_class, []),
-    ("class_balance", "critical", "train", imbalance, []),
-    ("value_range", "critical", "train", scaled_to_one, list(range(32))),
-    ("value_range", "warning", "test", narrow, []),
-    ("normalization", "critical", "train", other_statistics, []),
-    ("split_shift", "warning", "test", darker_test, []),
-    ("empty_images", "critical", "train", black_and_red, [7, 11]),
-    ("empty_images", "warning", "validation", faint, [5]),
-    ("duplicates_within", "warning", "train", repeated, [3]),
-    ("duplicates_across", "critical", "test", leaked, [2, 8]),
-    ("contradictions", "warning", "train", contradiction, [0, 1]),
-]
-
-CONTRACTS = [
-    ("normalization", "critical", {"mean": (125.0, 120.0, 110.0), "std": (60.0, 60.0, 60.0)}),
-    ("normalization", "critical", {"std": (0.0, 0.2, 0.2)}),
-    ("normalization", "warning", {"mean": (0.0, 0.0, 0.0), "std": (0.1, 0.1, 0.1)}),
-    ("class_names", "critical", {"class_names": ("middle", "left", "right")}),
-    ("class_names", "critical", {"class_names": ("left", "middle")}),
-    ("same_size", "info", {"height": 64, "width": 64}),
-]
-
-
-def validate(given, **contracts):
-    return validate_dataset(given, ValidationConfig(), contracts or {OWN: contract(given.manifest)})
+def failing(name, defect):
+    suite = only(name, **({"max_share": 0.0} if name in STRICT else {}))
+    return validate(dataset(defect, times=10 if name == "mislabelled" else 1), suite)
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +46,18 @@ def good():
     return validate(dataset())
 
 
-def test_every_check_has_a_failing_example():
-    assert {name for name, *_ in DATA} | {name for name, *_ in CONTRACTS} == set(CHECKS)
+def test_every_expectation_has_a_failing_example():
+    named = {name for name, *_ in (*DATA, *CONTRACTS, *ORIGINALS)} | {"excluded"}
+    assert named == {item.id for item in DEFAULT.expectations}
 
 
-@pytest.mark.parametrize("name", CHECKS)
+def test_every_measure_and_every_class_of_ours_is_used_by_the_default_suite():
+    tables = {table for table, _ in DEFAULT.columns()}
+    assert tables == {measure.table for measure in MEASURES.values()} - {"channels"}
+    assert {item.type for item in DEFAULT.expectations} >= set(EXPECTATIONS)
+
+
+@pytest.mark.parametrize("name", [item.id for item in DEFAULT.expectations])
 def test_a_good_data_set_passes(good, name):
     results = [result for result in good.results if result.name == name]
     assert results
@@ -159,15 +70,14 @@ def test_a_good_data_set_passes(good, name):
     ("name", "severity", "split", "defect", "indices"), DATA, ids=[f"{row[0]}-{row[3].__name__}" for row in DATA]
 )
 def test_a_defect_fails_its_check_on_its_images(name, severity, split, defect, indices):
-    report = validate(dataset(defect))
-    (result, *_) = [r for r in report.failed(severity) if (r.name, r.split) == (name, split)]
+    report = failing(name, defect)
+    (result,) = [r for r in report.results if not r.success and r.split == split]
+    assert (result.name, result.severity) == (name, severity)
     assert [image.index for image in result.offending] == indices
     assert all(image.split == split and image.reason for image in result.offending)
     assert result.evidence["success"] is False
-    assert "{observed}" not in result.message
-    assert report.passed is (not report.failed("critical"))
-    if severity == "warning":
-        assert report.passed
+    assert "{" not in result.message + result.expected + "".join(image.reason for image in result.offending)
+    assert report.passed is (severity != "critical")
 
 
 @pytest.mark.parametrize(("name", "severity", "changes"), CONTRACTS)
@@ -185,11 +95,25 @@ def test_a_foreign_backbone_is_no_critical_matter():
     assert validate(given, transfer=contract(given.manifest, **imagenet)).passed
 
 
-def test_bounds_come_from_the_configuration():
-    given = dataset(leaked)
-    contracts = {OWN: contract(given.manifest)}
-    assert not validate_dataset(given, ValidationConfig(max_duplicates_across=1), contracts).passed
-    assert validate_dataset(given, ValidationConfig(max_duplicates_across=2), contracts).passed
+@pytest.mark.parametrize(("name", "severity", "columns"), ORIGINALS)
+def test_originals_of_another_kind_fail(name, severity, columns):
+    report = validate(with_items(dataset(), "test", **columns))
+    (result,) = [r for r in report.failed(severity) if r.name == name]
+    assert result.split == "test"
+    assert report.passed
+
+
+def test_files_that_were_left_out_are_told_of():
+    given = dataset()
+    report = validate(replace(given, manifest=given.manifest.model_copy(update={"excluded": 5})))
+    (result,) = report.failed("warning")
+    assert (result.name, "files left out at import: 5" in result.message) == ("excluded", True)
+
+
+def test_what_is_scaled_to_one_is_named_as_the_cause():
+    report = validate(dataset(scaled_to_one))
+    (result, *_) = [r for r in report.failed("critical") if r.name in ("normalization", "own_normalization")]
+    assert "scaled to [0, 1] before they were stored" in result.message
 
 
 def test_an_empty_data_set_fails_without_breaking():
@@ -201,14 +125,16 @@ def test_an_empty_data_set_fails_without_breaking():
 
 def test_reasons_name_the_twin_and_the_labels():
     def reason(defect, name):
-        failed = [r for r in validate(dataset(defect)).results if not r.success and r.name == name]
+        failed = [r for r in failing(name, defect).results if not r.success]
         return failed[0].offending[0].reason
 
     assert reason(leaked, "duplicates_across") == "same as train 5"
     assert reason(repeated, "duplicates_within") == "same as train 0"
     assert reason(contradiction, "contradictions") == "labels 0 and 1"
+    assert reason(brightened_leak, "near_duplicates_across") == "same picture as train 9"
+    assert reason(relabelled, "mislabelled") == "looks like left"
     assert reason(label_out_of_range, "label_set") == "label 3"
-    assert reason(black_and_red, "empty_images") == "one colour: (0, 0, 0)"
+    assert reason(black_and_red, "constant") == "one colour: (0, 0, 0)"
 
 
 def test_all_offending_images_are_counted_but_not_all_listed():
@@ -216,7 +142,7 @@ def test_all_offending_images_are_counted_but_not_all_listed():
         arrays["train"][0][:40] = 0
 
     report = validate(dataset(black))
-    (result,) = [r for r in report.failed("critical") if r.name == "empty_images"]
+    (result,) = [r for r in report.failed("critical") if r.name == "constant"]
     assert (result.observed, result.offending_count, len(result.offending)) == (40, 40, 32)
 
 

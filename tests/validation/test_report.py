@@ -11,13 +11,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from podium.config import ValidationConfig
 from podium.data import write_dataset
-from podium.errors import ValidationFailed
+from podium.errors import DataError, ValidationFailed
 from podium.validation import ValidationReport, ensure_valid, render_report, validate_dataset
 from tests.conftest import make_arrays
-from tests.validation.made import contract, dataset, without_images
-from tests.validation.test_checks import black_and_red, leaked
+from tests.validation.defects import black_and_red, leaked
+from tests.validation.made import DEFAULT, contract, dataset, without_images
 
 EVIL = ('<script>alert("x")</script>', "'\"><img src=x onerror=alert(1)>", "{{ 7 * 7 }}")
 
@@ -27,8 +26,8 @@ def both(arrays):
     leaked(arrays)
 
 
-def validate(given, config=None):
-    return validate_dataset(given, config or ValidationConfig(), {"net": contract(given.manifest)})
+def validate(given, suite=None):
+    return validate_dataset(given, suite or DEFAULT, {"net": contract(given.manifest)})
 
 
 class Tags(HTMLParser):
@@ -71,7 +70,8 @@ def test_the_page_says_what_failed_and_shows_the_images():
     assert "Images of one single colour: 2" in text
     assert "same as train 5" in text
     assert "108 images of 3 classes (60 train, 24 validation, 24 test)" in text
-    assert page.count("<svg") == 9  # a bar for each class and split
+    assert page.count("<svg") == 9 + 3  # a bar for each class and split, and a histogram for each split
+    assert page.count("<polyline") == 9
     good = dataset()
     assert "is fit to be trained on: all critical checks passed." in render_report(validate(good), good)
 
@@ -81,7 +81,7 @@ def test_many_classes_and_an_empty_data_set_can_be_drawn():
     given = dataset(lambda arrays: arrays["train"][1].put(range(60), range(60)), names=names)
     page = render_report(validate(given), given)
     assert "the first 40 of 60 classes" in page
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 3 + 3
     empty = without_images(dataset())
     assert "must not be trained on" in render_report(validate(empty), empty)
 
@@ -106,7 +106,7 @@ def test_critical_failures_name_the_images_and_draw_them(tmp_path):
     message = caught.value.message
     assert caught.value.exit_code == 3
     assert "2 critical failures" in message
-    assert re.search(r"Empty and constant images, train: .*\(images 7, 11\)", message)
+    assert re.search(r"Images of one colour, train: .*\(images 7, 11\)", message)
     assert re.search(r"Duplicates across splits, test: .*\(images 2, 8\)", message)
     picture = tmp_path / "out" / "offending-images.png"
     assert str(picture) in message
@@ -143,6 +143,7 @@ def checkout(tmp_path, monkeypatch):
 
     (tmp_path / "configs").mkdir()
     shutil.copytree(ROOT / "configs" / "recipes", tmp_path / "configs" / "recipes")
+    shutil.copytree(ROOT / "configs" / "validation", tmp_path / "configs" / "validation")
     (tmp_path / "configs" / "quickstart.yaml").write_text(
         "parameters:\n  config:\n    name: made\n    candidates: [simple_cnn]\n"
     )
@@ -187,3 +188,36 @@ def test_the_command_refuses_bad_data_and_still_writes_the_page(checkout):
     (picture,) = (checkout / ".podium" / "validation").rglob("*.png")
     assert str(picture) in result.exception.message
     assert "must not be trained on" in (checkout / "page.html").read_text()
+
+
+def test_a_suite_given_by_name_or_file_is_the_one_that_is_asked(checkout):
+    fill(checkout, spoil=4)
+    lenient = checkout / "lenient.yaml"
+    lenient.write_text("extends: default\nexpectations:\n  - {id: constant, kwargs: {max_count: 1}}\n")
+    result = invoke("--json", "--suite", lenient, "--data", checkout / "data")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["suite"] == "lenient"
+    assert "no suite 'dafault'" in str(invoke("--suite", "dafault").exception)
+
+
+def test_the_run_names_its_suite(checkout):
+    fill(checkout, spoil=4)
+    (checkout / "configs" / "validation" / "lenient.yaml").write_text("extends: default\ndrop: [constant]\n")
+    with (checkout / "configs" / "quickstart.yaml").open("a") as stream:
+        stream.write("    validation: {suite: lenient}\n")
+    assert invoke("--json").exit_code == 0
+
+
+def test_data_docs_are_written_without_a_network_and_only_over_data_docs(checkout, monkeypatch):
+    import socket
+
+    fill(checkout)
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was tried"))
+    for _ in range(2):
+        result = invoke("--data-docs", checkout / "docs")
+        assert result.exit_code == 0, result.output
+    pages = [page.name for page in (checkout / "docs").rglob("*.html")]
+    assert {"index.html", "train.html", "validation.html", "test.html"} <= set(pages)
+    train = next((checkout / "docs" / "validations").rglob("train.html")).read_text()
+    assert "Images of one colour" in train
+    assert isinstance(invoke("--data-docs", checkout / "configs").exception, DataError)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from podium.config import ValidationConfig
 from podium.data import open_dataset
 from podium.data.sources import import_parquet
-from podium.validation import validate_dataset
+from podium.validation import load_suite, validate_dataset
+from tests.conftest import ROOT
 from tests.validation.made import contract
 
 
@@ -15,8 +15,9 @@ def test_cifar10_is_valid_and_quickly_so(tmp_path, shared_data):
     manifest = import_parquet(tmp_path / "data", [train], [test], name="cifar10")
     assert [info.count for info in manifest.splits.values()] == [45_000, 5_000, 5_000]
     dataset = open_dataset(tmp_path / "data")
-    validate_dataset(dataset, ValidationConfig(), {})  # loads the libraries
-    report = validate_dataset(dataset, ValidationConfig(), {"net": contract(manifest)})
+    suite = load_suite("cifar10", ROOT)
+    validate_dataset(dataset, suite, {})  # loads the libraries
+    report = validate_dataset(dataset, suite, {"net": contract(manifest)})
     assert report.passed
     assert not report.failed("warning")
     assert report.seconds < 30  # 4 s on two idle cores

@@ -12,15 +12,22 @@ if TYPE_CHECKING:
 
 
 def validate(
-    config: Annotated[Path, typer.Argument(help="Pipeline file: bounds, and the candidates to be trained.")] = Path(
+    config: Annotated[Path, typer.Argument(help="Pipeline file: the suite, and the candidates to be trained.")] = Path(
         "configs/quickstart.yaml"
     ),
+    suite: Annotated[
+        str | None,
+        typer.Option(help="A suite of configs/validation, or a file; the config's unless given.", show_default=False),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the data set; the config's unless given.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write the report as a page to this HTML file.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the report as JSON to this file.")] = None,
+    data_docs: Annotated[
+        Path | None, typer.Option(help="Write Great Expectations' Data Docs, a static site, to this folder.")
+    ] = None,
 ) -> None:
     """Check the data set; ends with status 3 if it must not be trained on."""
     from podium import atomic
@@ -30,21 +37,25 @@ def validate(
     from podium.models.contracts import contract_for
     from podium.models.recipes import resolve_candidates
     from podium.settings import Settings
-    from podium.validation import ensure_valid, render_report, validate_dataset
+    from podium.validation import ensure_valid, load_suite, render_report, validate_dataset
+    from podium.validation.docs import write_data_docs
 
     settings = Settings.from_environment()
     file = settings.find(config)
     run = load_run_config(file)
     candidates = resolve_candidates(run, settings.recipes, file=file)
+    expected = load_suite(suite or run.validation.suite, settings.root)
     dataset = open_dataset(data or settings.root / run.data.path)
     dataset.verify()
     weights = WeightsStore(settings.weights)
     contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
-    result = validate_dataset(dataset, run.validation, contracts)
+    result = validate_dataset(dataset, expected, contracts)
     if report:
         atomic.write_text(report, render_report(result, dataset))
     if out:
         atomic.write_text(out, result.model_dump_json(indent=2) + "\n")
+    if data_docs:
+        write_data_docs(result, expected, data_docs)
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:
@@ -53,18 +64,18 @@ def validate(
 
 
 def _print(result: ValidationReport) -> None:
-    """One line a check, and what failed below. Messages hold names from the data, so they are no markup."""
+    """One line an expectation, and what failed below. Messages hold names from the data, so they are no markup."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     styles = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
-    table = Table("check", "expectations", "outcome")
+    table = Table("expectation", "splits and candidates", "outcome")
     for name in dict.fromkeys(r.name for r in result.results):
         members = [r for r in result.results if r.name == name]
         failed = [severity for severity in styles if any(not r.success and r.severity == severity for r in members)]
         outcome = Text(failed[0], styles[failed[0]]) if failed else Text("ok", "green")
-        table.add_row(members[0].title, str(len(members)), outcome)
+        table.add_row(Text(members[0].title), str(len(members)), outcome)
     console = Console()
     console.print(table)
     for severity in ("warning", "info"):
@@ -72,4 +83,5 @@ def _print(result: ValidationReport) -> None:
             where = f"{r.title}, {r.split}" + (f", {r.subject}" if r.subject else "")
             console.print(Text.assemble((severity, styles[severity]), f" {where}: {r.message}"))
     if result.passed:
-        console.print(Text(f"{result.data_name} ({result.data_digest[:12]}) may be trained on", "green"))
+        verdict = f"{result.data_name} ({result.data_digest[:12]}) may be trained on, says the suite {result.suite}"
+        console.print(Text(verdict, "green"))

@@ -19,32 +19,10 @@ class DataConfig(Frozen):
 
 
 class ValidationConfig(Frozen):
-    """Bounds of the data validation. What is critical stops the run before training."""
+    """What is expected of the data. What is critical stops the run before training."""
 
-    max_class_ratio: float = Field(3.0, ge=1)
-    """Critical: images of the largest class over those of the smallest, within each split."""
-    min_images_per_class: int = Field(2, ge=1)
-    """Critical, within each split."""
-    max_constant: int = Field(0, ge=0)
-    """Critical above: images with one single colour."""
-    max_duplicates_across: int = Field(0, ge=0)
-    """Critical above: images of validation or test that also stand in another split, byte for byte."""
-    max_duplicates_within: float = Field(0.01, ge=0, le=1)
-    """Warning above: fraction of a split that repeats another image of it."""
-    max_mean_shift: float = Field(0.1, gt=0)
-    """Warning above: distance of a split's channel mean (on [0, 1]) from that of the training split."""
-    max_grayscale_shift: float = Field(0.1, ge=0, le=1)
-    """Warning above: difference between a split's share of grayscale images and that of the training split."""
-    max_contradictions: int = Field(0, ge=0)
-    """Warning above: images of a split that also stand in the data set with another label."""
-    min_contrast: float = Field(1.0, ge=0)
-    """Warning: an image whose standard deviation is below, in grey levels of 255."""
-    min_value_span: int = Field(64, ge=1, le=255)
-    """Warning below: grey levels from the smallest to the largest value of a split."""
-    max_normalized_mean: float = Field(0.1, gt=0)
-    """Critical above: normalized mean of a training channel, where the network uses the data set's own statistics."""
-    max_normalized_factor: float = Field(1.25, gt=1)
-    """Critical above: factor between its normalized standard deviation and 1, either way."""
+    suite: str = "default"
+    """A file of ``configs/validation`` without its ending, or the path of a ``.yaml`` file."""
 
 
 class CandidateConfig(Frozen):

@@ -15,6 +15,7 @@ from podium.errors import ConfigError
 from podium.models.recipes import resolve_candidates
 from podium.orchestration import schema
 from podium.settings import Settings
+from podium.validation.suite import load_suite
 
 TRAINING_STEPS = (
     "load",
@@ -39,9 +40,9 @@ def check_file(
 ) -> RunConfig:
     """Check a pipeline file completely and return its run configuration.
 
-    ZenML ignores unknown keys at every depth; here they are refused, and values of a wrong type as well. Recipes are
-    resolved, so that a wrong recipe or override is found before any step runs. What is not checked in the settings of
-    a stack's components, :func:`podium.orchestration.schema.check_settings` tells.
+    ZenML ignores unknown keys at every depth; here they are refused, and values of a wrong type as well. Recipes and
+    the suite are resolved, so that what is wrong in them is found before any step runs. What is not checked in the
+    settings of a stack's components, :func:`podium.orchestration.schema.check_settings` tells.
 
     Args:
         file: The YAML file.
@@ -64,7 +65,9 @@ def check_file(
             )
     schema.check(PipelineRunConfiguration, run, file)
     config = run_config_of(raw, file)
-    resolve_candidates(config, (settings or Settings.from_environment()).recipes, file=file)
+    settings = settings or Settings.from_environment()
+    resolve_candidates(config, settings.recipes, file=file)
+    load_suite(config.validation.suite, settings.root)
     return config
 
 

@@ -14,12 +14,26 @@ from podium.data import Dataset, Split
 from podium.errors import DataError
 
 
+def check_contract(contract: InputContract) -> None:
+    """Refuse a contract under which a network would see values that it was not trained on.
+
+    Raises:
+        DataError: names the cause, such as statistics that are not on [0, 1].
+    """
+    if problem := contract.problem():
+        raise DataError(
+            f"the input contract contradicts itself: {problem}",
+            remedy="give the mean and standard deviation that the backbone was trained with, of values on [0, 1]",
+        )
+
+
 def check_images(images: NDArray, contract: InputContract, where: str = "images") -> None:
     """Refuse images that break the contract: anything but uint8 N×H×W×3 of the contract's size.
 
     Raises:
         DataError: names dtype, shape or range as found and as expected.
     """
+    check_contract(contract)
     if images.dtype != np.uint8:
         raise DataError(
             f"{where}: {images.dtype} values; the input contract asks for uint8 from 0 to 255",

@@ -9,10 +9,11 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.config import ValidationConfig
 from podium.contract import InputContract
 from podium.data import Dataset, Manifest, Split
-from podium.data.duplicates import number_groups
+from podium.data.duplicates import number_digests
+from podium.data.items import Items
+from podium.data.near import near_groups
 from podium.results import SplitName
 from podium.validation.measure import Measurements, measure
 
@@ -35,10 +36,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Context:
-    """Everything that a check may use."""
+    """Everything that a measure may use."""
 
+    dataset: Dataset
     manifest: Manifest
-    config: ValidationConfig
     contracts: Mapping[str, InputContract]
     """The input contract of every candidate that will be trained."""
     splits: Mapping[SplitName, Split]
@@ -50,18 +51,33 @@ class Context:
         """Number of classes."""
         return len(self.manifest.class_names)
 
+    def near_groups(self) -> dict[SplitName, NDArray[np.int64]]:
+        """A number for each image of each split; images that show the same picture have the same number."""
+        groups = near_groups(np.concatenate([found.of.near for found in self.measured.values()]))
+        return _divide(groups, {split: len(found) for split, found in self.measured.items()})
 
-def prepare(dataset: Dataset, config: ValidationConfig, contracts: Mapping[str, InputContract]) -> Context:
+    def items(self, split: SplitName) -> Items | None:
+        """What is known of the original files; None for a data set in memory."""
+        return self.dataset.items(split) if self.dataset.path.is_dir() else None
+
+
+def _divide(values: NDArray[np.int64], sizes: Mapping[SplitName, int]) -> dict[SplitName, NDArray[np.int64]]:
+    parts = np.split(values, np.cumsum(list(sizes.values()))[:-1])
+    return dict(zip(sizes, parts, strict=True))
+
+
+def prepare(dataset: Dataset, contracts: Mapping[str, InputContract]) -> Context:
     """Measure every split that can be measured."""
     splits = {name: dataset.splits[name] for name in SPLIT_NAMES if name in dataset.splits}
     found = {name: measure(split.images) for name, split in splits.items() if measurable(split)}
-    groups = number_groups([digest for of in found.values() for digest in of.digests])
-    starts = np.cumsum([0, *(len(of.digests) for of in found.values())])
+    if not found:
+        return Context(dataset, dataset.manifest, contracts, splits, {})
+    groups = number_digests(np.concatenate([of.digests for of in found.values()]))
+    numbers = _divide(groups, {name: len(of.digests) for name, of in found.items()})
     measured = {
-        name: Measured(splits[name].images, splits[name].labels, of, groups[starts[i] : starts[i + 1]])
-        for i, (name, of) in enumerate(found.items())
+        name: Measured(splits[name].images, splits[name].labels, of, numbers[name]) for name, of in found.items()
     }
-    return Context(dataset.manifest, config, contracts, splits, measured)
+    return Context(dataset, dataset.manifest, contracts, splits, measured)
 
 
 def measurable(split: Split) -> bool:

@@ -1,23 +1,37 @@
-"""Let Great Expectations judge rules: an ephemeral context, nothing written, nothing sent."""
+"""Let Great Expectations judge a suite: an ephemeral context, nothing written, nothing sent."""
 
 from __future__ import annotations
 
 import json
-import logging
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
-from podium.validation.rule import Rule
+from podium.config.load import nearest
+from podium.errors import ConfigError
+from podium.results import SplitName
+from podium.validation.expectations import EXPECTATIONS
+from podium.validation.frame import Frame
+from podium.validation.quiet import quiet
+from podium.validation.suite import Expected, Suite
+
+LISTED = 32
+"""Rows kept as evidence of one expectation; all are counted."""
 
 
 class Verdict(NamedTuple):
-    """What Great Expectations says of one rule."""
+    """What Great Expectations says of one expectation on one frame."""
 
+    expected: Expected
+    frame: Frame
     success: bool
     observed: float | int | str | None
+    rows: list[int]
+    """The first rows that it does not hold for."""
+    total: int
+    """Of all of them."""
+    details: dict[str, Any]
     evidence: dict[str, Any]
     """Its validation result, as plain JSON values."""
 
@@ -27,62 +41,104 @@ def engine() -> str:
     return f"great_expectations {version('great_expectations')}"
 
 
-def judge(rules: Sequence[Rule]) -> list[Verdict]:
-    """Validate every rule; those on the same table form one suite.
+def build(suite: Suite) -> dict[str, Any]:
+    """Make Great Expectations' own objects, by id: it checks the kwargs.
 
     Raises:
-        RuntimeError: An expectation could not be evaluated; a defect of its rule.
+        ConfigError: A keyword argument is unknown, missing or of a wrong type.
+    """
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    made = {}
+    with quiet():
+        for item in suite.expectations:
+            custom = EXPECTATIONS.get(item.type)
+            kind = custom.load() if custom else get_expectation_impl(item.type)
+            try:
+                made[item.id] = kind(**item.kwargs, severity=item.severity, meta={"id": item.id})
+            except (ValueError, TypeError) as error:  # pydantic's refusal is a ValueError
+                raise _refused(suite, item, kind, error) from None
+    return made
+
+
+def judge(suite: Suite, objects: Mapping[str, Any], frames: Mapping[str, Sequence[Frame]]) -> list[Verdict]:
+    """Validate the suite, with the objects that ``build`` made, on the frames of each table.
+
+    Raises:
+        RuntimeError: An expectation could not be evaluated; a defect of its class.
     """
     import great_expectations as gx
     import pandas as pd
-    from great_expectations import expectations
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    with _quiet():
+    verdicts: list[Verdict] = []
+    with quiet():
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(False)
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         tables = context.data_sources.add_pandas("podium").add_dataframe_asset("tables")
         whole = tables.add_batch_definition_whole_dataframe("all")
-        verdicts: dict[int, Verdict] = {}
-        for name, members in _by_table(rules).items():
-            columns = {key: column for i in members for key, column in rules[i].table.columns.items()}
-            batch = whole.get_batch({"dataframe": pd.DataFrame(columns)})
-            suite = gx.ExpectationSuite(
-                name=name,
-                expectations=[
-                    getattr(expectations, rules[i].expectation)(
-                        **rules[i].arguments, severity=rules[i].severity, meta={"rule": i}
-                    )
-                    for i in members
-                ],
-            )
-            for result in batch.validate(suite, result_format="BASIC").results:
-                content = plain(result.to_json_dict())
-                verdicts[content["expectation_config"]["meta"]["rule"]] = _verdict(content)
-    return [verdicts[i] for i in range(len(rules))]
+        for table, of in frames.items():
+            for frame in of:
+                members = [e for e in suite.expectations if e.table == table and applies(e, frame)]
+                if not members:
+                    continue
+                batch = whole.get_batch({"dataframe": pd.DataFrame(dict(frame.columns))})
+                name = " ".join(filter(None, (suite.name, table, frame.split, frame.subject)))
+                asked = gx.ExpectationSuite(name=name, expectations=[objects[e.id] for e in members])
+                by_id = {e.id: e for e in members}
+                for result in batch.validate(asked, result_format={"result_format": "COMPLETE"}).results:
+                    content = result.to_json_dict()
+                    verdicts.append(_verdict(by_id[content["expectation_config"]["meta"]["id"]], frame, content))
+                for expectation in asked.expectations:
+                    expectation.id = None
+    order = {item.id: i for i, item in enumerate(suite.expectations)}
+    splits: dict[SplitName, int] = {"train": 0, "validation": 1, "test": 2}
+    return sorted(verdicts, key=lambda v: (order[v.expected.id], v.frame.subject or "", splits[v.frame.split]))
 
 
-def _by_table(rules: Sequence[Rule]) -> dict[str, list[int]]:
-    """Group the rules' positions by split and table."""
-    groups: dict[str, list[int]] = {}
-    for i, rule in enumerate(rules):
-        groups.setdefault(f"{rule.split} {rule.table.name}", []).append(i)
-    return groups
+def applies(item: Expected, frame: Frame) -> bool:
+    """Whether an expectation is asked of a frame: its split is named, and the columns are known there."""
+    needed = [item.kwargs[key] for key in ("column", "column_A", "column_B") if key in item.kwargs]
+    needed += EXPECTATIONS[item.type].columns if item.type in EXPECTATIONS else ()
+    return frame.split in item.splits and all(name in frame.columns for name in needed)
 
 
-def _verdict(content: dict[str, Any]) -> Verdict:
+def _refused(suite: Suite, item: Expected, kind: Any, error: Exception) -> ConfigError:
+    """Say which keyword argument Great Expectations refused."""
+    where = f"suite {suite.name!r}: expectations.{item.id}.kwargs"
+    problems = error.errors() if hasattr(error, "errors") else [{"loc": (), "msg": str(error)}]
+    names = set(kind.__fields__) - set(_COMMON)
+    # An unknown name says more than the required one that is missing for it.
+    first = next((p for p in problems if "not permitted" in p["msg"]), problems[0])
+    key = ".".join(map(str, first["loc"]))
+    remedy = nearest(key, names) if "not permitted" in first["msg"] else f"{item.type} takes {', '.join(sorted(names))}"
+    return ConfigError(f"{where}{'.' if key else ''}{key}: {first['msg']}", remedy=remedy)
+
+
+_COMMON = (
+    *("id", "meta", "notes", "result_format", "description", "catch_exceptions", "rendered_content"),
+    *("severity", "windows", "batch_id", "row_condition", "condition_parser"),
+)
+
+
+def _verdict(item: Expected, frame: Frame, content: dict[str, Any]) -> Verdict:
     trouble = content.get("exception_info") or {}
     if trouble.get("raised_exception"):
-        raise RuntimeError(f"{content['expectation_config']}: {trouble.get('exception_message')}")
+        raise RuntimeError(f"{item.id}: {trouble.get('exception_message')}")
     result = content["result"]
     observed = result.get("observed_value", result.get("unexpected_count"))
     if isinstance(observed, float):
         observed = round(observed, 6)
-    config = content["expectation_config"]
-    kwargs = {key: value for key, value in config["kwargs"].items() if key != "batch_id"}
-    evidence = {"type": config["type"], "kwargs": kwargs, "success": content["success"], "result": result}
-    return Verdict(bool(content["success"]), observed if isinstance(observed, int | float | str) else None, evidence)
+    rows = [] if content["success"] else list(result.get("unexpected_index_list") or [])
+    short = {key: value[:LISTED] if isinstance(value, list) else value for key, value in result.items()}
+    short.pop("unexpected_index_query", None)
+    evidence = plain({"type": item.type, "kwargs": item.kwargs, "success": content["success"], "result": short})
+    scalar = observed if isinstance(observed, int | float | str) else None
+    details = result.get("details") or {}
+    return Verdict(
+        item, frame, bool(content["success"]), scalar, [int(r) for r in rows[:LISTED]], len(rows), details, evidence
+    )
 
 
 def plain(value: Any) -> Any:
@@ -100,22 +156,3 @@ def plain(value: Any) -> Any:
     return clean(
         json.loads(json.dumps(value, default=lambda item: item.item() if hasattr(item, "item") else str(item)))
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Raise the level of all loggers of Great Expectations while it works.
-
-    It tells every step at INFO, and at ERROR of a missing key whenever a set expectation fails.
-    """
-    loggers = [
-        logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name.startswith("great_exp")
-    ]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.data.duplicates import digest_images
+from podium.data.duplicates import Digests, digest_array
+from podium.data.near import Descriptors, describe_block
+from podium.validation.reading import read_rows
 
 _BLOCK_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """Of N images; arrays have a row an image. Values are grey levels, 0…255."""
+    """Of N images; arrays have a row an image (some 270 bytes in all). Values are grey levels, 0…255."""
 
     minimum: NDArray[np.uint8]
     maximum: NDArray[np.uint8]
@@ -31,7 +33,9 @@ class Measurements:
     """All pixels have the same colour."""
     gray: NDArray[np.bool_]
     """The three channels are equal."""
-    digests: list[bytes]
+    digests: Digests
+    near: Descriptors
+    """For the search of near duplicates."""
 
     def channel_statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation of each channel over all images, on [0, 1]."""
@@ -43,7 +47,7 @@ class Measurements:
 def measure(images: NDArray[np.uint8]) -> Measurements:
     """Measure every image (uint8, N×H×W×3, N > 0); memory does not grow with the image size."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        parts = list(threads.map(_measure_block, _blocks(images)))
+        parts = list(threads.map(lambda rows: _measure_block(read_rows(images, rows)), _blocks(images)))
     return Measurements(
         minimum=np.concatenate([part.minimum for part in parts]),
         maximum=np.concatenate([part.maximum for part in parts]),
@@ -52,19 +56,19 @@ def measure(images: NDArray[np.uint8]) -> Measurements:
         channel_square=np.concatenate([part.channel_square for part in parts]),
         constant=np.concatenate([part.constant for part in parts]),
         gray=np.concatenate([part.gray for part in parts]),
-        digests=[digest for part in parts for digest in part.digests],
+        digests=np.concatenate([part.digests for part in parts]),
+        near=np.concatenate([part.near for part in parts]),
     )
 
 
-def _blocks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+def _blocks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.int64]]:
     size = max(1, _BLOCK_BYTES // max(1, int(np.prod(images.shape[1:]))))
     for start in range(0, len(images), size):
-        yield images[start : start + size]
+        yield np.arange(start, min(start + size, len(images)))
 
 
-def _measure_block(images: NDArray[np.uint8]) -> Measurements:
-    count = len(images)
-    block = np.ascontiguousarray(images)  # read from disk once
+def _measure_block(block: NDArray[np.uint8]) -> Measurements:
+    count = len(block)
     flat = block.reshape(count, -1)
     pixels = block.reshape(count, -1, 3)
     # Sums a channel as a matrix product: much faster than a reduction over an axis with stride 3.
@@ -82,5 +86,6 @@ def _measure_block(images: NDArray[np.uint8]) -> Measurements:
         channel_square=channel_square,
         constant=(pixels == pixels[:, :1]).all(axis=(1, 2)),
         gray=(pixels[..., 0] == pixels[..., 1]).all(axis=1) & (pixels[..., 1] == pixels[..., 2]).all(axis=1),
-        digests=digest_images(block),
+        digests=digest_array(block),
+        near=describe_block(block),
     )

@@ -12,6 +12,7 @@ from podium.data import Dataset
 from podium.report.pictures import Picture, picture
 from podium.results import SplitName
 from podium.validation.context import SPLIT_NAMES, measurable
+from podium.validation.reading import read_rows
 from podium.validation.results import CheckResult, OffendingImage, Severity, ValidationReport
 
 SHOWN_IMAGES: Final = 12
@@ -19,6 +20,9 @@ SHOWN_IMAGES: Final = 12
 SHOWN_CLASSES: Final = 40
 """Classes with bars and samples of their own; the others only stand in the overview."""
 SAMPLES: Final = 10
+DRAWN: Final = 2000
+"""Images of a split that its histogram is made of."""
+BLOCK_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,16 @@ class _Row:
 class _Failure:
     result: CheckResult
     images: Sequence[tuple[Picture, OffendingImage, str]]
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """How often the values of one channel are, as points of an SVG line."""
+
+    channel: str
+    points: str
+    mean: float
+    std: float
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,7 @@ def render_report(report: ValidationReport, dataset: Dataset) -> str:
             for label, name in enumerate(names[:SHOWN_CLASSES])
         ],
         "hidden": max(0, len(names) - SHOWN_CLASSES),
+        "histograms": [_histogram(dataset, split) for split in SPLIT_NAMES],
     }
     return environment.get_template("page.html").render(context)
 
@@ -140,3 +155,28 @@ def _samples(dataset: Dataset, label: int) -> list[Picture]:
     indices = np.flatnonzero(np.asarray(train.labels) == label)[:SAMPLES]
     name = dataset.manifest.class_names[label]
     return [picture(np.asarray(train.images[i]), f"train {i}, {name}") for i in indices]
+
+
+def _histogram(dataset: Dataset, split: SplitName) -> list[_Curve]:
+    """A curve a channel over 64 bins of four grey levels, of at most ``DRAWN`` images spread over the split."""
+    of = dataset.splits.get(split)
+    if of is None or not measurable(of):
+        return []
+    rows = np.unique(np.linspace(0, len(of) - 1, min(DRAWN, len(of))).astype(np.int64))
+    size = max(1, BLOCK_BYTES // max(1, int(np.prod(of.images.shape[1:]))))
+    counts = np.zeros((3, 256), np.int64)
+    for start in range(0, len(rows), size):
+        pixels = read_rows(of.images, rows[start : start + size]).reshape(-1, 3)
+        for channel in range(3):
+            counts[channel] += np.bincount(pixels[:, channel], minlength=256)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    binned = shares.reshape(3, 64, 4).sum(axis=2)
+    top = np.quantile(binned, 0.98) or 1.0  # a peak at black or white, as in digits, would press the rest flat
+    levels = np.arange(256) / 255
+    curves = []
+    for channel, name in enumerate(("red", "green", "blue")):
+        heights = 100 - 96 * np.minimum(binned[channel] / max(top, 1e-9), 1.04)
+        points = " ".join(f"{x * 256 / 63:.1f},{y:.1f}" for x, y in enumerate(heights))
+        mean = float(shares[channel] @ levels)
+        curves.append(_Curve(name, points, mean, float(np.sqrt(shares[channel] @ (levels - mean) ** 2))))
+    return curves

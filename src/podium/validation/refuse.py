@@ -49,7 +49,8 @@ def ensure_valid(report: ValidationReport, dataset: Dataset, folder: Path) -> No
         "\n".join(
             [f"{report.data_name} ({report.data_digest[:12]}): {len(failures)} critical failure{plural}", *lines]
         ),
-        remedy="correct the images and import them again, or change the bounds under `validation` in the run's config",
+        remedy=f"correct the images and import them again, or change the bounds in the suite {report.suite!r}"
+        " (or in one that extends it, named by `validation.suite` of the run's config)",
     )
 
 

@@ -11,9 +11,6 @@ from podium.results import SplitName
 
 Severity = Literal["critical", "warning", "info"]
 
-SUITE_VERSION = 1
-"""Counted up with every change of what is checked."""
-
 
 class OffendingImage(Frozen):
     """One image that an expectation did not hold for."""
@@ -25,12 +22,12 @@ class OffendingImage(Frozen):
 
 
 class CheckResult(Frozen):
-    """One expectation on one split."""
+    """One expectation on one split (and one candidate's contract)."""
 
     name: str
-    """A name in ``podium.validation.checks.CHECKS``."""
+    """The expectation's id in the suite."""
     title: str
-    """The check in words."""
+    """The expectation in words."""
     split: SplitName
     subject: str | None = None
     """The candidate whose input contract was looked at, if the expectation is about one."""
@@ -51,15 +48,20 @@ class CheckResult(Frozen):
 class ValidationReport(Frozen):
     """All results of one validation of one data version."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     passed: bool
     """No critical expectation failed."""
     data_name: str
     data_digest: str
-    suite_version: int = SUITE_VERSION
+    suite: str
+    """Name of the suite."""
+    suite_digest: str
+    """SHA-256 of its content, with all that it extends."""
     engine: str
     """Name and version of the library that judged."""
     seconds: float
+    shares: dict[str, float] = Field(default_factory=dict)
+    """Seconds of each part; the measures run side by side, so that they add up to more than ``seconds``."""
     results: tuple[CheckResult, ...]
 
     def failed(self, severity: Severity) -> tuple[CheckResult, ...]:

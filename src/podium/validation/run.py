@@ -1,76 +1,146 @@
-"""Validate a data set: measure, state the rules of all checks, let them be judged, say it in words."""
+"""Validate a data set: measure, let the suite be judged, say it in words."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from podium.config import ValidationConfig
+from threadpoolctl import threadpool_limits
+
 from podium.contract import InputContract
 from podium.data import Dataset
-from podium.validation.checks import CHECKS
+from podium.digest import digest_json
 from podium.validation.context import Context, prepare
-from podium.validation.judge import Verdict, engine, judge
+from podium.validation.frame import Frame
+from podium.validation.judge import LISTED, Verdict, build, engine, judge
+from podium.validation.measures import MEASURES
 from podium.validation.results import CheckResult, OffendingImage, ValidationReport
-from podium.validation.rule import Rule
+from podium.validation.suite import PLACEHOLDER, Suite
 
-MAX_OFFENDING: Final = 32
+MAX_OFFENDING = LISTED
 """Offending images that a result lists; all are counted."""
 
 
-def validate_dataset(
-    dataset: Dataset, config: ValidationConfig, contracts: Mapping[str, InputContract]
-) -> ValidationReport:
-    """Check a data set against the bounds of a run and the input contracts of its candidates.
+def validate_dataset(dataset: Dataset, suite: Suite, contracts: Mapping[str, InputContract]) -> ValidationReport:
+    """Check a data set against a suite and the input contracts of the candidates.
 
     Nothing is raised for bad data: see ``ensure_valid``.
 
     Args:
         dataset: The data set; its arrays may even be empty or of a wrong type.
-        config: Bounds.
+        suite: What is expected.
         contracts: For every candidate that will be trained, by its name.
+
+    Raises:
+        ConfigError: The suite has a keyword argument that its expectation does not take; nothing was measured.
     """
+    objects = build(suite)  # refuses; the first time, it imports Great Expectations, which is not what is timed below
     start = time.perf_counter()
-    context = prepare(dataset, config, contracts)
-    rules = [(name, rule) for name, check in CHECKS.items() for rule in check.rules(context)]
-    verdicts = judge([rule for _, rule in rules])
-    results = tuple(
-        _result(name, rule, verdict, context) for (name, rule), verdict in zip(rules, verdicts, strict=True)
-    )
+    shares: dict[str, float] = {}
+    context = prepare(dataset, contracts)
+    shares["statistics"] = time.perf_counter() - start
+    frames = _measure(suite, context, shares)
+    begin = time.perf_counter()
+    verdicts = judge(suite, objects, frames)
+    results = tuple(_result(verdict, context) for verdict in verdicts)
+    shares["expectations"] = time.perf_counter() - begin
     return ValidationReport(
         passed=all(result.success or result.severity != "critical" for result in results),
         data_name=dataset.manifest.name,
         data_digest=dataset.manifest.digest,
+        suite=suite.name,
+        suite_digest=digest_json(suite.model_dump(mode="json")),
         engine=engine(),
         seconds=round(time.perf_counter() - start, 3),
+        shares={name: round(seconds, 3) for name, seconds in shares.items()},
         results=results,
     )
 
 
-def _result(name: str, rule: Rule, verdict: Verdict, context: Context) -> CheckResult:
-    observed = f"{verdict.observed:.4g}" if isinstance(verdict.observed, float) else str(verdict.observed)
-    message = rule.statement.replace("{observed}", observed)
-    offending = () if verdict.success else tuple(_images(rule, context))
+def _measure(suite: Suite, context: Context, shares: dict[str, float]) -> dict[str, list[Frame]]:
+    """The frames of each table; measures that the suite does not need are left out."""
+    needed = suite.columns()
+    asked = {
+        name: measure
+        for name, measure in MEASURES.items()
+        if any((measure.table, column) in needed for column in measure.columns)
+    }
+
+    def work(name: str) -> list[Frame]:
+        begin = time.perf_counter()
+        frames = list(asked[name].frames(context))
+        shares[name] = time.perf_counter() - begin
+        return frames
+
+    # Side by side, each with one BLAS thread: some of them use one core only, and many products are small.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+        frames = dict(zip(asked, threads.map(work, asked), strict=True))
+    tables: dict[str, dict[tuple[str, str | None], Frame]] = {}
+    for name, measure in asked.items():
+        of = tables.setdefault(measure.table, {})
+        for frame in frames[name]:
+            key = (frame.split, frame.subject)
+            of[key] = _joined(of[key], frame) if key in of else frame
+    return {table: list(of.values()) for table, of in tables.items()}
+
+
+def _joined(one: Frame, other: Frame) -> Frame:
+    return Frame(one.split, {**one.columns, **other.columns}, one.subject, {**one.lazy, **other.lazy})
+
+
+def _result(verdict: Verdict, context: Context) -> CheckResult:
+    item, frame = verdict.expected, verdict.frame
+    values: dict[str, Any] = {}
+    if all(len(column) == 1 for column in frame.columns.values()):
+        values |= {name: column[0] for name, column in frame.columns.items()}
+    values |= {**item.kwargs, **verdict.details, "observed": verdict.observed}
+    message = fill(item.meta.found, values)
+    if not verdict.success and item.meta.remedy:
+        message = f"{message}; {fill(item.meta.remedy, values)}"
     return CheckResult(
-        name=name,
-        title=CHECKS[name].title,
-        split=rule.split,
-        subject=rule.subject,
-        severity=rule.severity,
+        name=item.id,
+        title=item.meta.title,
+        split=frame.split,
+        subject=frame.subject,
+        severity=item.severity,
         success=verdict.success,
         observed=verdict.observed,
-        expected=rule.expected,
-        message=message if verdict.success or not rule.remedy else f"{message}; {rule.remedy}",
-        offending_count=0 if verdict.success else len(rule.offending),
-        offending=offending,
+        expected=fill(item.meta.expected, values),
+        message=message,
+        offending_count=verdict.total if item.table == "images" else 0,
+        offending=_images(verdict, context) if item.table == "images" else (),
         evidence=verdict.evidence,
     )
 
 
-def _images(rule: Rule, context: Context) -> list[OffendingImage]:
-    labels = context.splits[rule.split].labels if rule.split in context.splits else ()
-    return [
-        OffendingImage(split=rule.split, index=index, label=int(labels[index]), reason=rule.reason(index))
-        for index in rule.offending[:MAX_OFFENDING].tolist()
-    ]
+def _images(verdict: Verdict, context: Context) -> tuple[OffendingImage, ...]:
+    frame = verdict.frame
+    labels = context.splits[frame.split].labels
+    images = []
+    for row in verdict.rows:
+        values = {name: column[row] for name, column in frame.columns.items()}
+        values |= {name: of(row) for name, of in frame.lazy.items()}
+        reason = fill(verdict.expected.meta.reason, values) or verdict.expected.meta.title
+        images.append(OffendingImage(split=frame.split, index=row, label=int(labels[row]), reason=reason))
+    return tuple(images)
+
+
+def fill(text: str, values: Mapping[str, Any]) -> str:
+    """Replace ``{name}`` by its value; what stands in a value is left alone, and an unknown name as well."""
+
+    def word(found: Any) -> str:
+        if found[1] not in values:
+            return str(found[0])
+        value = values[found[1]]
+        if hasattr(value, "item"):
+            value = value.item()
+        if isinstance(value, float) and found[1].endswith("share"):
+            return f"{100 * value:.3g} %"
+        if isinstance(value, float):
+            return f"{value:.4g}"
+        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) and value > 9999 else str(value)
+
+    return PLACEHOLDER.sub(word, text)

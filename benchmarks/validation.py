@@ -1,0 +1,166 @@
+"""What does the full validation of CIFAR-10 cost, part by part, and what would a loop over the images cost?
+
+    python benchmarks/validation.py ../shared/data            (about a minute)
+
+Prints markdown. The loop computes, image by image with NumPy, the figures of one look at the pixels (extremes, mean,
+deviation, digest, descriptor), and is stopped after 2,000 images; its time is scaled to all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from podium.data import Dataset, open_dataset, write_dataset
+from podium.training.hardware import describe_hardware
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def read(folder: Path, target: Path) -> Dataset:
+    """Write 45,000 + 5,000 + 5,000 images of the parquet files as a data set."""
+    import io
+
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    def arrays(name: str) -> tuple[np.ndarray, np.ndarray]:
+        table = pq.read_table(folder / name).to_pydict()
+        images = [np.asarray(Image.open(io.BytesIO(row["bytes"])).convert("RGB")) for row in table["img"]]
+        return np.stack(images), np.array(table["label"], np.int64)
+
+    images, labels = arrays("cifar10-train.parquet")
+    order = np.random.default_rng(0).permutation(len(labels))
+    train, validation = np.sort(order[5000:]), np.sort(order[:5000])
+    splits = {
+        "train": (images[train], labels[train]),
+        "validation": (images[validation], labels[validation]),
+        "test": arrays("cifar10-test.parquet"),
+    }
+    names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    write_dataset(target, splits, name="cifar10", class_names=names, source="CIFAR-10", licence="unknown")
+    return open_dataset(target)
+
+
+def loop(images: np.ndarray, count: int = 2000) -> float:
+    """Seconds a naive loop needs for an image."""
+    from podium.data.near import describe_block
+
+    start = time.perf_counter()
+    for image in images[:count]:
+        values = image.astype(np.float64)
+        _ = image.min(), image.max(), values.mean(axis=(0, 1)), values.std(), (image == image[0, 0]).all()
+        hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        describe_block(image[None])
+    return (time.perf_counter() - start) / count
+
+
+def noise(images: np.ndarray, labels: np.ndarray, share: float) -> tuple[float, float, float]:
+    """Share of images named, precision and recall, with a share of labels replaced by other ones (seed 0)."""
+    from podium.validation.noise import label_issues
+
+    rng = np.random.default_rng(0)
+    wrong = rng.permutation(len(labels))[: int(share * len(labels))]
+    given = np.array(labels)
+    given[wrong] = (given[wrong] + rng.integers(1, 10, len(wrong))) % 10
+    named, _ = label_issues(images, given, 10)
+    truth = given != labels
+    return float(named.mean()), float(truth[named].mean()), float(named[truth].mean()) if share else 0.0
+
+
+def memory(count: int, folder: Path) -> float:
+    """Peak resident memory, in MB, of validating so many 64×64 images in a process of its own."""
+    code = (
+        "import sys; from pathlib import Path; from benchmarks.validation import synthetic;"
+        "from podium.validation import load_suite, validate_dataset;"
+        "dataset = synthetic(Path(sys.argv[1]), int(sys.argv[2]));"
+        "validate_dataset(dataset, load_suite('default', Path('.')), {});"
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status'));"
+        # Not ru_maxrss, which a process inherits from the one that started it.
+        "print(int(status['VmHWM'].split()[0]) / 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(count)], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+def synthetic(folder: Path, count: int) -> Dataset:
+    """A data set of smooth random images of 64×64, written in blocks."""
+    target = folder / str(count)
+    if not target.is_dir():
+        sizes = {"train": count, "validation": 1000, "test": 1000}
+        splits = {}
+        for seed, (name, size) in enumerate(sizes.items()):
+            rng = np.random.default_rng(seed)
+            file = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (size, 64, 64, 3))
+            for start in range(0, size, 1000):
+                cells = rng.integers(0, 256, (min(1000, size - start), 8, 8, 3), dtype=np.uint8)
+                file[start : start + 1000] = cells.repeat(8, axis=1).repeat(8, axis=2)
+            splits[name] = (file, np.arange(size, dtype=np.int64) % 10)
+        write_dataset(target, splits, name="noise", class_names="abcdefghij", source="made", licence="CC0-1.0")
+    return open_dataset(target)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="of the parquet files")
+    parser.add_argument("--memory", type=int, nargs="*", default=[], help="also peak memory at these numbers of images")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        dataset = read(arguments.folder, Path(made) / "data")
+        start, cpu = time.perf_counter(), time.process_time()
+        import great_expectations  # noqa: F401
+
+        imported = time.perf_counter() - start, time.process_time() - cpu
+        from podium.contract import InputContract
+        from podium.validation import load_suite, render_report, validate_dataset
+
+        manifest = dataset.manifest
+        contract = InputContract(
+            height=32, width=32, mean=manifest.mean, std=manifest.std, class_names=manifest.class_names
+        )
+        suite = load_suite("cifar10", ROOT)
+        runs = []
+        for _ in range(3):
+            begin, cpu = time.perf_counter(), time.process_time()
+            report = validate_dataset(dataset, suite, {"net": contract})
+            middle = time.perf_counter()
+            page = render_report(report, dataset)
+            end = time.perf_counter()
+            runs.append((end - begin, time.process_time() - cpu, end - middle, report))
+        total, used, rendering, report = min(runs, key=lambda run: run[0])
+        images = sum(len(split) for split in dataset.splits.values())
+        print(f"{describe_hardware()}; {images:,} images of CIFAR-10; the best of 3; seconds\n")
+        print("| part | seconds | share |\n|---|---|---|")
+        for name, seconds in (*report.shares.items(), ("rendering", rendering)):
+            print(f"| {name} | {seconds:.2f} | {seconds / total:.0%} |")
+        print(f"| **all** | **{total:.2f}** ({used:.1f} of CPU) | |")
+        print(f"| importing Great Expectations, once a process | {imported[0]:.1f} ({imported[1]:.1f} of CPU) | |")
+        every = loop(dataset["train"].images) * images
+        pixels = report.shares["statistics"]
+        print(f"| naive loop for `statistics` | {every:.1f} | {every / pixels:.1f} times `statistics` |\n")
+        print(f"{len(report.results)} results, page of {len(page) / 1e6:.1f} MB, passed: {report.passed}\n")
+        print("| labels replaced | named | precision | recall |\n|---|---|---|---|")
+        for share in (0.0, 0.03):
+            named, precision, recall = noise(dataset["train"].images, np.asarray(dataset["train"].labels), share)
+            print(f"| {share:.0%} | {named:.2%} | {precision:.2f} | {recall:.2f} |")
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"\npeak memory of this process: {own:,.0f} MB")
+        for count in arguments.memory:
+            synthetic(Path(made), count)
+            peak = memory(count, Path(made))
+            print(f"\n{count:,} images of 64×64: peak {peak:,.0f} MB ({count * 64 * 64 * 3 / 1e6:,.0f} MB of pixels)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Great Expectations' Data Docs: a static site of a validation that was done."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from podium import atomic
+from podium.errors import DataError
+from podium.validation.judge import build
+from podium.validation.quiet import quiet
+from podium.validation.results import CheckResult, ValidationReport
+from podium.validation.suite import Suite
+
+_MARK = "podium-data-docs"
+
+
+def write_data_docs(report: ValidationReport, suite: Suite, folder: Path) -> None:
+    """Render a report as Data Docs, without a network; ``folder`` is replaced if it holds an earlier site.
+
+    The site's pages load fonts and styles from public servers when opened, as those of Great Expectations do; Podium's
+    own page (``render_report``) needs nothing from outside.
+
+    Raises:
+        DataError: The folder holds something else.
+    """
+    if folder.exists() and not (folder / _MARK).is_file() and any(folder.iterdir()):
+        raise DataError(f"{folder}: holds something other than Data Docs", remedy="name a new folder, or an empty one")
+    import great_expectations as gx
+
+    with quiet(), tempfile.TemporaryDirectory() as made:
+        context = gx.get_context(mode="file", project_root_dir=made)
+        context.enable_analytics(False)
+        site = Path(made) / "site"
+        context.add_data_docs_site(
+            "podium",
+            {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)},
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            },
+        )
+        for name, results in _groups(report).items():
+            _store(context, suite, name, results, report)
+        context.build_data_docs(site_names=["podium"])
+        with atomic.new_directory(folder) as target:
+            shutil.copytree(site, target, dirs_exist_ok=True)
+            (target / _MARK).touch()
+
+
+def _groups(report: ValidationReport) -> dict[str, list[CheckResult]]:
+    """Results by split, which become a page each."""
+    groups: dict[str, list[CheckResult]] = {}
+    for result in report.results:
+        groups.setdefault(result.split, []).append(result)
+    return groups
+
+
+def _store(context: Any, suite: Suite, name: str, results: list[CheckResult], report: ValidationReport) -> None:
+    """Put results into the context's store, as if it had validated them itself."""
+    from datetime import UTC, datetime
+
+    import great_expectations as gx
+    from great_expectations.core.expectation_validation_result import (
+        ExpectationSuiteValidationResult,
+        ExpectationValidationResult,
+    )
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
+
+    title = f"{suite.name} {name}"
+    objects = build(suite)
+    members = []
+    for result in results:
+        config = objects[result.name].configuration
+        where = f" ({result.subject})" if result.subject else ""
+        config.description = f"{result.title}{where}: {result.message} (expected: {result.expected})"
+        members.append(
+            ExpectationValidationResult(
+                success=result.success, expectation_config=config, result=dict(result.evidence.get("result", {}))
+            )
+        )
+    seen = dict.fromkeys(result.name for result in results)
+    context.suites.add(gx.ExpectationSuite(name=title, expectations=[objects[i] for i in seen]))
+    successful = sum(member.success for member in members)
+    whole = ExpectationSuiteValidationResult(
+        success=all(member.success for member in members),
+        results=members,
+        suite_name=title,
+        statistics={
+            "evaluated_expectations": len(members),
+            "successful_expectations": successful,
+            "unsuccessful_expectations": len(members) - successful,
+            "success_percent": 100 * successful / max(1, len(members)),
+        },
+        meta={"great_expectations_version": report.engine.split()[-1], "data": report.data_name},
+    )
+    run = RunIdentifier(run_name=report.data_digest[:12], run_time=datetime.now(UTC))
+    key = ValidationResultIdentifier(
+        expectation_suite_identifier=ExpectationSuiteIdentifier(title), run_id=run, batch_identifier=name
+    )
+    context.validation_results_store.add(key, whole)

@@ -1,0 +1,49 @@
+"""Measurements: the columns of the tables that expectations look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from podium.validation.context import Context
+from podium.validation.frame import Frame
+from podium.validation.measures.classes import CLASSES, classes
+from podium.validation.measures.contracts import CONTRACTS, contracts
+from podium.validation.measures.copies import COPIES, copies
+from podium.validation.measures.files import FILES, ITEMS, files, items
+from podium.validation.measures.label_noise import LABEL_NOISE, label_noise
+from podium.validation.measures.outliers import OUTLIERS, outliers
+from podium.validation.measures.pixels import CHANNELS, PIXELS, channels, pixels
+from podium.validation.measures.structure import STRUCTURE, structure
+
+__all__ = ["COLUMNS", "MEASURES", "Measure"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Columns of one table, and the function that fills them."""
+
+    table: str
+    columns: Mapping[str, str]
+    """What each column holds."""
+    frames: Callable[[Context], Iterator[Frame]]
+    """A frame a split (and candidate); it is asked for only if a suite needs one of the columns."""
+
+
+MEASURES: dict[str, Measure] = {
+    "structure": Measure("split", STRUCTURE, structure),
+    "classes": Measure("classes", CLASSES, classes),
+    "pixels": Measure("images", PIXELS, pixels),
+    "channels": Measure("channels", CHANNELS, channels),
+    "contracts": Measure("contracts", CONTRACTS, contracts),
+    "copies": Measure("images", COPIES, copies),
+    "items": Measure("images", ITEMS, items),
+    "files": Measure("files", FILES, files),
+    "outliers": Measure("images", OUTLIERS, outliers),
+    "label_noise": Measure("images", LABEL_NOISE, label_noise),
+}
+"""A new one is a file in this folder and a line here."""
+
+COLUMNS: dict[str, dict[str, str]] = {}
+for _measure in MEASURES.values():
+    COLUMNS.setdefault(_measure.table, {}).update(_measure.columns)
