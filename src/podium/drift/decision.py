@@ -1,0 +1,78 @@
+"""One decision over all tests: Holm's correction for significance, a minimum effect for relevance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.drift.results import Group, TestResult, Verdict
+from podium.report.text import listing, plural
+
+_GROUPS: Final[tuple[Group, ...]] = ("labels", "pixels", "embedding")
+_NAMED: Final = 3
+"""Findings of a group that the sentence names."""
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Adjust p-values so that the probability of any false alarm stays below the level (Holm 1979).
+
+    Valid however the tests depend on each other.
+
+    Args:
+        p_values: One a test.
+
+    Returns:
+        float64, in the same order; a test is significant if its value is at most the level.
+    """
+    p = np.asarray(p_values, np.float64)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+def decide(results: Sequence[TestResult], alpha: float) -> tuple[TestResult, ...]:
+    """Fill in adjusted p-values and verdicts: drift if significant and no smaller than the minimum effect.
+
+    The second condition only takes rejections away, so the level holds.
+    """
+    adjusted = holm([result.p_value for result in results])
+    decided = []
+    for result, p in zip(results, adjusted, strict=True):
+        verdict: Verdict = "none"
+        if p <= alpha:
+            verdict = "drift" if result.effect >= result.effect_minimum else "small"
+        decided.append(result.model_copy(update={"p_adjusted": float(p), "verdict": verdict}))
+    return tuple(decided)
+
+
+def kinds(results: Sequence[TestResult]) -> tuple[Group, ...]:
+    """Return the groups with a test that found drift, in the order of reports."""
+    found = {result.group for result in results if result.verdict == "drift"}
+    return tuple(group for group in _GROUPS if group in found)
+
+
+def sentence(results: Sequence[TestResult], alpha: float) -> str:
+    """Say whether there is drift and of what kind, for the head of the report."""
+    drifted = [result for result in results if result.verdict == "drift"]
+    if not drifted:
+        small = [result.name for result in results if result.verdict == "small"]
+        found = f"No drift: none of {plural(len(results), 'test')} found a difference that matters at level {alpha:g}"
+        verb = "differs" if len(small) == 1 else "differ"
+        return found + (f"; {listing(small)} {verb} significantly, but little." if small else ".")
+    return f"Drift in the {listing(f'{group} ({_details(drifted, group)})' for group in kinds(results))}."
+
+
+def _details(drifted: Sequence[TestResult], group: Group) -> str:
+    """The strongest findings of a group; a class that is missing or new tells more than the shares."""
+    found = [result for result in drifted if result.group == group]
+    if presence := [result for result in found if result.name == "classes"]:
+        found = presence
+    found.sort(key=lambda result: -result.effect)
+    details = [result.detail or result.name for result in found[:_NAMED]]
+    if len(found) > _NAMED:
+        details.append(f"{len(found) - _NAMED} more")
+    return listing(details)

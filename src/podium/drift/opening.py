@@ -1,0 +1,49 @@
+"""Find out what a side of the comparison is: a data set, a git revision of it, parquet files, or image files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from podium.data.revisions import open_revision
+from podium.data.sources import list_parquet
+from podium.drift.population import ListedPopulation, Population, SplitChoice, dataset_population, files_population
+from podium.errors import DataError
+
+
+@contextmanager
+def open_population(
+    name: str, choice: SplitChoice, *, data: Path, record: Path, revisions: bool
+) -> Iterator[Population]:
+    """Open one side for reading.
+
+    Args:
+        name: A folder with ``dataset.json``, a folder of parquet files or of images, a ``.parquet`` file, or a git
+            revision.
+        choice: Splits of a data set.
+        data: The working data set, for its revisions.
+        record: Its ``.dvc`` file.
+        revisions: Whether a name that is no path is taken for a revision.
+
+    Raises:
+        DataError: There is nothing of that name, it is damaged, or holds no images.
+    """
+    path = Path(name)
+    if path.is_dir() and not (path / "dataset.json").exists():
+        if any(entry.suffix == ".parquet" for entry in path.iterdir()):
+            yield ListedPopulation(name, list_parquet([path]))
+        else:
+            yield files_population(name, path)
+    elif path.is_file():
+        if path.suffix.lower() != ".parquet":
+            raise DataError(
+                f"{name}: a single file that is no .parquet",
+                remedy="name a data set, a folder with image files, or a parquet file",
+            )
+        yield ListedPopulation(name, list_parquet([path]))
+    elif path.is_dir() or revisions:
+        with open_revision(name, data, record) as revision:
+            yield dataset_population(name, revision.dataset, choice)
+    else:
+        raise DataError(f"{name}: no such file or folder", remedy="name the folder or the parquet file of new images")

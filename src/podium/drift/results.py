@@ -1,0 +1,81 @@
+"""What the tests found; ``podium drift --json`` is ``DriftReport`` as it stands here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from podium.config.base import Frozen
+
+Group = Literal["labels", "pixels", "embedding"]
+Verdict = Literal["drift", "small", "none"]
+"""``small``: significant, but the effect is below the minimum."""
+
+
+class TestResult(Frozen):
+    """One test of the hypothesis that both sides come from one distribution."""
+
+    __test__ = False  # not for pytest
+
+    group: Group
+    name: str
+    """``labels``, ``classes``, ``predictions``, a pixel statistic, or ``embedding``."""
+    method: str
+    statistic: float
+    p_value: float = Field(ge=0, le=1)
+    p_adjusted: float = Field(1.0, ge=0, le=1)
+    """After Holm, over all tests of the report."""
+    effect: float
+    effect_name: str
+    effect_minimum: float
+    verdict: Verdict = "none"
+    detail: str = ""
+    """What differs, in words: ``darker``, ``class ship is missing``."""
+    reference_count: int = Field(ge=0)
+    current_count: int = Field(ge=0)
+
+
+class SkippedTest(Frozen):
+    """A test that was not made, and why."""
+
+    name: str
+    reason: str
+
+
+class SideSummary(Frozen):
+    """One side of the comparison."""
+
+    name: str
+    """As it was given on the command line."""
+    digest: str | None
+    """Of the data set; None for plain files."""
+    splits: tuple[str, ...]
+    """Of the data set that were used; empty for plain files."""
+    count: int = Field(ge=0)
+    """Images there are."""
+    compared: int = Field(ge=0)
+    """Images that were decoded and compared."""
+    labelled: bool
+    unreadable: tuple[str, ...] = ()
+    """Names of images of the sample that could not be decoded; they were left out."""
+
+
+class DriftReport(Frozen):
+    """All tests and one decision."""
+
+    schema_version: Literal[1] = 1
+    drift: bool
+    kinds: tuple[Group, ...]
+    """Of the tests that found drift."""
+    sentence: str
+    alpha: float
+    seed: int
+    permutations: int
+    features: str
+    """Where the embedding comes from."""
+    reference: SideSummary
+    current: SideSummary
+    tests: tuple[TestResult, ...]
+    skipped: tuple[SkippedTest, ...] = ()
+    notes: tuple[str, ...] = ()

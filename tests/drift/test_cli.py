@@ -1,0 +1,180 @@
+"""``podium drift``: exit statuses, JSON, the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from podium.cli.drift import drift
+from podium.drift.results import DriftReport
+from podium.errors import ConfigError, PodiumError, RegistryError
+from podium.registry import promotion
+from tests.drift.made import made_dataset, made_files, made_images
+from tests.registry.support import House
+
+Cli = Any
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    monkeypatch.setenv("PODIUM_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
+    monkeypatch.delenv("PODIUM_TRACKING_URI", raising=False)
+    app = typer.Typer()
+    app.command()(drift)
+
+    def run(*arguments: object, code: int = 0) -> Any:
+        result = CliRunner().invoke(app, [str(a) for a in arguments])
+        if isinstance(result.exception, PodiumError):
+            raise result.exception
+        assert result.exit_code == code, (result.output, result.exception)
+        return json.loads(result.stdout) if "--json" in arguments else result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reference, the same anew, and a darker one without blue."""
+    folder = tmp_path_factory.mktemp("sides")
+    made_dataset(folder / "reference", *made_images(220, 1))
+    made_dataset(folder / "same", *made_images(220, 2))
+    images, labels = made_images(400, 3)
+    kept = labels != 2
+    made_dataset(folder / "other", (images[kept] * 0.7).astype(np.uint8), labels[kept])
+    made_files(folder / "files", made_images(150, 4)[0])
+    return folder
+
+
+def test_no_drift_is_status_0(cli: Cli, sides: Path) -> None:
+    text = cli("--reference", sides / "reference", "--current", sides / "same", "--features", "none")
+    assert "No drift" in text
+    assert "200 of 200 images" in text
+
+
+def test_drift_is_status_4_and_tells_the_kind(cli: Cli, sides: Path) -> None:
+    arguments = ["--reference", sides / "reference", "--current", sides / "other", "--features", "backbone", "--json"]
+    arguments += ["--sample", "100"]
+    answer = cli(*arguments, code=4)
+    assert answer["drift"] is True
+    assert answer["kinds"] == ["labels", "pixels", "embedding"]
+    assert "class blue missing" in answer["sentence"]
+    assert "darker" in answer["sentence"]
+    tests = {test["name"]: test for test in answer["tests"]}
+    assert tests["classes"]["verdict"] == "drift"
+    assert tests["embedding"]["effect"] > 0.9
+    assert answer["schema_version"] == 1
+    assert cli(*arguments, code=4) == answer, "reproducible"
+
+
+def test_json_is_what_the_documentation_says(cli: Cli, sides: Path) -> None:
+    answer = cli("--reference", sides / "reference", "--current", sides / "files", "--features", "none", "--json")
+    documented = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text()
+    section = documented.partition("## `podium drift --json`")[2].partition("\n## ")[0]
+    for part in (answer, answer["tests"][0], answer["reference"]):
+        for field in part:
+            assert f"`{field}`" in section, field
+    assert list(answer["skipped"][0]) == ["name", "reason"]
+    assert DriftReport.model_validate(answer).drift is False
+    assert [one["name"] for one in answer["skipped"]] == ["labels", "classes", "embedding"]
+    assert "no labels in" in answer["skipped"][0]["reason"]
+
+
+def test_the_champion_gives_features_and_predictions(
+    cli: Cli,
+    sides: Path,
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PODIUM_STATE", str(house.settings.state))
+    monkeypatch.setenv("PODIUM_ROOT", str(house.settings.root))
+    promotion.approve(house.settings, house.open(0).id, reason="good", client=house.client)
+    answer = cli("--reference", sides / "reference", "--current", sides / "other", "--json", code=4)
+    assert answer["features"] == "the input of the last layer of podium version 1"
+    assert "embedding" in answer["kinds"]
+    page = sides / "page.html"
+    plain = cli("--reference", sides / "reference", "--current", sides / "files", "--json", "--report", page)
+    assert "Predicted class shares" in page.read_text()
+    assert plain["tests"][0]["name"] == "predictions"
+    assert "predictions are tested instead" in plain["skipped"][0]["reason"]
+
+
+def test_without_champion_nothing_else_is_taken(cli: Cli, sides: Path) -> None:
+    with pytest.raises(RegistryError, match="no model has been registered") as error:
+        cli("--reference", sides / "reference", "--current", sides / "same")
+    assert "--features backbone" in error.value.remedy
+    assert "--features none" in error.value.remedy
+
+
+def test_bad_input_is_status_2(cli: Cli, sides: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file or folder") as error:
+        cli("--reference", sides / "reference", "--current", tmp_path / "none", "--features", "none")
+    assert error.value.exit_code == 2
+    with pytest.raises(ConfigError, match="neither a folder nor a git revision"):
+        cli("--reference", "no-such-revision", "--current", sides / "same", "--features", "none")
+    with pytest.raises(ConfigError, match="alpha"):
+        cli("--reference", sides / "reference", "--current", sides / "same", "--alpha", "2", "--features", "none")
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "dataset.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"dataset\.json"):
+        cli("--reference", damaged, "--current", sides / "same", "--features", "none")
+
+
+def test_minimum_effects_come_from_a_file(cli: Cli, sides: Path, tmp_path: Path) -> None:
+    file = tmp_path / "drift.yaml"
+    file.write_text("sample: 150\nminimum: {pixels: 1.0}\n")
+    base = ["--reference", sides / "reference", "--current", sides / "other", "--features", "none", "--json"]
+    answer = cli(*base, "--config", file, code=4)
+    assert answer["kinds"] == ["labels"]
+    assert answer["reference"]["compared"] == 150
+    assert {t["verdict"] for t in answer["tests"] if t["name"] == "brightness"} == {"small"}
+    assert cli(*base, "--config", file, "--sample", "90", code=4)["reference"]["compared"] == 90
+    file.write_text("minimum: {pixel: 1.0}\n")
+    with pytest.raises(ConfigError, match=r"drift\.yaml: minimum\.pixel"):
+        cli(*base, "--config", file)
+
+
+@pytest.mark.parametrize("features", ["none", "backbone"])
+def test_the_page_is_static_and_escapes_names(cli: Cli, tmp_path: Path, features: str) -> None:
+    names = ("<script>alert(1)</script>", "[bold]x[/bold]", "a&b")
+    made_dataset(tmp_path / "reference", *made_images(90, 1), names)
+    folder = tmp_path / "new <img src=x>"
+    images, labels = made_images(120, 3)
+    kept = labels != 0
+    made_dataset(folder, (images[kept] * 0.5).astype(np.uint8), labels[kept], names)
+    page = tmp_path / "page.html"
+    text = cli(
+        "--reference", tmp_path / "reference", "--current", folder, "--features", features, "--report", page, code=4
+    )
+    assert "<script>alert(1)</script>" in text, "no markup is taken from names"
+    html = page.read_text()
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "default-src 'none'" in html
+    assert not re.search(r"(src|href)=\"(?!data:image/png)", html)
+    assert html.count("data:image/png") == 24
+    assert "class &lt;script&gt;alert(1)&lt;/script&gt; missing" in html
+    assert "What it looks like" in html
+    assert "Class shares" in html
+
+
+def test_files_that_cannot_be_decoded_are_told_everywhere(cli: Cli, sides: Path, tmp_path: Path) -> None:
+    folder = made_files(tmp_path / "files", made_images(60, 5)[0])
+    (folder / "broken <b>.png").write_bytes(b"nothing")
+    Image.new("RGB", (3, 3)).save(folder / "tiny.png")
+    page = tmp_path / "page.html"
+    base = ["--reference", sides / "reference", "--current", folder, "--features", "none"]
+    answer = cli(*base, "--json", "--report", page)
+    assert answer["current"]["unreadable"] == ["broken <b>.png"]
+    assert any("1 image could not be decoded" in note for note in answer["notes"])
+    assert "broken &lt;b&gt;.png" in page.read_text()
