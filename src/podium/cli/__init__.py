@@ -13,7 +13,19 @@ from podium.errors import PodiumError, of_os_error
 
 def build_app() -> typer.Typer:
     """Assemble the commands. Sub-commands import what is heavy only when they run."""
-    from podium.cli import config, data, environment, leaderboard, predict, recipes, review, stages, validate
+    from podium.cli import (
+        config,
+        data,
+        drift,
+        environment,
+        explain,
+        leaderboard,
+        predict,
+        recipes,
+        review,
+        stages,
+        validate,
+    )
 
     app = typer.Typer(
         name="podium",
@@ -33,6 +45,8 @@ def build_app() -> typer.Typer:
     app.command("leaderboard")(leaderboard.leaderboard)
     app.command("report")(leaderboard.report)
     app.command("predict")(predict.predict)
+    app.command("explain")(explain.explain)
+    app.command("drift")(drift.drift)
     app.command("env")(environment.env)
     app.command("dashboard")(environment.dashboard)
     app.command("dashboard-stop")(environment.dashboard_stop)

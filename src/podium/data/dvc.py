@@ -1,13 +1,21 @@
-"""Keep the recorded data set in DVC's cache, so that ``dvc status`` is clean and ``dvc push`` has what to send."""
+"""Have DVC record the data set: its bytes in the cache, its version in ``data.dvc``, with Podium's note on it."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final, Literal
 
+from podium import atomic
 from podium.data.restore import is_recorded
 from podium.errors import DataError
+
+Tracked = Literal["recorded", "unchanged", "no repository"]
+_LONGEST: Final = 2000
+"""Characters of what DVC said that are shown."""
 
 
 def keep_in_cache(data: Path, record: Path) -> bool:
@@ -23,14 +31,91 @@ def keep_in_cache(data: Path, record: Path) -> bool:
     Raises:
         DataError: DVC refused.
     """
-    root = record.parent
-    if not (root / ".dvc").is_dir() or not is_recorded(data, record):
+    if not (record.parent / ".dvc").is_dir() or not is_recorded(data, record):
         return False
-    command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", record.name]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise DataError(
-            f"{record}: DVC could not store the data set in its cache: {(done.stderr or done.stdout).strip()}",
-            remedy=f"the data set is in place; mend the cause and run `dvc commit {record.name}`",
-        )
+    _dvc(
+        record,
+        ["commit", "--quiet", "--force", record.name],
+        failure="DVC could not store the data set in its cache",
+        remedy=f"the data set is in place; mend the cause and run `dvc commit {record.name}`",
+    )
     return True
+
+
+def track(data: Path, record: Path, digest: str, *, source: str | None = None) -> Tracked:
+    """Record the version that ``data`` holds, as ``dvc add`` does: bytes into the cache, their hash into ``record``.
+
+    The record's note ``meta: podium:`` becomes that of this version; other keys of the file stay. The note of the old
+    version goes before the hash changes and the new one comes after it, so that a crash at any point leaves a record
+    whose note and hash agree: at worst the hash is the old one, which the same import mends.
+
+    Args:
+        data: Folder of the data set; lies beside ``record``.
+        record: Its ``.dvc`` file (``data.dvc``); DVC's repository is the folder that it lies in.
+        digest: The data set's digest.
+        source: Name of the embedded source that gives this very data set; None if it comes from elsewhere.
+
+    Returns:
+        ``recorded`` (the file has changed), ``unchanged``, or ``no repository`` (nothing was done).
+
+    Raises:
+        DataError: DVC refused; the data set is in place, and the remedy names the command that records it.
+    """
+    if not (record.parent / ".dvc").is_dir():
+        return "no repository"
+    note = {"digest": digest} | ({"source": source} if source else {})
+    before = record.read_bytes() if record.is_file() else b""
+    if before:
+        _write_note(record, None, unless=note)
+    _dvc(
+        record,
+        ["add", "--quiet", data.name],
+        failure=f"DVC could not record the new version of {data.name}/, which is in place",
+        remedy=f"mend the cause and run `dvc add {data.name}`, or the same import again",
+    )
+    _write_note(record, note)
+    return "unchanged" if record.read_bytes() == before else "recorded"
+
+
+def tracking(data: Path, record: Path, digest: str, *, source: str | None = None) -> str:
+    """Record a version as :func:`track` does, and say in a sentence what was done. Raises as it does."""
+    return {
+        "recorded": f"DVC records this version: commit {record.name}, and `dvc push` it",
+        "unchanged": "DVC records this version",
+        "no repository": f"{record.parent} is no DVC repository, so that DVC does not record this version (`dvc init`)",
+    }[track(data, record, digest, source=source)]
+
+
+def _write_note(record: Path, note: dict[str, str] | None, *, unless: dict[str, str] | None = None) -> None:
+    """Replace ``meta: podium:`` of a ``.dvc`` file, or remove it (None); nothing if it is ``unless`` already."""
+    from dvc.exceptions import DvcException
+    from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update  # these keep comments and order
+
+    try:
+        content: dict[str, Any] = parse_yaml_for_update(record.read_text(encoding="utf-8"), str(record))
+        meta = content.setdefault("meta", {})
+        old = meta.pop("podium", None)
+    except (OSError, ValueError, DvcException, AttributeError, TypeError) as error:
+        raise DataError(
+            f"{record}: not a .dvc file, so the imported data set, which is in place, could not be recorded ({error})",
+            remedy=f"restore it with `git checkout {record.name}`, or remove it; then run the same import again",
+        ) from None
+    if old == note or (unless is not None and old == unless):
+        return
+    if note:
+        meta["podium"] = note
+    if not meta:
+        del content["meta"]
+    atomic.write_text(record, dumps_yaml(content))
+
+
+def _dvc(record: Path, arguments: Sequence[str], *, failure: str, remedy: str) -> None:
+    """Run DVC in the folder of ``record``; DataError with what it said if it fails."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    environment = os.environ | {"DVC_NO_ANALYTICS": "true"}
+    done = subprocess.run(
+        command, cwd=record.parent, env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[-_LONGEST:]
+        raise DataError(f"{record}: {failure}: {said}", remedy=remedy)

@@ -15,7 +15,7 @@ from podium.digest import digest_json
 from podium.evaluation.evaluate import Evaluation
 from podium.orchestration.training import tracked_run
 from podium.registry.evidence import Evidence
-from podium.registry.provenance import code_state, data_revision
+from podium.registry.provenance import code_state, data_revision, environment_lock
 from podium.registry.register import register
 from podium.registry.reviews import open_review
 from podium.registry.state import RegisteredVersion, Review
@@ -66,6 +66,7 @@ def register_winner(
         evaluations=tuple(evaluation.metrics for evaluation in (*validation, *test)),
         validation=checks.model_dump(mode="json", exclude={"seconds"}),
         report=report,
+        config=config.model_dump(mode="json"),
     )
     expected = next(e.probabilities for e in validation if e.metrics.candidate == winner.candidate.name)
     with tempfile.TemporaryDirectory() as name:
@@ -80,6 +81,7 @@ def register_winner(
             config_digest=digest_json(config.model_dump(mode="json")),
             code=code_state(settings.root),
             dvc=data_revision(dataset.path),
+            lock=environment_lock(),
             examples=dataset["validation"].images[:_EXAMPLES],
             expected=expected[:_EXAMPLES],
         )

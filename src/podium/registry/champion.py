@@ -75,7 +75,7 @@ def load_champion_bundle(
     Raises:
         RegistryError: There is no such version, or its files are not those that were registered.
     """
-    version = _resolve(settings, model, str(alias_or_version), client)
+    version = resolve_version(settings, model, str(alias_or_version), client=client)
     digest = _digest(settings, model, version, client)
     cached = settings.state / "cache" / "models" / digest
     if not cached.is_dir() or digest_directory(cached) != digest:
@@ -89,7 +89,8 @@ def _state(settings: Settings, model: str) -> ModelState:
     return fold(EventLog(settings.reviews).events(), model)
 
 
-def _resolve(settings: Settings, model: str, wanted: str, client: MlflowClient | None) -> int:
+def resolve_version(settings: Settings, model: str, wanted: str, *, client: MlflowClient | None = None) -> int:
+    """The number of a version that is named by it or by an alias. Raises RegistryError if there is no such alias."""
     if wanted.isdecimal():
         return int(wanted)
     if wanted == versions.CHAMPION:

@@ -15,6 +15,7 @@ from podium.results import Leaderboard, LeaderboardRow, Metrics
 
 _DOCUMENTS: Final = ("leaderboard", "evaluations", "validation")
 _REPORT: Final = "report.html"
+CONFIG: Final = "config.json"
 _OF_THE_OCCASION: Final = ("run", "version", "champion")
 """Fields of the leaderboard that say when it was shown, not what was measured."""
 _TIMINGS: Final = frozenset({"seconds", "train_seconds", "milliseconds_per_image", "images_per_second"})
@@ -32,6 +33,8 @@ class Evidence:
     """The data validation report as JSON."""
     report: str | None = field(default=None, repr=False)
     """The run's report, self-contained HTML."""
+    config: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The run's whole configuration, for ``podium explain``; the decision is bound to it by its own digest."""
 
     @property
     def digest(self) -> str:
@@ -59,6 +62,9 @@ class Evidence:
         """Write the documents and the report into a folder."""
         for name, document in self._documents().items():
             atomic.write_text(folder / f"{name}.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        if self.config is not None:
+            text = json.dumps(dict(self.config), indent=2, ensure_ascii=False) + "\n"
+            atomic.write_text(folder / CONFIG, text)
         if self.report is not None:
             atomic.write_text(folder / _REPORT, self.report)
 

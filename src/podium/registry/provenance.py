@@ -10,7 +10,9 @@ from pathlib import Path
 
 from podium.config import Frozen
 from podium.data.restore import recorded_hash
+from podium.digest import digest_file
 from podium.errors import DataError
+from podium.settings import checkout
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +51,15 @@ def data_revision(data: Path) -> str | None:
     if revision is None and record.is_file():
         _log.warning("%s records another version than the one in %s: no revision is noted", record, data)
     return revision
+
+
+def environment_lock() -> str | None:
+    """SHA-256 of the lock file beside the code that runs; None if Podium was installed without one.
+
+    It says which packages were asked for, not that these are the installed ones.
+    """
+    lock = checkout() / "requirements.lock"
+    return digest_file(lock) if lock.is_file() else None
 
 
 def current_user() -> str:

@@ -39,6 +39,7 @@ def register(
     config_digest: str,
     code: CodeState,
     dvc: str | None = None,
+    lock: str | None = None,
     examples: NDArray[np.uint8],
     expected: NDArray[np.float32] | None = None,
     client: MlflowClient | None = None,
@@ -58,6 +59,7 @@ def register(
         config_digest: Digest of the run's configuration.
         code: Commit of the checkout.
         dvc: DVC's hash of the data set, if DVC tracks it.
+        lock: SHA-256 of the lock file of the packages, if there is one.
         examples: Some validation images, uint8 N×H×W×3, N ≥ 1.
         expected: Their probabilities as evaluated, float32 N×C; computed from the bundle if not given.
         client: An existing MLflow client; a new one by default.
@@ -88,6 +90,7 @@ def register(
         digests=digests,
         code=code,
         dvc=dvc,
+        lock=lock,
         figures=evidence.selected,
     )
     submission = digest_json({"model": digests.model, "data": digests.data, "evidence": evidence.substance})

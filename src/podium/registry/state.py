@@ -49,6 +49,8 @@ class RegisteredVersion(Frozen):
     code: CodeState
     dvc: str | None = None
     """DVC's hash of the data set, if DVC tracks it."""
+    lock: str | None = None
+    """SHA-256 of the lock file of the packages, if there was one."""
     figures: LeaderboardRow
     standing: Standing = "unreviewed"
     """When it was registered, or found again."""

@@ -32,6 +32,7 @@ def to_tags(version: RegisteredVersion) -> dict[str, str]:
         "podium.git_commit": version.code.commit or "",
         "podium.dvc_md5": version.dvc or "",
         "podium.git_dirty": str(version.code.dirty).lower(),
+        "podium.lock_sha256": version.lock or "",
         "podium.figures": version.figures.model_dump_json(),
         **{f"podium.{name}_digest": value for name, value in version.digests.model_dump().items()},
     }
@@ -51,6 +52,7 @@ def from_mlflow(found: Any) -> RegisteredVersion:
             digests=Digests(**{name: tags[f"podium.{name}_digest"] for name in Digests.model_fields}),
             code=CodeState(commit=tags["podium.git_commit"] or None, dirty=tags["podium.git_dirty"] == "true"),
             dvc=tags["podium.dvc_md5"] or None,
+            lock=tags.get("podium.lock_sha256") or None,  # versions of Podium 0.1 have none
             figures=LeaderboardRow.model_validate_json(tags["podium.figures"]),
         )
     except (KeyError, ValueError) as error:

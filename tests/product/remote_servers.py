@@ -1,0 +1,115 @@
+"""Servers for DVC's remotes, on the loopback device: OpenSSH, and OpenStack Swift with its S3 API."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+SWIFT = ROOT / "infra" / "remotes"
+
+
+def unavailable(reason: str) -> None:
+    """Skip, with the reason; in CI everything has to be there."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must test this: {reason}")
+    pytest.skip(reason)
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], port: int, log: Path) -> Iterator[None]:
+    """Run a server until the block ends; it has to listen within two minutes."""
+    with log.open("wb") as stream:
+        server = subprocess.Popen(list(command), stdout=stream, stderr=stream, start_new_session=True)
+    try:
+        until = time.monotonic() + 120
+        while True:
+            if server.poll() is not None or time.monotonic() > until:
+                pytest.fail(f"{command[0]} does not serve: {log.read_text(errors='replace')[-2000:]}")
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(10)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def sshd() -> Path:
+    """The path of OpenSSH's server, which is installed from the distribution if that can be."""
+    search = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
+    found = shutil.which("sshd", path=search)
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "openssh-server"]):
+            subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, check=False, timeout=300)
+        found = shutil.which("sshd", path=search)
+    if found is None or shutil.which("ssh-keygen") is None:
+        unavailable("no OpenSSH server here, and it can be installed by root with apt-get alone")
+        raise AssertionError
+    return Path(found)
+
+
+@contextmanager
+def ssh_server(folder: Path, home: Path) -> Iterator[int]:
+    """An sshd of its own with its own keys; ``home/.ssh`` gets the user's key and the host's. Yields the port."""
+    program, port = sshd(), free_port()
+    folder.mkdir(mode=0o700)
+    (home / ".ssh").mkdir(mode=0o700)
+    for file in (folder / "host", home / ".ssh" / "id_ed25519"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file], check=True)
+    kind, key, *_ = (folder / "host.pub").read_text().split()
+    (home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{port} {kind} {key}\n")
+    shutil.copy(home / ".ssh" / "id_ed25519.pub", folder / "authorized")
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
+        f"PidFile {folder}/pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+        "PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd, as root, separates privileges
+    with serving([program, "-D", "-e", "-f", folder / "config"], port, folder / "log"):
+        yield port
+
+
+def ssh_address(port: int, folder: Path) -> str:
+    return f"ssh://{getpass.getuser()}@127.0.0.1:{port}{folder}"
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """A Swift cluster of one node; yields the address of its S3 API. See infra/remotes."""
+    folder.mkdir()
+    python, uv = folder / "env" / "bin" / "python", Path(sys.executable).with_name("uv")
+    for command in (
+        [uv, "venv", "--quiet", "--python", sys.executable, folder / "env"],
+        [uv, "pip", "install", "--quiet", "--python", python, "--requirements", SWIFT / "requirements.txt"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        if done.returncode:
+            unavailable(f"OpenStack Swift cannot be installed: {done.stderr.strip()[-500:]}")
+    try:
+        os.setxattr(python.parent, "user.podium", b"1")
+    except OSError:
+        unavailable(f"{folder} is on a filesystem without extended attributes, which Swift needs")
+    port = free_port()
+    with serving([python, SWIFT / "swift_server.py", folder / "swift", str(port)], port, folder / "log"):
+        yield f"http://127.0.0.1:{port}"
