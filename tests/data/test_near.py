@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from podium.data import near
 from podium.data.near import SIZE, describe, near_groups, near_pairs
 
 
@@ -131,3 +132,12 @@ def test_work_is_bounded_where_all_images_are_alike(kind):
     assert len(pairs) <= 40 * count
     if kind == "equal":
         assert near_groups(descriptors).max() == 0
+
+
+def test_equal_hashes_of_different_rows_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    descriptors = np.random.default_rng(0).integers(0, 256, (50, SIZE), np.uint8)
+    descriptors[40:] = descriptors[:10]
+    wanted = near_pairs(descriptors)
+    assert [0, 40] in wanted.tolist()
+    monkeypatch.setattr(near, "_row_hashes", lambda rows: np.zeros(len(rows), np.uint64))
+    assert near_pairs(descriptors).tolist() == wanted.tolist()

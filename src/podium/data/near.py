@@ -67,7 +67,8 @@ def near_pairs(descriptors: Descriptors) -> NDArray[np.int64]:
     same = np.flatnonzero(first[inverse] != np.arange(len(descriptors)))
     pairs = [np.stack([first[inverse[same]], same], 1)]
     with threadpool_limits(1, user_api="blas"):  # many small products: waking threads would take ten times as long
-        pairs += [np.sort(first[found], axis=1) for found in _search(descriptors[first])]
+        distinct = descriptors if len(first) == len(descriptors) else descriptors[first]
+        pairs += [np.sort(first[found], axis=1) for found in _search(distinct)]
     return np.unique(np.concatenate(pairs), axis=0)
 
 
@@ -122,10 +123,33 @@ def _bands(count: int) -> list[NDArray[np.int64]]:
 
 
 def _representatives(descriptors: Descriptors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The first image of each distinct descriptor, and for each image the position of its own in that list."""
-    rows = np.ascontiguousarray(descriptors).view(np.dtype((np.void, SIZE))).ravel()
-    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
-    return first.astype(np.int64), inverse.ravel().astype(np.int64)
+    """The first image of each distinct descriptor, ascending, and for each image the position of its own there."""
+    first, inverse = _distinct(_row_hashes(descriptors))
+    step = max(1, _BLOCK_BYTES // SIZE)
+    for start in range(0, len(descriptors), step):
+        block = descriptors[start : start + step]
+        if not np.array_equal(block, descriptors[first[inverse[start : start + step]]]):  # two hashes collided
+            return _distinct(np.ascontiguousarray(descriptors).view(np.dtype((np.void, SIZE))).ravel())
+    return first, inverse
+
+
+def _distinct(keys: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order].astype(np.int64), rank[inverse.ravel()].astype(np.int64)
+
+
+def _row_hashes(descriptors: Descriptors) -> NDArray[np.uint64]:
+    """64 bits of each descriptor, by multiplication: sorting whole rows would take several times their memory."""
+    words = np.ascontiguousarray(descriptors).view(np.uint64)
+    factors = np.random.Generator(np.random.PCG64(0)).integers(1, 1 << 63, words.shape[1], np.uint64) * 2 + 1
+    keys = np.zeros(len(words), np.uint64)
+    for column, factor in zip(words.T, factors, strict=True):
+        keys = (keys ^ (column * factor)) * factor
+        keys ^= keys >> np.uint64(29)
+    return keys
 
 
 def _search(descriptors: Descriptors) -> Iterator[NDArray[np.int64]]:
