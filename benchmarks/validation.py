@@ -142,12 +142,12 @@ def main() -> None:
         images = sum(len(split) for split in dataset.splits.values())
         print(f"{describe_hardware()}; {images:,} images of CIFAR-10; the best of 3; seconds\n")
         print("| part | seconds | share |\n|---|---|---|")
-        for name, seconds in (*report.shares.items(), ("rendering", rendering)):
+        for name, seconds in (*report.part_seconds.items(), ("rendering", rendering)):
             print(f"| {name} | {seconds:.2f} | {seconds / total:.0%} |")
         print(f"| **all** | **{total:.2f}** ({used:.1f} of CPU) | |")
         print(f"| importing Great Expectations, once a process | {imported[0]:.1f} ({imported[1]:.1f} of CPU) | |")
         every = loop(dataset["train"].images) * images
-        pixels = report.shares["statistics"]
+        pixels = report.part_seconds["statistics"]
         print(f"| naive loop for `statistics` | {every:.1f} | {every / pixels:.1f} times `statistics` |\n")
         print(f"{len(report.results)} results, page of {len(page) / 1e6:.1f} MB, passed: {report.passed}\n")
         print("| labels replaced | named | precision | recall |\n|---|---|---|---|")

@@ -64,7 +64,7 @@ def register_winner(
     evidence = Evidence(
         leaderboard=leaderboard,
         evaluations=tuple(evaluation.metrics for evaluation in (*validation, *test)),
-        validation=checks.model_dump(mode="json", exclude={"seconds"}),
+        validation=checks.model_dump(mode="json", exclude={"seconds", "part_seconds"}),
         report=report,
         config=config.model_dump(mode="json"),
     )

@@ -60,7 +60,7 @@ class ValidationReport(Frozen):
     engine: str
     """Name and version of the library that judged."""
     seconds: float
-    shares: dict[str, float] = Field(default_factory=dict)
+    part_seconds: dict[str, float] = Field(default_factory=dict)
     """Seconds of each part; the measures run side by side, so that they add up to more than ``seconds``."""
     results: tuple[CheckResult, ...]
 

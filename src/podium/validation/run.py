@@ -39,14 +39,14 @@ def validate_dataset(dataset: Dataset, suite: Suite, contracts: Mapping[str, Inp
     """
     objects = build(suite)  # refuses; the first time, it imports Great Expectations, which is not what is timed below
     start = time.perf_counter()
-    shares: dict[str, float] = {}
+    part_seconds: dict[str, float] = {}
     context = prepare(dataset, contracts)
-    shares["statistics"] = time.perf_counter() - start
-    frames = _measure(suite, context, shares)
+    part_seconds["statistics"] = time.perf_counter() - start
+    frames = _measure(suite, context, part_seconds)
     begin = time.perf_counter()
     verdicts = judge(suite, objects, frames)
     results = tuple(_result(verdict, context) for verdict in verdicts)
-    shares["expectations"] = time.perf_counter() - begin
+    part_seconds["expectations"] = time.perf_counter() - begin
     return ValidationReport(
         passed=all(result.success or result.severity != "critical" for result in results),
         data_name=dataset.manifest.name,
@@ -55,12 +55,12 @@ def validate_dataset(dataset: Dataset, suite: Suite, contracts: Mapping[str, Inp
         suite_digest=digest_json(suite.model_dump(mode="json")),
         engine=engine(),
         seconds=round(time.perf_counter() - start, 3),
-        shares={name: round(seconds, 3) for name, seconds in shares.items()},
+        part_seconds={name: round(seconds, 3) for name, seconds in part_seconds.items()},
         results=results,
     )
 
 
-def _measure(suite: Suite, context: Context, shares: dict[str, float]) -> dict[str, list[Frame]]:
+def _measure(suite: Suite, context: Context, part_seconds: dict[str, float]) -> dict[str, list[Frame]]:
     """The frames of each table; measures that the suite does not need are left out."""
     needed = suite.columns()
     asked = {
@@ -72,7 +72,7 @@ def _measure(suite: Suite, context: Context, shares: dict[str, float]) -> dict[s
     def work(name: str) -> list[Frame]:
         begin = time.perf_counter()
         frames = list(asked[name].frames(context))
-        shares[name] = time.perf_counter() - begin
+        part_seconds[name] = time.perf_counter() - begin
         return frames
 
     # Side by side, each with one BLAS thread: some of them use one core only, and many products are small.
