@@ -101,6 +101,8 @@ def main() -> None:
     parser.add_argument("--splits", choices=("drawn", "given"), default="drawn")
     parser.add_argument("--repeats", type=int, default=3, help="of the CIFAR-10 rows")
     arguments = parser.parse_args()
+    if arguments.splits == "given" and min(arguments.counts) <= 2 * SHARD:
+        parser.error(f"--splits given takes a shard of {SHARD:,} for each split: give more than {2 * SHARD:,} images")
     arguments.work.mkdir(parents=True, exist_ok=True)
     print(f"{describe_hardware()}; the best of {arguments.repeats} for CIFAR-10\n")
     print(
