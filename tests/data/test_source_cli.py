@@ -98,3 +98,21 @@ def test_an_empty_pattern_and_a_wrong_file_are_one_error(invoke, tmp_path):
         result = invoke(*arguments)
         assert isinstance(result.exception, DataError), result.exception
         assert result.exception.remedy
+
+
+def test_a_size_beyond_all_networks_is_refused(invoke, tmp_path):
+    write_folder(tmp_path / "zoo")
+    result = invoke("folder", tmp_path / "zoo", "--size", 99999999)
+    assert isinstance(result.exception, DataError)
+    assert "--size 99999999: more than 4,096 pixels a side" in result.exception.message
+
+
+def test_ctrl_c_says_how_to_go_on(invoke, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    write_folder(tmp_path / "zoo")
+    monkeypatch.setattr("podium.data.importing.import_images", interrupted)
+    result = invoke("folder", tmp_path / "zoo")
+    assert result.exit_code == 130
+    assert "run the same command again to go on" in result.output

@@ -19,7 +19,7 @@ import inspect
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -35,6 +35,10 @@ Target = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a data set of other content.")]
 NoDvc = Annotated[bool, typer.Option("--no-dvc", help="Don't have DVC record the checkout's data/.")]
+
+
+MAX_SIDE: Final = 4096
+"""Pixels a side of ``--size``: classifiers take far fewer, and blocks of images are held in memory."""
 
 
 class _Resize(StrEnum):
@@ -83,7 +87,11 @@ def import_command(
             chosen = {key: given.pop(key) for key in common}
             chosen["size"] = parse_size(chosen["size"])
             _check_shares(chosen)
-            _import(lambda: lister(**given), chosen)
+            try:
+                _import(lambda: lister(**given), chosen)
+            except KeyboardInterrupt:
+                typer.echo("stopped; run the same command again to go on", err=True)
+                raise typer.Exit(130) from None
 
         parameters = [
             parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own.values(), *common.values())
@@ -178,7 +186,10 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
         return None
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) in (1, 2) and all(part.isdecimal() and int(part) > 0 for part in parts):
-        return int(parts[0]), int(parts[-1])
+        height, width = int(parts[0]), int(parts[-1])
+        if max(height, width) > MAX_SIDE:
+            raise DataError(f"--size {text}: more than {MAX_SIDE:,} pixels a side", remedy="give a smaller size")
+        return height, width
     raise DataError(f"--size {text}: not a size", remedy="give one number of pixels, or height and width as 32x48")
 
 

@@ -65,10 +65,9 @@ def judge(suite: Suite, objects: Mapping[str, Any], frames: Mapping[str, Sequenc
     """Validate the suite, with the objects that ``build`` made, on the frames of each table.
 
     Raises:
-        RuntimeError: An expectation could not be evaluated; a defect of its class.
+        ConfigError: An expectation could not be evaluated, or none applies to the data.
     """
     import great_expectations as gx
-    import pandas as pd
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     verdicts: list[Verdict] = []
@@ -83,25 +82,61 @@ def judge(suite: Suite, objects: Mapping[str, Any], frames: Mapping[str, Sequenc
                 members = [e for e in suite.expectations if e.table == table and applies(e, frame)]
                 if not members:
                     continue
-                batch = whole.get_batch({"dataframe": pd.DataFrame(dict(frame.columns))})
+                batch = whole.get_batch({"dataframe": _table(frame, members)})
                 name = " ".join(filter(None, (suite.name, table, frame.split, frame.subject)))
                 asked = gx.ExpectationSuite(name=name, expectations=[objects[e.id] for e in members])
                 by_id = {e.id: e for e in members}
                 for result in batch.validate(asked, result_format={"result_format": "COMPLETE"}).results:
                     content = result.to_json_dict()
-                    verdicts.append(_verdict(by_id[content["expectation_config"]["meta"]["id"]], frame, content))
+                    item = by_id[content["expectation_config"]["meta"]["id"]]
+                    if problem := _exception(content.get("exception_info") or {}):
+                        raise ConfigError(
+                            f"suite {suite.name!r}: expectations.{item.id}: cannot be evaluated on the table {table!r}:"
+                            f" {problem}",
+                            remedy="correct its kwargs",
+                        )
+                    verdicts.append(_verdict(item, frame, content))
                 for expectation in asked.expectations:
                     expectation.id = None
+    _refuse_silence(suite, frames, verdicts)
     order = {item.id: i for i, item in enumerate(suite.expectations)}
     splits: dict[SplitName, int] = {"train": 0, "validation": 1, "test": 2}
     return sorted(verdicts, key=lambda v: (order[v.expected.id], v.frame.subject or "", splits[v.frame.split]))
 
 
+def _refuse_silence(suite: Suite, frames: Mapping[str, Sequence[Frame]], verdicts: Sequence[Verdict]) -> None:
+    """What is critical must have been asked wherever there is something to ask: no verdict is no approval."""
+    if any(not verdict.success and verdict.expected.severity == "critical" for verdict in verdicts):
+        return
+    asked = {verdict.expected.id for verdict in verdicts}
+    for item in suite.expectations:
+        there = any(frame.split in item.splits for frame in frames.get(item.table, ()))
+        if item.severity == "critical" and item.id not in asked and there:
+            raise ConfigError(
+                f"suite {suite.name!r}: expectations.{item.id}: could not be evaluated: the table"
+                f" {item.table!r} lacks {', '.join(item.needed_columns())} in {', '.join(item.splits)}",
+                remedy="name splits and columns that the data have, or leave the expectation out",
+            )
+    if not verdicts:
+        raise ConfigError(
+            f"suite {suite.name!r}: none of its expectations applies to this data", remedy="add `extends: default`"
+        )
+
+
 def applies(item: Expected, frame: Frame) -> bool:
     """Whether an expectation is asked of a frame: its split is named, and the columns are known there."""
-    needed = [item.kwargs[key] for key in ("column", "column_A", "column_B") if key in item.kwargs]
-    needed += EXPECTATIONS[item.type].columns if item.type in EXPECTATIONS else ()
-    return frame.split in item.splits and all(name in frame.columns for name in needed)
+    known = {*frame.columns, *frame.lazy}
+    return frame.split in item.splits and known.issuperset(item.needed_columns())
+
+
+def _table(frame: Frame, members: Sequence[Expected]) -> Any:
+    """A data frame of the columns, and of those for words that an expectation is about."""
+    import pandas as pd
+
+    rows = len(next(iter(frame.columns.values())))
+    asked = {name for item in members for _, name in item.named_columns()} - set(frame.columns)
+    made = {name: [frame.lazy[name](row) for row in range(rows)] for name in sorted(asked)}
+    return pd.DataFrame({**frame.columns, **made})
 
 
 def _refused(suite: Suite, item: Expected, kind: Any, error: Exception) -> ConfigError:
@@ -122,18 +157,27 @@ _COMMON = (
 )
 
 
+def _exception(info: Mapping[str, Any]) -> str | None:
+    """The message of what was raised: of the expectation itself, or of one of its metrics (then keyed by metric)."""
+    for part in (info, *(value for value in info.values() if isinstance(value, Mapping))):
+        if part.get("raised_exception"):
+            return str(part.get("exception_message") or "an exception without a message").splitlines()[0]
+    return None
+
+
 def _verdict(item: Expected, frame: Frame, content: dict[str, Any]) -> Verdict:
-    trouble = content.get("exception_info") or {}
-    if trouble.get("raised_exception"):
-        raise RuntimeError(f"{item.id}: {trouble.get('exception_message')}")
     result = content["result"]
-    observed = result.get("observed_value", result.get("unexpected_count"))
+    observed = result.get("observed_value")
+    if observed is None:
+        observed = result.get("unexpected_count")
     if isinstance(observed, float):
         observed = round(observed, 6)
     rows = [] if content["success"] else list(result.get("unexpected_index_list") or [])
     short = {key: value[:LISTED] if isinstance(value, list) else value for key, value in result.items()}
     short.pop("unexpected_index_query", None)
     evidence = plain({"type": item.type, "kwargs": item.kwargs, "success": content["success"], "result": short})
+    if isinstance(observed, list | tuple | set):
+        observed = ", ".join(map(str, list(observed)[:LISTED]))
     scalar = observed if isinstance(observed, int | float | str) else None
     details = result.get("details") or {}
     return Verdict(

@@ -16,12 +16,12 @@ from podium.config.load import load_yaml, nearest, parse
 from podium.errors import ConfigError
 from podium.results import SplitName
 from podium.validation.expectations import EXPECTATIONS
-from podium.validation.measures import COLUMNS
+from podium.validation.measures import COLUMNS, WORDS
 from podium.validation.results import Severity
 
 TableName = Literal["images", "classes", "channels", "split", "contracts", "files"]
 _SHARED: Final = ("meta", "severity")
-_COLUMN_KWARGS: Final = ("column", "column_A", "column_B")
+_COLUMN_KWARGS: Final = ("column", "column_A", "column_B", "column_list", "column_set")
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 """What a text of ``meta`` may hold: a column, a keyword argument, or ``observed``."""
 
@@ -47,8 +47,23 @@ class Expected(Frozen):
     type: str
     kwargs: dict[str, Any] = Field(default_factory=dict)
     severity: Severity
-    splits: tuple[SplitName, ...] = ("train", "validation", "test")
+    splits: tuple[SplitName, ...] = Field(("train", "validation", "test"), min_length=1)
     meta: Meta
+
+    def named_columns(self) -> list[tuple[str, str]]:
+        """Columns that the kwargs name, each with the key's path."""
+        found = []
+        for key in _COLUMN_KWARGS:
+            value = self.kwargs.get(key, ())
+            several = isinstance(value, list | tuple)
+            found += [(f"{key}.{i}", str(name)) for i, name in enumerate(value)] if several else [(key, str(value))]
+        return found
+
+    def needed_columns(self) -> list[str]:
+        """Columns without which the expectation cannot be evaluated; any one of the table if it names none."""
+        needed = [name for _, name in self.named_columns()]
+        needed += EXPECTATIONS[self.type].columns if self.type in EXPECTATIONS else ()
+        return needed or [next(name for name in COLUMNS[self.table] if name not in WORDS[self.table])]
 
 
 class Suite(Frozen):
@@ -61,8 +76,7 @@ class Suite(Frozen):
         """Tables and columns that the expectations need."""
         needed: set[tuple[str, str]] = set()
         for item in self.expectations:
-            named = [item.kwargs[key] for key in _COLUMN_KWARGS if key in item.kwargs]
-            named += [*EXPECTATIONS[item.type].columns] if item.type in EXPECTATIONS else []
+            named = item.needed_columns()
             named += PLACEHOLDER.findall(item.meta.reason + item.meta.found)
             needed |= {(item.table, name) for name in named if name in COLUMNS[item.table]}
         return needed
@@ -161,11 +175,16 @@ def _check(item: Expected, file: Path, where: str) -> None:
             f"{file}: {where}.type: there is no expectation {item.type!r}", remedy=nearest(item.type, types)
         )
     columns = COLUMNS[item.table]
-    for key in _COLUMN_KWARGS:
-        if key in item.kwargs and item.kwargs[key] not in columns:
+    for key, name in item.named_columns():
+        if name not in columns:
             raise ConfigError(
-                f"{file}: {where}.kwargs.{key}: the table {item.table!r} has no column {item.kwargs[key]!r}",
-                remedy=nearest(str(item.kwargs[key]), columns),
+                f"{file}: {where}.kwargs.{key}: the table {item.table!r} has no column {name!r}",
+                remedy=nearest(name, columns),
+            )
+        if name in WORDS[item.table]:
+            raise ConfigError(
+                f"{file}: {where}.kwargs.{key}: {name!r} only tells of an offending image",
+                remedy="use it in meta.reason",
             )
     if item.type in EXPECTATIONS and item.table not in EXPECTATIONS[item.type].tables:
         tables = ", ".join(EXPECTATIONS[item.type].tables)
