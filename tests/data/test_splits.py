@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from podium.data import splits
 from podium.data.splits import stratified_split
 from podium.errors import DataError
 
@@ -62,3 +63,10 @@ def test_a_small_class_of_as_many_groups_as_splits_reaches_all_of_them(sizes):
 def test_impossible_shares_are_refused(shares):
     with pytest.raises(DataError, match="shares"):
         stratified_split(labels(), shares, 0)
+
+
+def test_the_order_does_not_depend_on_how_many_images_are_ranked_at_once(monkeypatch):
+    wanted = stratified_split(labels(), SHARES, 5)
+    monkeypatch.setattr(splits, "_BLOCK", 7)
+    for split, images in stratified_split(labels(), SHARES, 5).items():
+        assert images.tolist() == wanted[split].tolist()

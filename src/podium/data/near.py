@@ -13,7 +13,6 @@ machine.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Final
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from podium.data.near_search import connect, search
 from podium.data.registration import GRID, THUMBNAIL, Judge
 
 SIZE: Final = 8 + THUMBNAIL
@@ -29,17 +29,9 @@ SIZE: Final = 8 + THUMBNAIL
 
 Descriptors = NDArray[np.uint8]
 
-_MAX_LINKS: Final = 2
-"""Confirmed pairs of an image and band. With the next two, it bounds the work where very many images are alike."""
-_MAX_TRIES: Final = 48
-"""Comparisons of an image, in all bands; an image of CIFAR-10 has four on average."""
-_WINDOW: Final = 64
-"""Neighbours within a bucket."""
-_BANDS: Final = 20
-_BAND_POOL: Final = 24
-"""Bands are drawn from the lowest frequencies: a shift changes them least."""
-_HASH_DISTANCE: Final = 18
 _BLOCK_BYTES: Final = 4 * 1024 * 1024
+_PIECE_BYTES: Final = 1024 * 1024
+"""Of pixels that are numbers of four bytes at a time."""
 _FLAT: Final = 6
 """A coefficient up to here, in grey levels, is no sign of anything: a flat image has all bits zero."""
 
@@ -68,36 +60,54 @@ def near_pairs(descriptors: Descriptors) -> NDArray[np.int64]:
     pairs = [np.stack([first[inverse[same]], same], 1)]
     with threadpool_limits(1, user_api="blas"):  # many small products: waking threads would take ten times as long
         distinct = descriptors if len(first) == len(descriptors) else descriptors[first]
-        pairs += [np.sort(first[found], axis=1) for found in _search(distinct)]
+        # Big-endian: within a bucket, what shares the lowest frequencies stands together.
+        hashes = np.ascontiguousarray(distinct[:, :8]).view(">u8").ravel().astype(np.uint64)
+        pairs += [np.sort(first[found], axis=1) for found in search(hashes, Judge(distinct[:, 8:]))]
     return np.unique(np.concatenate(pairs), axis=0)
 
 
 def near_groups(descriptors: Descriptors) -> NDArray[np.int64]:
     """Number the images so that near duplicates, and theirs in turn, share a number: int64, N, by first appearance."""
     count = len(descriptors)
-    labels = _connect(np.arange(count), near_pairs(descriptors))
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[inverse]
+    labels = connect(np.arange(count, dtype=np.int32), near_pairs(descriptors))
+    # The least of its images names a group.
+    return (np.cumsum(labels == np.arange(count)) - 1)[labels]
 
 
 def describe_block(images: NDArray[np.uint8]) -> Descriptors:
-    """Describe a few images (uint8, N×H×W×3) at once: uint8, N×184."""
+    """Describe some images (uint8, N×H×W×3) on one core: uint8, N×184."""
+    step = max(1, _PIECE_BYTES // max(1, int(np.prod(images.shape[1:]))))
+    found = np.empty((len(images), SIZE), np.uint8)
+    for start in range(0, len(images), step):
+        found[start : start + step] = _describe_piece(images[start : start + step])
+    return found
+
+
+def _describe_piece(images: NDArray[np.uint8]) -> Descriptors:
     count, height, width, _ = images.shape
-    area = height * width
+    area, third = height * width, GRID // 4
     exact = np.float32 if area * 255 < 1 << 24 else np.float64  # which holds the sums below without rounding
+    whole = np.int32 if area * 511_000 < 1 << 31 else np.int64
     rows = np.matmul(_overlaps(height).astype(exact), images.reshape(count, height, width * 3).astype(exact))
-    across = np.kron(_overlaps(width).T, np.eye(3)).astype(exact)
-    cells = (rows.reshape(count * GRID, width * 3) @ across).astype(np.int64).reshape(count, GRID, GRID, 3)
-    red, green, blue = (cells[..., channel] for channel in range(3))
-    gray = (2 * (299 * red + 587 * green + 114 * blue) + 1000 * area) // (2000 * area)
-    fine = gray.reshape(count, GRID * GRID)
-    coarse = cells.reshape(count, 4, GRID // 4, 4, GRID // 4, 3).sum(axis=(2, 4)).reshape(count, 16, 3)
-    middle = coarse.sum(axis=-1)
-    colors = [(3 * coarse[..., channel] - middle) // (6 * (GRID // 4) ** 2 * area) + 128 for channel in (0, 2)]
+    sums = rows.reshape(count * GRID, width * 3) @ _across(width).astype(exact)
+    cells = sums.astype(whole).reshape(count, GRID, 3, GRID)
+    red, green, blue = (cells[:, :, channel] for channel in range(3))
+    fine = (2 * (299 * red + 587 * green + 114 * blue) + 1000 * area) // (2000 * area)
+    fine = fine.reshape(count, GRID * GRID)
+    strips = cells[:, ::third] + cells[:, 1::third] + cells[:, 2::third]
+    coarse = strips[..., ::third] + strips[..., 1::third] + strips[..., 2::third]
+    middle = coarse.sum(axis=2)
+    colors = [(3 * coarse[:, :, channel] - middle) // (6 * third**2 * area) + 128 for channel in (0, 2)]
     signs = fine.astype(np.float32) @ _cosines() > 256 * _FLAT
-    return np.concatenate([np.packbits(signs, axis=1), fine, *colors], axis=1).astype(np.uint8)
+    parts = [np.packbits(signs, axis=1), fine, *(color.reshape(count, 16) for color in colors)]
+    return np.concatenate(parts, axis=1).astype(np.uint8)
+
+
+@cache
+def _across(width: int) -> NDArray[np.float64]:
+    """(width·3)×(3·GRID): from pixels in a row, colour by colour, to cells in a row, a colour after the other."""
+    pixels = np.kron(_overlaps(width).T, np.eye(3)).reshape(width * 3, GRID, 3)
+    return pixels.swapaxes(1, 2).reshape(width * 3, 3 * GRID).astype(np.float64)
 
 
 def _overlaps(size: int) -> NDArray[np.float64]:
@@ -113,13 +123,6 @@ def _cosines() -> NDArray[np.float32]:
     angle = np.pi / GRID * (np.arange(GRID) + 0.5)
     waves = [np.outer(np.cos(u * angle), np.cos(v * angle)).ravel() for u, v in order]
     return np.rint(np.stack(waves, 1) * 256).astype(np.float32)
-
-
-def _bands(count: int) -> list[NDArray[np.int64]]:
-    """Which hash bits each band is made of: more of them for more images, so that buckets stay small."""
-    length = int(np.clip(np.ceil(np.log2(max(2, count))) - 4, 12, 16))
-    rng = np.random.Generator(np.random.PCG64(20210325))
-    return [np.sort(rng.permutation(_BAND_POOL)[:length]) for _ in range(_BANDS)]
 
 
 def _representatives(descriptors: Descriptors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -150,60 +153,3 @@ def _row_hashes(descriptors: Descriptors) -> NDArray[np.uint64]:
         keys = (keys ^ (column * factor)) * factor
         keys ^= keys >> np.uint64(29)
     return keys
-
-
-def _search(descriptors: Descriptors) -> Iterator[NDArray[np.int64]]:
-    """Pairs of near duplicates among distinct descriptors (int64, M×2), a band at a time."""
-    count = len(descriptors)
-    if count < 2:
-        return
-    judge = Judge(descriptors[:, 8:])
-    # Big-endian: within a bucket, what shares the lowest frequencies stands together.
-    hashes = np.ascontiguousarray(descriptors[:, :8]).view(">u8").ravel().astype(np.uint64)
-    bits = np.unpackbits(descriptors[:, : _BAND_POOL // 8], axis=1)
-    groups, tries = np.arange(count), np.zeros(count, np.int16)
-    for members in _bands(count):
-        keys = bits[:, members] @ (1 << np.arange(len(members), dtype=np.uint32))
-        found = _search_band(keys, hashes, groups, tries, judge)
-        groups = _connect(groups, found)
-        yield found
-
-
-def _search_band(
-    keys: NDArray[np.uint32],
-    hashes: NDArray[np.uint64],
-    groups: NDArray[np.int64],
-    tries: NDArray[np.int16],
-    judge: Judge,
-) -> NDArray[np.int64]:
-    """Pairs within the buckets of equal keys; those that are in one group already are left out. ``tries`` counts on."""
-    order = np.lexsort((hashes, keys)).astype(np.int64)
-    keys, hashes, groups = keys[order], hashes[order], groups[order]
-    links = np.zeros(len(order), np.int8)
-    found = [np.empty((0, 2), np.int64)]
-    for distance in range(1, min(_WINDOW, len(order) - 1) + 1):
-        left = np.flatnonzero(keys[distance:] == keys[:-distance])
-        if not left.size:
-            break
-        right = left + distance
-        close = np.bitwise_count(hashes[left] ^ hashes[right]) <= _HASH_DISTANCE
-        free = (links[left] < _MAX_LINKS) & (tries[order[left]] < _MAX_TRIES)
-        left = left[close & free & (groups[left] != groups[right])]
-        tries[order[left]] += 1
-        pairs = np.stack([order[left], order[left + distance]], 1)
-        same = judge.same(pairs)
-        links[left[same]] += 1
-        found.append(pairs[same])
-    return np.concatenate(found)
-
-
-def _connect(groups: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Join the groups (a number below N for each of N) that the pairs connect."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    if not len(pairs):
-        return groups
-    ends = groups[pairs]
-    graph = coo_array((np.ones(len(pairs), np.int8), (ends[:, 0], ends[:, 1])), shape=(len(groups), len(groups)))
-    return connected_components(graph, directed=False)[1].astype(np.int64)[groups]

@@ -41,6 +41,10 @@ class Judge:
     def __init__(self, thumbnails: NDArray[np.uint8]) -> None:
         self._gray = thumbnails[:, : GRID * GRID]
         self._color = thumbnails[:, GRID * GRID :]
+        self._contrast = np.empty(len(thumbnails), np.float32)
+        for start in range(0, len(thumbnails), _CHUNK):
+            gray = self._gray[start : start + _CHUNK].astype(np.float32)
+            self._contrast[start : start + _CHUNK] = np.sqrt(np.maximum(_deviation(gray), 1))
         self.bound = _MOST
         """The residual up to which two thumbnails show the same picture."""
         self.bound = self._chance_bound(len(thumbnails))
@@ -54,14 +58,16 @@ class Judge:
         out = np.full(len(pairs), np.inf, np.float32)
         for start in range(0, len(pairs), _CHUNK):
             left, right = pairs[start : start + _CHUNK].T
-            apart = self._color[left].astype(np.float32) - self._color[right]
-            kept = np.flatnonzero((apart**2).mean(axis=1) <= _COLOR**2)
-            a, b = (self._gray[side[kept]].astype(np.float32) for side in (left, right))
+            apart = np.subtract(self._color[left], self._color[right], dtype=np.float32)
+            kept = np.flatnonzero(np.vecdot(apart, apart) <= _COLOR**2 * apart.shape[1])
+            left, right = left[kept], right[kept]
+            raw = _deviation(np.subtract(self._gray[left], self._gray[right], dtype=np.float32))
+            raw /= self._contrast[left] * self._contrast[right]
             # Registration removes at most three quarters of a difference: it need not be tried on greater ones.
-            near = _raw(a, b) <= min(_RAW, 4.5 * self.bound)
-            kept, a, b = kept[near], a[near], b[near]
-            if kept.size:
-                out[start + kept] = _register(a, b)
+            near = np.flatnonzero(raw <= min(_RAW, 4.5 * self.bound))
+            if near.size:
+                a, b = (self._gray[side[near]].astype(np.float32) for side in (left, right))
+                out[start + kept[near]] = _register(a, b)
         return out
 
     def _chance_bound(self, count: int) -> float:
@@ -85,14 +91,15 @@ class Judge:
         return float(np.clip(end * (allowed / expected) ** (1 / power), _LEAST, _MOST))
 
 
+def _deviation(gray: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The standard deviation of each row of whole numbers up to 255 (float32, M×144): their sums are exact."""
+    mean = gray.mean(axis=1)
+    return np.sqrt(np.maximum(np.vecdot(gray, gray) / np.float32(gray.shape[1]) - mean * mean, 0))
+
+
 def _contrast(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     """The geometric mean of two standard deviations, at least one grey level: below, there is nothing to compare."""
     return np.sqrt(np.maximum(a.std(axis=1), 1) * np.maximum(b.std(axis=1), 1))
-
-
-def _raw(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The difference without registration: its standard deviation over the contrast."""
-    return (a - b).std(axis=1) / _contrast(a, b)
 
 
 def _register(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

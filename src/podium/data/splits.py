@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from podium.errors import DataError
 
 Indices = NDArray[np.int64]
+_BLOCK: Final = 65_536
 
 
 def stratified_split(
@@ -62,8 +64,12 @@ def stratified_split(
 
 def _ranks(seed: int, indices: NDArray[np.int64]) -> list[NDArray[np.uint64]]:
     """SHA-256 over seed and position, as sorting keys: the four parts of the digest, the least significant first."""
-    digests = b"".join([hashlib.sha256(f"{seed}/{index}".encode()).digest() for index in indices.tolist()])
-    return list(np.frombuffer(digests, ">u8").reshape(-1, 4).astype(np.uint64).T[::-1])
+    ranks = np.empty((len(indices), 4), np.uint64)
+    for start in range(0, len(indices), _BLOCK):  # a million digests as objects would take as much memory as the search
+        part = indices[start : start + _BLOCK].tolist()
+        digests = b"".join([hashlib.sha256(f"{seed}/{index}".encode()).digest() for index in part])
+        ranks[start : start + _BLOCK] = np.frombuffer(digests, ">u8").reshape(-1, 4)
+    return list(ranks.T[::-1])
 
 
 def _apportion(count: int, shares: list[float]) -> list[int]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from podium.data.manifest import SPLITS
 from podium.data.splits import Indices, stratified_split
 from podium.errors import DataError
+from podium.wording import plural
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ def _without_duplicates(splits: Mapping[str, Indices], identical: NDArray[np.int
                 f"{split}: every image also stands in another split", remedy="give other files for the splits"
             )
         if len(rest) < len(images):
-            _log.warning("%d images removed from %s: they also stand in a later split", len(images) - len(rest), split)
+            removed = plural(len(images) - len(rest), "image")
+            _log.warning("%s removed from %s: also in a later split", removed, split)
         kept[split] = rest
         seen = np.union1d(seen, identical[images])
     return kept
@@ -76,6 +78,6 @@ def _warn(splits: Mapping[str, Indices], identical: NDArray[np.int64]) -> None:
             count = len(np.intersect1d(identical[splits[split]], identical[splits[other]]))
             if count:
                 _log.warning(
-                    "%d images of %s also stand in %s; import with --drop-duplicates to remove them from %s",
-                    count, split, other, other,
+                    "%s of %s %s also in %s; an import with --drop-duplicates removes such images from %s",
+                    plural(count, "image"), split, "is" if count == 1 else "are", other, other,
                 )  # fmt: skip

@@ -16,10 +16,12 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from podium.data.duplicates import join_groups, number_digests
-from podium.data.importing.decoding import decode_rest, native_size
+from podium.data.importing.ahead import one_ahead
+from podium.data.importing.decoding import WrongSizeError, decode_rest, native_size
 from podium.data.importing.division import divide
 from podium.data.importing.listing import Listing, Part
 from podium.data.importing.options import ImportOptions, Progress
+from podium.data.importing.sizes import advise_size
 from podium.data.importing.staging import Staging
 from podium.data.items import Items, escape
 from podium.data.manifest import Manifest
@@ -29,6 +31,7 @@ from podium.data.store import open_dataset
 from podium.data.writing import Excluded, Streamed, write_dataset
 from podium.errors import DataError
 from podium.results import SplitName
+from podium.wording import plural
 
 _log = logging.getLogger(__name__)
 _SPLITS: Final[tuple[SplitName, ...]] = get_args(SplitName)
@@ -83,7 +86,7 @@ class _Import:
         if staging.bad and self.options.on_bad == "refuse":
             raise self._refusal()
         if staging.bad:
-            _log.warning("%s images cannot be decoded and are left out", f"{len(staging.bad):,}")
+            _log.warning("%s left out: what cannot be decoded", plural(len(staging.bad), "image"))
         for split, images in self._given().items():
             if not len(images):
                 raise DataError(f"{split}: no image of it can be decoded", remedy="give intact files for this split")
@@ -125,7 +128,10 @@ class _Import:
             staging = Staging.start(self.work, key, rows, size, described=drawn)
         resize = self.options.resize if self.options.size else None
         self.progress("decoding images", staging.done, rows)
-        decode_rest(self.parts, staging, resize, lambda: self.progress("decoding images", staging.done, rows))
+        try:
+            decode_rest(self.parts, staging, resize, lambda: self.progress("decoding images", staging.done, rows))
+        except WrongSizeError as error:
+            raise WrongSizeError(error.message, remedy=advise_size(self.parts)) from None
         return staging
 
     def _given(self) -> dict[str, Indices]:
@@ -141,8 +147,10 @@ class _Import:
             raise ValueError("the images were not described while they were decoded")
         self.progress("comparing images", 0, len(images))
         all_of_them = len(images) == images[-1] + 1  # as is usual; then there is no need for a copy
-        near = near_groups(descriptors[: len(images)] if all_of_them else descriptors[images])
-        groups = join_groups(number_digests(self.staging.records["digest"][self.rows[images]]), near)
+        # Identical images have equal descriptors: they are near duplicates, too.
+        groups = near_groups(descriptors[: len(images)] if all_of_them else descriptors[images])
+        del descriptors
+        self.staging.descriptors = None  # most of the memory that grows with the images
         self.progress("comparing images", len(images), len(images))
         if all(part.groups is None for part in self.listing.parts["train"]):
             return groups
@@ -156,9 +164,10 @@ class _Import:
 
     def _blocks(self, own: Indices, total: int) -> Callable[[], Iterator[tuple[NDArray[np.uint8], Items]]]:
         def blocks() -> Iterator[tuple[NDArray[np.uint8], Items]]:
-            for numbers, images in self.staging.blocks(own):
-                yield images, self._items(numbers)
-                self.written += len(numbers)
+            pairs = ((images, self._items(numbers)) for numbers, images in self.staging.blocks(own))
+            for images, items in one_ahead(pairs):
+                yield images, items
+                self.written += len(images)
                 self.progress("writing images", self.written, total)
 
         return blocks

@@ -113,11 +113,13 @@ class Staging:
     def blocks(self, images: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """Yield the images of these numbers (ascending, counted among the good) block by block, with the numbers.
 
-        A block is valid until the next one. The file is mapped anew for each: memory that was looked at is given back.
+        A block is valid until the next but one, so that one may be used while the next is read. The file is mapped anew
+        for each: memory that was looked at is given back.
         """
         step = max(1, _BLOCK_BYTES // (self.size[0] * self.size[1] * 3))
-        buffer = np.empty((min(step, len(images)), *self.size, 3), np.uint8)
+        buffers = [np.empty((min(step, len(images)), *self.size, 3), np.uint8) for _ in range(2)]
         for start in range(0, len(images), step):
+            buffer = buffers[start // step % 2]
             part = images[start : start + step]
             first, stop = int(part[0]), int(part[-1]) + 1
             row = (*self.size, 3)
