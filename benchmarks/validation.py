@@ -3,7 +3,8 @@
     python benchmarks/validation.py ../shared/data            (about a minute)
 
 Prints markdown. The loop computes, image by image with NumPy, the figures of one look at the pixels (extremes, mean,
-deviation, digest, descriptor), and is stopped after 2,000 images; its time is scaled to all of them.
+deviation, digest, descriptor), and is stopped after 2,000 images; its time is scaled to all of them. Memory as the data
+set grows: ``validation_memory.py``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -76,45 +75,10 @@ def noise(images: np.ndarray, labels: np.ndarray, share: float) -> tuple[float, 
     return float(named.mean()), float(truth[named].mean()), float(named[truth].mean()) if share else 0.0
 
 
-def memory(count: int, folder: Path) -> float:
-    """Peak resident memory, in MB, of validating so many 64×64 images in a process of its own."""
-    code = (
-        "import sys; from pathlib import Path; from benchmarks.validation import synthetic;"
-        "from podium.validation import load_suite, validate_dataset;"
-        "dataset = synthetic(Path(sys.argv[1]), int(sys.argv[2]));"
-        "validate_dataset(dataset, load_suite('default', Path('.')), {});"
-        "status = dict(line.split(':', 1) for line in open('/proc/self/status'));"
-        # Not ru_maxrss, which a process inherits from the one that started it.
-        "print(int(status['VmHWM'].split()[0]) / 1024)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder), str(count)], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return float(done.stdout.split()[-1])
-
-
-def synthetic(folder: Path, count: int) -> Dataset:
-    """A data set of smooth random images of 64×64, written in blocks."""
-    target = folder / str(count)
-    if not target.is_dir():
-        sizes = {"train": count, "validation": 1000, "test": 1000}
-        splits = {}
-        for seed, (name, size) in enumerate(sizes.items()):
-            rng = np.random.default_rng(seed)
-            file = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (size, 64, 64, 3))
-            for start in range(0, size, 1000):
-                cells = rng.integers(0, 256, (min(1000, size - start), 8, 8, 3), dtype=np.uint8)
-                file[start : start + 1000] = cells.repeat(8, axis=1).repeat(8, axis=2)
-            splits[name] = (file, np.arange(size, dtype=np.int64) % 10)
-        write_dataset(target, splits, name="noise", class_names="abcdefghij", source="made", licence="CC0-1.0")
-    return open_dataset(target)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of the parquet files")
-    parser.add_argument("--memory", type=int, nargs="*", default=[], help="also peak memory at these numbers of images")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         dataset = read(arguments.folder, Path(made) / "data")
@@ -156,10 +120,6 @@ def main() -> None:
             print(f"| {share:.0%} | {named:.2%} | {precision:.2f} | {recall:.2f} |")
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"\npeak memory of this process: {own:,.0f} MB")
-        for count in arguments.memory:
-            synthetic(Path(made), count)
-            peak = memory(count, Path(made))
-            print(f"\n{count:,} images of 64×64: peak {peak:,.0f} MB ({count * 64 * 64 * 3 / 1e6:,.0f} MB of pixels)")
 
 
 if __name__ == "__main__":

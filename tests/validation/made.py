@@ -1,5 +1,6 @@
 """Data sets with one defect each."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 
 from podium.contract import InputContract
 from podium.data import Dataset, Manifest, Split, SplitInfo
-from podium.data.items import Items, default_items
+from podium.data.items import HEADER, default_items, format_items
 from podium.data.store import channel_statistics
 from podium.validation import Suite, load_suite
 from tests.conftest import ROOT, make_arrays
@@ -19,22 +20,17 @@ Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 Change = Callable[[Arrays], None]
 
 
-class Described(Dataset):
-    """In memory, with items."""
-
-    def items(self, split: str) -> Items:
-        return default_items(split, 0, len(self[split]), (self.manifest.height, self.manifest.width))
+_FOLDERS = tempfile.TemporaryDirectory(prefix="podium-validation-")
 
 
 def with_items(given: Dataset, split: str, **columns) -> Dataset:
     """The same data set, whose originals in one split had other properties."""
-
-    class Changed(Described):
-        def items(self, name: str) -> Items:
-            found = super().items(name)
-            return replace(found, **columns) if name == split else found
-
-    return Changed(given.path, given.manifest, given.splits)
+    folder = Path(tempfile.mkdtemp(dir=_FOLDERS.name))
+    for name, of in given.splits.items():
+        known = default_items(name, 0, len(of), (given.manifest.height, given.manifest.width))
+        items = replace(known, **columns) if name == split else known
+        (folder / f"{name}.items.tsv").write_bytes(HEADER + format_items(items))
+    return replace(given, path=folder)
 
 
 def only(name: str, **kwargs) -> Suite:
@@ -71,7 +67,8 @@ def dataset(change: Change = lambda arrays: None, names: tuple[str, ...] = NAMES
         splits=splits,
         digest="0123456789abcdef" * 4,
     )
-    return Described(Path("."), manifest, {split: Split(*pair) for split, pair in arrays.items()})
+    made = Dataset(Path("."), manifest, {split: Split(*pair) for split, pair in arrays.items()})
+    return with_items(made, "")
 
 
 def contract(of: Manifest, **changes) -> InputContract:

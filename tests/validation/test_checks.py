@@ -146,6 +146,16 @@ def test_all_offending_images_are_counted_but_not_all_listed():
     assert (result.observed, result.offending_count, len(result.offending)) == (40, 40, 32)
 
 
+def test_very_many_offending_images_are_counted():
+    def black(arrays):
+        arrays["train"][0][:1500] = 0
+
+    report = validate(dataset(black, times=30), only("constant"))
+    (result,) = report.failed("critical")
+    assert (result.observed, result.offending_count, len(result.offending)) == (1500, 1500, 32)
+    assert result.evidence["result"]["unexpected_count"] == 1500
+
+
 def test_names_with_braces_are_left_alone():
     given = dataset(rare_class, names=("left", "{observed", "{0}"))
     assert any("'{0}'" in result.message for result in validate(given).failed("critical"))

@@ -9,14 +9,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from podium.data import write_dataset
-from podium.errors import DataError, ValidationFailed
+from podium.errors import ValidationFailed
 from podium.validation import ValidationReport, ensure_valid, render_report, validate_dataset
-from tests.conftest import make_arrays
 from tests.validation.defects import black_and_red, leaked
-from tests.validation.made import DEFAULT, contract, dataset, without_images
+from tests.validation.made import DEFAULT, contract, dataset, with_items, without_images
 
 EVIL = ('<script>alert("x")</script>', "'\"><img src=x onerror=alert(1)>", "{{ 7 * 7 }}")
 
@@ -93,6 +90,35 @@ def test_the_report_survives_json():
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
 
 
+def test_images_are_told_by_name_in_report_page_and_reasons():
+    given = with_items(dataset(both), "train", names=[f"<b>/{i}\n.jpg" for i in range(60)])
+    report = validate(given)
+    (black,) = [r for r in report.failed("critical") if r.name == "constant"]
+    assert [(i.split, i.index, i.name) for i in black.offending] == [
+        ("train", 7, "<b>/7\n.jpg"),
+        ("train", 11, "<b>/11\n.jpg"),
+    ]
+    (leak,) = [r for r in report.failed("critical") if r.name == "duplicates_across"]
+    assert leak.offending[0].reason == "same as train 5 (<b>/5\n.jpg)"
+    assert json.loads(report.model_dump_json())["results"][0].keys() >= {"offending"}
+    page = render_report(report, given)
+    assert "&lt;b&gt;/7" in page
+    assert "<b>" not in page
+    with pytest.raises(ValidationFailed) as caught:
+        ensure_valid(report, given, given.path / "out")
+    assert r"train 7 (<b>/7\n.jpg)" in caught.value.message
+
+
+def test_a_message_tells_shares_in_one_format():
+    def gray(arrays):
+        arrays["test"][0][:3] = arrays["test"][0][:3, ..., :1]
+
+    (result,) = [r for r in validate(dataset(gray)).failed("warning") if r.name == "grayscale"]
+    assert "12.5 % of the images are grayscale in RGB, 12.5 % more or less" in result.message
+    assert result.expected == "as in train, ± 10 %"
+    assert result.observed == 0.125
+
+
 def test_valid_data_pass_without_a_trace(tmp_path):
     given = dataset()
     ensure_valid(validate(given), given, tmp_path / "out")
@@ -100,14 +126,16 @@ def test_valid_data_pass_without_a_trace(tmp_path):
 
 
 def test_critical_failures_name_the_images_and_draw_them(tmp_path):
-    given = dataset(both)
+    given = with_items(dataset(both), "train", names=[f"cats/{i}.jpg" for i in range(60)])
     with pytest.raises(ValidationFailed) as caught:
         ensure_valid(validate(given), given, tmp_path / "out")
     message = caught.value.message
     assert caught.value.exit_code == 3
     assert "2 critical failures" in message
-    assert re.search(r"Images of one colour, train: .*\(images 7, 11\)", message)
-    assert re.search(r"Duplicates across splits, test: .*\(images 2, 8\)", message)
+    assert re.search(
+        r"Images of one colour, train: .*\n +train 7 \(cats/7\.jpg\)\n +train 11 \(cats/11\.jpg\)\n", message
+    )
+    assert re.search(r"Duplicates across splits, test: .*\n +test 2\n +test 8\n", message)
     picture = tmp_path / "out" / "offending-images.png"
     assert str(picture) in message
     assert [p.name for p in picture.parent.iterdir()] == [picture.name]
@@ -132,92 +160,3 @@ def test_great_expectations_is_quiet_and_leaves_the_log_level_alone(caplog, capf
     assert logger.level == before
     assert not [record for record in caplog.records if record.name.startswith("great_expectations")]
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.fixture
-def checkout(tmp_path, monkeypatch):
-    """A folder with a configuration and one recipe."""
-    import shutil
-
-    from tests.conftest import ROOT
-
-    (tmp_path / "configs").mkdir()
-    shutil.copytree(ROOT / "configs" / "recipes", tmp_path / "configs" / "recipes")
-    shutil.copytree(ROOT / "configs" / "validation", tmp_path / "configs" / "validation")
-    (tmp_path / "configs" / "quickstart.yaml").write_text(
-        "parameters:\n  config:\n    name: made\n    candidates: [simple_cnn]\n"
-    )
-    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def fill(folder, spoil=None):
-    splits = {split: make_arrays(12, seed=seed) for seed, split in enumerate(("train", "validation", "test"))}
-    if spoil is not None:
-        splits["train"][0][spoil] = 0
-    write_dataset(folder / "data", splits, name="made", class_names="abc", source="made", licence="CC0-1.0")
-
-
-def invoke(*arguments):
-    import typer
-
-    from podium.cli.validate import validate as command
-
-    app = typer.Typer()
-    app.command("validate")(command)
-    app.command("other")(lambda: None)
-    return CliRunner().invoke(app, ["validate", *map(str, arguments)])
-
-
-def test_the_command_passes_good_data_and_writes_both_reports(checkout):
-    fill(checkout)
-    page, out = checkout / "out" / "page.html", checkout / "out" / "report.json"
-    result = invoke("--json", "--report", page, "--out", out)
-    assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == json.loads(out.read_text())
-    assert page.read_text().startswith("<!doctype html>")
-    assert {r["subject"] for r in json.loads(out.read_text())["results"]} == {None, "simple_cnn"}
-
-
-def test_the_command_refuses_bad_data_and_still_writes_the_page(checkout):
-    fill(checkout, spoil=4)
-    result = invoke("--report", checkout / "page.html")
-    assert isinstance(result.exception, ValidationFailed)
-    assert result.exception.exit_code == 3
-    (picture,) = (checkout / ".podium" / "validation").rglob("*.png")
-    assert str(picture) in result.exception.message
-    assert "must not be trained on" in (checkout / "page.html").read_text()
-
-
-def test_a_suite_given_by_name_or_file_is_the_one_that_is_asked(checkout):
-    fill(checkout, spoil=4)
-    lenient = checkout / "lenient.yaml"
-    lenient.write_text("extends: default\nexpectations:\n  - {id: constant, kwargs: {max_count: 1}}\n")
-    result = invoke("--json", "--suite", lenient, "--data", checkout / "data")
-    assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["suite"] == "lenient"
-    assert "no suite 'dafault'" in str(invoke("--suite", "dafault").exception)
-
-
-def test_the_run_names_its_suite(checkout):
-    fill(checkout, spoil=4)
-    (checkout / "configs" / "validation" / "lenient.yaml").write_text("extends: default\ndrop: [constant]\n")
-    with (checkout / "configs" / "quickstart.yaml").open("a") as stream:
-        stream.write("    validation: {suite: lenient}\n")
-    assert invoke("--json").exit_code == 0
-
-
-def test_data_docs_are_written_without_a_network_and_only_over_data_docs(checkout, monkeypatch):
-    import socket
-
-    fill(checkout)
-    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was tried"))
-    for _ in range(2):
-        result = invoke("--data-docs", checkout / "docs")
-        assert result.exit_code == 0, result.output
-    pages = [page.name for page in (checkout / "docs").rglob("*.html")]
-    assert {"index.html", "train.html", "validation.html", "test.html"} <= set(pages)
-    train = next((checkout / "docs" / "validations").rglob("train.html")).read_text()
-    assert "Images of one colour" in train
-    assert isinstance(invoke("--data-docs", checkout / "configs").exception, DataError)

@@ -78,13 +78,10 @@ def test_what_is_wrong_is_refused_with_its_path_and_the_nearest_name(tmp_path, c
         ("expect_column_max_to_be_between", {"column": "constant", "max": 1}, "kwargs.max", "max_value"),
     ],
 )
-def test_great_expectations_refuses_kwargs_before_anything_is_measured(
-    tmp_path, monkeypatch, type_, kwargs, path, hint
-):
-    suite = one(tmp_path, type=type_, kwargs=kwargs)
+def test_kwargs_are_refused_before_anything_is_measured(tmp_path, monkeypatch, type_, kwargs, path, hint):
     monkeypatch.setattr("podium.validation.run.prepare", lambda *_: pytest.fail("measured"))
     with pytest.raises(ConfigError) as caught:
-        validate_dataset(dataset(), suite, {})
+        validate_dataset(dataset(), one(tmp_path, type=type_, kwargs=kwargs), {})
     assert f"expectations.few.{path}" in caught.value.message
     assert hint in str(caught.value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,13 +11,27 @@ if TYPE_CHECKING:
     from podium.validation import ValidationReport
 
 
+DEFAULT_CONFIG: Final = Path("configs/quickstart.yaml")
+DEFAULT_SUITE: Final = "default"
+_NAMED: Final = 4
+"""Images that the terminal names of one warning."""
+
+
 def validate(
-    config: Annotated[Path, typer.Argument(help="Pipeline file: the suite, and the candidates to be trained.")] = Path(
-        "configs/quickstart.yaml"
-    ),
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            help=f"Pipeline file: the suite, and the candidates to be trained; {DEFAULT_CONFIG} unless given.",
+            show_default=False,
+        ),
+    ] = None,
     suite: Annotated[
         str | None,
-        typer.Option(help="A suite of configs/validation, or a file; the config's unless given.", show_default=False),
+        typer.Option(
+            help="A suite of configs/validation, or a file. Unless given the config's; with --data and no config,"
+            f" '{DEFAULT_SUITE}'.",
+            show_default=False,
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the data set; the config's unless given.", show_default=False)
@@ -29,10 +43,14 @@ def validate(
         Path | None, typer.Option(help="Write Great Expectations' Data Docs, a static site, to this folder.")
     ] = None,
 ) -> None:
-    """Check the data set; ends with status 3 if it must not be trained on."""
+    """Check the data set as a run would, before anything is trained.
+
+    Exit status: 0 fit to be trained on, 1 unreadable, 2 config or suite refused, 3 a critical expectation failed.
+    """
     from podium import atomic
     from podium.config.load import load_run_config
     from podium.data import open_dataset
+    from podium.data.policy import open_configured
     from podium.models import WeightsStore
     from podium.models.contracts import contract_for
     from podium.models.recipes import resolve_candidates
@@ -41,25 +59,29 @@ def validate(
     from podium.validation.docs import write_data_docs
 
     settings = Settings.from_environment()
-    file = settings.find(config)
+    file = settings.find(config or DEFAULT_CONFIG)
     run = load_run_config(file)
     candidates = resolve_candidates(run, settings.recipes, file=file)
-    expected = load_suite(suite or run.validation.suite, settings.root)
-    dataset = open_dataset(data or settings.root / run.data.path)
+    configured = DEFAULT_SUITE if data and not config else run.validation.suite
+    expected = load_suite(suite or configured, settings.root)
+    dataset = open_dataset(data) if data else open_configured(run, settings.root, file=file)
     dataset.verify()
     weights = WeightsStore(settings.weights)
     contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
     result = validate_dataset(dataset, expected, contracts)
-    if report:
-        atomic.write_text(report, render_report(result, dataset))
-    if out:
-        atomic.write_text(out, result.model_dump_json(indent=2) + "\n")
-    if data_docs:
-        write_data_docs(result, expected, data_docs)
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:
         _print(result)
+    if report:
+        atomic.write_text(report, render_report(result, dataset))
+        typer.echo(f"page: {report}", err=as_json)
+    if out:
+        atomic.write_text(out, result.model_dump_json(indent=2) + "\n")
+        typer.echo(f"report as JSON: {out}", err=as_json)
+    if data_docs:
+        write_data_docs(result, expected, data_docs)
+        typer.echo(f"Data Docs: {data_docs / 'index.html'}", err=as_json)
     ensure_valid(result, dataset, settings.state / "validation" / result.data_digest[:12])
 
 
@@ -68,6 +90,8 @@ def _print(result: ValidationReport) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from podium.report.text import visible
 
     styles = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
     table = Table("expectation", "splits and candidates", "outcome")
@@ -82,6 +106,10 @@ def _print(result: ValidationReport) -> None:
         for r in result.failed(severity):
             where = f"{r.title}, {r.split}" + (f", {r.subject}" if r.subject else "")
             console.print(Text.assemble((severity, styles[severity]), f" {where}: {r.message}"))
+            for image in r.offending[:_NAMED]:
+                console.print(Text(f"  {visible(image.place)}: {image.reason}"))
+            if r.offending_count > _NAMED:
+                console.print(Text(f"  … and {r.offending_count - _NAMED:,} more"))
     if result.passed:
         verdict = f"{result.data_name} ({result.data_digest[:12]}) may be trained on, says the suite {result.suite}"
         console.print(Text(verdict, "green"))

@@ -35,8 +35,8 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose top level is a mapping.
+def load_yaml(path: Path, *, remedy: str = "start from configs/quickstart.yaml") -> dict[str, Any]:
+    """Read a YAML file whose top level is a mapping; ``remedy`` is told where it is none.
 
     Raises:
         ConfigError: The file cannot be read, is no valid YAML, has a key twice, or holds no mapping.
@@ -53,7 +53,6 @@ def load_yaml(path: Path) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(f"{path}:{where} {problem}", remedy="correct the YAML there") from None
     if not isinstance(value, dict):
-        raise ConfigError(
-            f"{path}: holds {type(value).__name__}, not a mapping", remedy="start from configs/quickstart.yaml"
-        )
+        found = {type(None): "nothing", list: "a list", str: "a text"}.get(type(value), repr(value))
+        raise ConfigError(f"{path}: holds {found}, not a mapping", remedy=remedy)
     return value

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 import numpy as np
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 from podium.contract import InputContract
 from podium.data import Dataset, Manifest, Split
 from podium.data.duplicates import number_digests
-from podium.data.items import Items
-from podium.data.near import near_groups
+from podium.data.near import SIZE, Descriptors, near_groups
 from podium.results import SplitName
 from podium.validation.measure import Measurements, measure
+from podium.validation.originals import Originals, read_originals
 
 SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)
 
@@ -27,7 +28,7 @@ class Measured:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     of: Measurements
-    groups: NDArray[np.int64]
+    groups: NDArray[np.int32]
     """A number for each image; identical images have the same number, across splits as well."""
 
     def __len__(self) -> int:
@@ -45,39 +46,50 @@ class Context:
     splits: Mapping[SplitName, Split]
     measured: Mapping[SplitName, Measured]
     """The splits of ``splits`` with uint8 images N×H×W×3 and as many int64 labels, N > 0."""
+    descriptors: Descriptors
+    """Of all images of ``measured``, in its order: for the search of near duplicates."""
+    _originals: dict[SplitName, Originals] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def classes(self) -> int:
         """Number of classes."""
         return len(self.manifest.class_names)
 
-    def near_groups(self) -> dict[SplitName, NDArray[np.int64]]:
+    def near_groups(self) -> dict[SplitName, NDArray[np.int32]]:
         """A number for each image of each split; images that show the same picture have the same number."""
-        groups = near_groups(np.concatenate([found.of.near for found in self.measured.values()]))
-        return _divide(groups, {split: len(found) for split, found in self.measured.items()})
+        return _divide(near_groups(self.descriptors), {split: len(found) for split, found in self.measured.items()})
 
-    def items(self, split: SplitName) -> Items | None:
-        """What is known of the original files; None for a data set in memory."""
-        return self.dataset.items(split) if self.dataset.path.is_dir() else None
+    def originals(self, split: SplitName) -> Originals | None:
+        """What is known of the original files, read once; None for a data set in memory."""
+        file = self.dataset.path / f"{split}.items.tsv"
+        with self._lock:
+            if split not in self._originals and file.is_file():
+                self._originals[split] = read_originals(file, len(self.splits[split]))
+            return self._originals.get(split)
 
 
-def _divide(values: NDArray[np.int64], sizes: Mapping[SplitName, int]) -> dict[SplitName, NDArray[np.int64]]:
-    parts = np.split(values, np.cumsum(list(sizes.values()))[:-1])
+def _divide(values: NDArray[np.int64], sizes: Mapping[SplitName, int]) -> dict[SplitName, NDArray[np.int32]]:
+    parts = np.split(values.astype(np.int32), np.cumsum(list(sizes.values()))[:-1])
     return dict(zip(sizes, parts, strict=True))
 
 
 def prepare(dataset: Dataset, contracts: Mapping[str, InputContract]) -> Context:
     """Measure every split that can be measured."""
     splits = {name: dataset.splits[name] for name in SPLIT_NAMES if name in dataset.splits}
-    found = {name: measure(split.images) for name, split in splits.items() if measurable(split)}
-    if not found:
-        return Context(dataset, dataset.manifest, contracts, splits, {})
-    groups = number_digests(np.concatenate([of.digests for of in found.values()]))
-    numbers = _divide(groups, {name: len(of.digests) for name, of in found.items()})
+    sizes = {name: len(split) for name, split in splits.items() if measurable(split)}
+    total = sum(sizes.values())
+    digests, near = np.empty((total, 2), np.uint64), np.empty((total, SIZE), np.uint8)
+    found, start = {}, 0
+    for name, size in sizes.items():
+        part = slice(start, start + size)
+        found[name] = measure(splits[name].images, digests[part], near[part])
+        start += size
+    numbers = _divide(number_digests(digests), sizes) if found else {}
     measured = {
         name: Measured(splits[name].images, splits[name].labels, of, numbers[name]) for name, of in found.items()
     }
-    return Context(dataset, dataset.manifest, contracts, splits, measured)
+    return Context(dataset, dataset.manifest, contracts, splits, measured, near)
 
 
 def measurable(split: Split) -> bool:

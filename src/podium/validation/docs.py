@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from podium import atomic
 from podium.errors import DataError
+from podium.validation.docs_site import make_self_contained
 from podium.validation.judge import build
 from podium.validation.quiet import quiet
 from podium.validation.results import CheckResult, ValidationReport
@@ -20,8 +22,8 @@ _MARK = "podium-data-docs"
 def write_data_docs(report: ValidationReport, suite: Suite, folder: Path) -> None:
     """Render a report as Data Docs, without a network; ``folder`` is replaced if it holds an earlier site.
 
-    The site's pages load fonts and styles from public servers when opened, as those of Great Expectations do; Podium's
-    own page (``render_report``) needs nothing from outside.
+    The pages of Great Expectations load styles, fonts and scripts from public servers; here they need nothing from
+    outside (``docs_site``).
 
     Raises:
         DataError: The folder holds something else.
@@ -46,6 +48,7 @@ def write_data_docs(report: ValidationReport, suite: Suite, folder: Path) -> Non
         for name, results in _groups(report).items():
             _store(context, suite, name, results, report)
         context.build_data_docs(site_names=["podium"])
+        make_self_contained(site, report)
         with atomic.new_directory(folder) as target:
             shutil.copytree(site, target, dirs_exist_ok=True)
             (target / _MARK).touch()
@@ -57,6 +60,15 @@ def _groups(report: ValidationReport) -> dict[str, list[CheckResult]]:
     for result in report.results:
         groups.setdefault(result.split, []).append(result)
     return groups
+
+
+def _escaped(value: Any) -> Any:
+    """Texts of a result: they hold names from the data."""
+    if isinstance(value, dict):
+        return {key: _escaped(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_escaped(inner) for inner in value]
+    return html.escape(value) if isinstance(value, str) else value
 
 
 def _store(context: Any, suite: Suite, name: str, results: list[CheckResult], report: ValidationReport) -> None:
@@ -80,10 +92,11 @@ def _store(context: Any, suite: Suite, name: str, results: list[CheckResult], re
     for result in results:
         config = objects[result.name].configuration
         where = f" ({result.subject})" if result.subject else ""
-        config.description = f"{result.title}{where}: {result.message} (expected: {result.expected})"
+        words = f"{result.title}{where}: {result.message} (expected: {result.expected})"
+        config.description = html.escape(words)  # Great Expectations takes it for HTML
         members.append(
             ExpectationValidationResult(
-                success=result.success, expectation_config=config, result=dict(result.evidence.get("result", {}))
+                success=result.success, expectation_config=config, result=_escaped(result.evidence.get("result", {}))
             )
         )
     seen = dict.fromkeys(result.name for result in results)

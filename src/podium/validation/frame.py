@@ -10,6 +10,18 @@ from numpy.typing import NDArray
 
 from podium.results import SplitName
 
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where an image stands, as a value of a lazy column: reports add the image's name."""
+
+    split: SplitName
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.split} {self.index}"
+
+
 Column = NDArray[Any] | Sequence[Any]
 
 

@@ -12,10 +12,11 @@ from podium.config.load import nearest
 from podium.errors import ConfigError
 from podium.results import SplitName
 from podium.validation.expectations import EXPECTATIONS
+from podium.validation.expected import Expected, Suite
 from podium.validation.frame import Frame
 from podium.validation.quiet import quiet
-from podium.validation.suite import Expected, Suite
 
+_FORMAT = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
 LISTED = 32
 """Rows kept as evidence of one expectation; all are counted."""
 
@@ -55,7 +56,7 @@ def build(suite: Suite) -> dict[str, Any]:
             custom = EXPECTATIONS.get(item.type)
             kind = custom.load() if custom else get_expectation_impl(item.type)
             try:
-                made[item.id] = kind(**item.kwargs, severity=item.severity, meta={"id": item.id})
+                made[item.id] = kind(**item.complete_kwargs(), severity=item.severity, meta={"id": item.id})
             except (ValueError, TypeError) as error:  # pydantic's refusal is a ValueError
                 raise _refused(suite, item, kind, error) from None
     return made
@@ -86,7 +87,7 @@ def judge(suite: Suite, objects: Mapping[str, Any], frames: Mapping[str, Sequenc
                 name = " ".join(filter(None, (suite.name, table, frame.split, frame.subject)))
                 asked = gx.ExpectationSuite(name=name, expectations=[objects[e.id] for e in members])
                 by_id = {e.id: e for e in members}
-                for result in batch.validate(asked, result_format={"result_format": "COMPLETE"}).results:
+                for result in batch.validate(asked, result_format=_FORMAT).results:
                     content = result.to_json_dict()
                     item = by_id[content["expectation_config"]["meta"]["id"]]
                     if problem := _exception(content.get("exception_info") or {}):
@@ -130,13 +131,22 @@ def applies(item: Expected, frame: Frame) -> bool:
 
 
 def _table(frame: Frame, members: Sequence[Expected]) -> Any:
-    """A data frame of the columns, and of those for words that an expectation is about."""
+    """A data frame of the columns that are asked about; of all if an expectation may look at any."""
     import pandas as pd
 
     rows = len(next(iter(frame.columns.values())))
-    asked = {name for item in members for _, name in item.named_columns()} - set(frame.columns)
-    made = {name: [frame.lazy[name](row) for row in range(rows)] for name in sorted(asked)}
-    return pd.DataFrame({**frame.columns, **made})
+    asked = {name for item in members for name in item.needed_columns()}
+    narrow = all(item.type in EXPECTATIONS or _names_its_columns(item) for item in members)
+    columns = {name: values for name, values in frame.columns.items() if name in asked or not narrow}
+    made = {name: [frame.lazy[name](row) for row in range(rows)] for name in sorted(asked - set(frame.columns))}
+    return pd.DataFrame({**columns, **made}, copy=False)
+
+
+def _names_its_columns(item: Expected) -> bool:
+    return bool(item.named_columns()) and not item.kwargs.get("row_condition") and item.type not in _OF_ALL_COLUMNS
+
+
+_OF_ALL_COLUMNS = ("expect_table_columns_to_match_set", "expect_table_columns_to_match_ordered_list")
 
 
 def _refused(suite: Suite, item: Expected, kind: Any, error: Exception) -> ConfigError:
@@ -180,9 +190,9 @@ def _verdict(item: Expected, frame: Frame, content: dict[str, Any]) -> Verdict:
         observed = ", ".join(map(str, list(observed)[:LISTED]))
     scalar = observed if isinstance(observed, int | float | str) else None
     details = result.get("details") or {}
-    return Verdict(
-        item, frame, bool(content["success"]), scalar, [int(r) for r in rows[:LISTED]], len(rows), details, evidence
-    )
+    listed = [int(row) for row in rows[:LISTED]]
+    total = int(result.get("unexpected_count") or len(rows)) if rows else 0
+    return Verdict(item, frame, bool(content["success"]), scalar, listed, total, details, evidence)
 
 
 def plain(value: Any) -> Any:

@@ -31,6 +31,7 @@ _CELLS: Final = 5
 _COLORS: Final = 6
 _RIDGE: Final = 1e-3
 _BLOCK: Final = 512
+"""Images at a time."""
 _SELF: Final = 0.005
 """An image is named if its label's probability is at most this …"""
 _OTHER: Final = 0.5
@@ -80,9 +81,8 @@ def confident_issues(probabilities: Features, labels: NDArray[np.int64]) -> tupl
 
 
 def out_of_fold(features: Features, labels: NDArray[np.int64], classes: int, folds: NDArray[np.int64]) -> Features:
-    """Probabilities (N×classes) of each image by the ridge regression on the other folds."""
-    features = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-3)
-    features = np.concatenate([features, np.ones((len(features), 1), np.float32)], axis=1)
+    """Probabilities (N×classes) of each image by the ridge regression on the other folds; standardizes ``features``."""
+    _standardize(features)
     targets = np.eye(classes, dtype=np.float32)[labels]
     members = [np.flatnonzero(folds == fold) for fold in range(_FOLDS)]
     grams = [features[rows].T @ features[rows] for rows in members]
@@ -93,6 +93,18 @@ def out_of_fold(features: Features, labels: NDArray[np.int64], classes: int, fol
         weights = np.linalg.solve(sum(grams) - grams[fold] + ridge, sum(products) - products[fold])
         scores[rows] = features[rows] @ weights
     return _calibrated(scores, labels)
+
+
+def _standardize(features: Features) -> None:
+    """In place, in blocks: the features are what takes memory here. A column without deviation stays as it is."""
+    blocks = [features[start : start + _BLOCK] for start in range(0, len(features), _BLOCK)]
+    mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks) / len(features)
+    square = sum(np.square(block - mean).sum(axis=0, dtype=np.float64) for block in blocks) / len(features)
+    kept = square > 0
+    center, scale = np.where(kept, mean, 0), np.where(kept, np.sqrt(square) + 1e-3, 1)
+    for block in blocks:
+        np.subtract(block, center.astype(np.float32), out=block)
+        np.divide(block, scale.astype(np.float32), out=block)
 
 
 def _calibrated(scores: Features, labels: NDArray[np.int64]) -> Features:
@@ -109,12 +121,12 @@ def _calibrated(scores: Features, labels: NDArray[np.int64]) -> Features:
 
 
 def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Features:
-    """Orientation histograms and a colour thumbnail of some images, on all cores: float32, N×308."""
-    found = np.empty((len(rows), _DIRECTIONS * _CELLS**2 + 3 * _COLORS**2), np.float32)
+    """Orientation histograms, a colour thumbnail, and 1 for the intercept, on all cores: float32, N×309."""
+    found = np.ones((len(rows), _DIRECTIONS * _CELLS**2 + 3 * _COLORS**2 + 1), np.float32)
     size = max(1, min(_BLOCK, 4 * 1024 * 1024 // max(1, int(np.prod(images.shape[1:])))))
 
     def work(start: int) -> None:
-        found[start : start + size] = _describe_block(read_rows(images, rows[start : start + size]))
+        found[start : start + size, :-1] = _describe_block(read_rows(images, rows[start : start + size]))
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(work, range(0, len(rows), size)))

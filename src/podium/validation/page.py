@@ -10,6 +10,7 @@ import numpy as np
 
 from podium.data import Dataset
 from podium.report.pictures import Picture, picture
+from podium.report.templating import environment
 from podium.results import SplitName
 from podium.validation.context import SPLIT_NAMES, measurable
 from podium.validation.reading import read_rows
@@ -74,15 +75,6 @@ def render_report(report: ValidationReport, dataset: Dataset) -> str:
     Returns:
         A complete HTML document without scripts or outside references. All names in it are escaped.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("podium.validation", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     names = dataset.manifest.class_names
     counts = [_counts(dataset, split) for split in SPLIT_NAMES]
     context: dict[str, Any] = {
@@ -103,7 +95,7 @@ def render_report(report: ValidationReport, dataset: Dataset) -> str:
         "hidden": max(0, len(names) - SHOWN_CLASSES),
         "histograms": [_histogram(dataset, split) for split in SPLIT_NAMES],
     }
-    return environment.get_template("page.html").render(context)
+    return environment("podium.validation").get_template("page.html").render(context)
 
 
 def _by_severity(results: Sequence[CheckResult]) -> list[CheckResult]:
@@ -117,7 +109,7 @@ def _failure(result: CheckResult, dataset: Dataset) -> _Failure:
     for image in result.offending[:SHOWN_IMAGES]:
         label = names[image.label] if 0 <= image.label < len(names) else str(image.label)
         pixels = np.asarray(dataset[image.split].images[image.index])
-        images.append((picture(pixels, f"{image.split} {image.index}, {label}: {image.reason}"), image, label))
+        images.append((picture(pixels, f"{image.place}, {label}: {image.reason}"), image, label))
     return _Failure(result, images)
 
 

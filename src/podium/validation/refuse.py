@@ -12,12 +12,14 @@ from PIL import Image, ImageDraw, ImageFont
 from podium import atomic
 from podium.data import Dataset
 from podium.errors import ValidationFailed
+from podium.report.text import visible
 from podium.validation.results import CheckResult, OffendingImage, ValidationReport
 
 PICTURE: Final = "offending-images.png"
 _COLUMNS: Final = 6
 _TILE: Final = 152
 _LINE: Final = 15
+_LINES: Final = 4
 _MARGIN: Final = 12
 _PER_CHECK: Final = 12
 _LISTED: Final = 8
@@ -56,23 +58,23 @@ def ensure_valid(report: ValidationReport, dataset: Dataset, folder: Path) -> No
 
 def _line(result: CheckResult) -> str:
     where = f"{result.title}, {result.split}" + (f", {result.subject}" if result.subject else "")
-    images = ", ".join(str(image.index) for image in result.offending[:_LISTED])
-    more = ", …" if result.offending_count > _LISTED else ""
-    return f"{where}: {result.message}" + (f" (images {images}{more})" if images else "")
+    images = [image.place for image in result.offending[:_LISTED]]
+    more = [f"… and {result.offending_count - _LISTED:,} more"] if result.offending_count > _LISTED else []
+    return "\n      ".join([f"{where}: {result.message}", *map(visible, images), *more])
 
 
 def contact_sheet(results: tuple[CheckResult, ...], dataset: Dataset) -> bytes:
-    """Draw the first offending images of each result, with split, index, label and check: a PNG."""
+    """Draw the first offending images of each result, with split, index, label, name and check: a PNG."""
     tiles = [(result, image) for result in results for image in result.offending[:_PER_CHECK]]
     rows = -(-len(tiles) // _COLUMNS)
     width = _MARGIN + min(len(tiles), _COLUMNS) * (_TILE + _MARGIN)
-    height = _MARGIN + rows * (_TILE + 3 * _LINE + _MARGIN + 4)
+    height = _MARGIN + rows * (_TILE + _LINES * _LINE + _MARGIN + 4)
     sheet = Image.new("RGB", (width, height), "#fcfbf9")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(11)
     for i, (result, image) in enumerate(tiles):
         left = _MARGIN + i % _COLUMNS * (_TILE + _MARGIN)
-        top = _MARGIN + i // _COLUMNS * (_TILE + 3 * _LINE + _MARGIN + 4)
+        top = _MARGIN + i // _COLUMNS * (_TILE + _LINES * _LINE + _MARGIN + 4)
         tile = _tile(np.asarray(dataset[image.split].images[image.index]))
         sheet.paste(tile, (left + (_TILE - tile.width) // 2, top + (_TILE - tile.height) // 2))
         draw.rectangle((left - 1, top - 1, left + _TILE, top + _TILE), outline="#d6d1c7")
@@ -84,10 +86,10 @@ def contact_sheet(results: tuple[CheckResult, ...], dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def _caption(result: CheckResult, image: OffendingImage, dataset: Dataset) -> tuple[str, str, str]:
+def _caption(result: CheckResult, image: OffendingImage, dataset: Dataset) -> tuple[str, str, str, str]:
     names = dataset.manifest.class_names
     label = names[image.label] if 0 <= image.label < len(names) else f"label {image.label}"
-    return f"{image.split} {image.index} · {label}", result.title, image.reason
+    return f"{image.split} {image.index} · {label}", visible(image.telling_name), result.title, image.reason
 
 
 def _tile(image: np.ndarray) -> Image.Image:

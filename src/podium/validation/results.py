@@ -17,8 +17,31 @@ class OffendingImage(Frozen):
 
     split: SplitName
     index: int
+    name: str = ""
+    """Of the original file, as ``items.tsv`` has it; empty for a data set in memory."""
     label: int
     reason: str
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in words."""
+        return place(self.split, self.index, self.name)
+
+    @property
+    def telling_name(self) -> str:
+        """The name, unless it says no more than split and index."""
+        return telling_name(self.split, self.index, self.name)
+
+
+def place(split: str, index: int, name: str) -> str:
+    """``train 17 (cats/a.jpg)``; without the name where it says no more than split and index."""
+    told = telling_name(split, index, name)
+    return f"{split} {index} ({told})" if told else f"{split} {index}"
+
+
+def telling_name(split: str, index: int, name: str) -> str:
+    """Images that came as arrays are called ``SPLIT/INDEX``, which need not be told twice."""
+    return "" if name == f"{split}/{index}" else name
 
 
 class CheckResult(Frozen):

@@ -13,15 +13,20 @@ from threadpoolctl import threadpool_limits
 from podium.contract import InputContract
 from podium.data import Dataset
 from podium.digest import digest_json
+from podium.validation.bounds import FRACTIONS
 from podium.validation.context import Context, prepare
+from podium.validation.expected import Suite
 from podium.validation.frame import Frame
 from podium.validation.judge import LISTED, Verdict, build, engine, judge
 from podium.validation.measures import MEASURES
+from podium.validation.offending import offending_images
 from podium.validation.results import CheckResult, OffendingImage, ValidationReport
-from podium.validation.suite import PLACEHOLDER, Suite
+from podium.validation.words import fill
 
 MAX_OFFENDING = LISTED
 """Offending images that a result lists; all are counted."""
+_SHARES = FRACTIONS | {"difference", "min_difference"}
+"""Told in percent, as what ends in ``share`` is."""
 
 
 def validate_dataset(dataset: Dataset, suite: Suite, contracts: Mapping[str, InputContract]) -> ValidationReport:
@@ -45,7 +50,8 @@ def validate_dataset(dataset: Dataset, suite: Suite, contracts: Mapping[str, Inp
     frames = _measure(suite, context, part_seconds)
     begin = time.perf_counter()
     verdicts = judge(suite, objects, frames)
-    results = tuple(_result(verdict, context) for verdict in verdicts)
+    offending = offending_images(verdicts, context)
+    results = tuple(_result(verdict, of) for verdict, of in zip(verdicts, offending, strict=True))
     part_seconds["expectations"] = time.perf_counter() - begin
     return ValidationReport(
         passed=all(result.success or result.severity != "critical" for result in results),
@@ -91,15 +97,16 @@ def _joined(one: Frame, other: Frame) -> Frame:
     return Frame(one.split, {**one.columns, **other.columns}, one.subject, {**one.lazy, **other.lazy})
 
 
-def _result(verdict: Verdict, context: Context) -> CheckResult:
+def _result(verdict: Verdict, offending: tuple[OffendingImage, ...]) -> CheckResult:
     item, frame = verdict.expected, verdict.frame
     values: dict[str, Any] = {}
-    if all(len(column) == 1 for column in frame.columns.values()):
+    if item.table == "split":
         values |= {name: column[0] for name, column in frame.columns.items()}
-    values |= {**item.kwargs, **verdict.details, "observed": verdict.observed}
-    message = fill(item.meta.found, values)
+    values |= {**item.complete_kwargs(), **verdict.details, "observed": verdict.observed}
+    shares = _SHARES | {"observed", "min_value", "max_value"} if item.kwargs.get("column") in FRACTIONS else _SHARES
+    message = fill(item.meta.found, values, shares)
     if not verdict.success and item.meta.remedy:
-        message = f"{message}; {fill(item.meta.remedy, values)}"
+        message = f"{message}; {fill(item.meta.remedy, values, shares)}"
     return CheckResult(
         name=item.id,
         title=item.meta.title,
@@ -108,39 +115,9 @@ def _result(verdict: Verdict, context: Context) -> CheckResult:
         severity=item.severity,
         success=verdict.success,
         observed=verdict.observed,
-        expected=fill(item.meta.expected, values),
+        expected=fill(item.meta.expected, values, shares),
         message=message,
         offending_count=verdict.total if item.table == "images" else 0,
-        offending=_images(verdict, context) if item.table == "images" else (),
+        offending=offending,
         evidence=verdict.evidence,
     )
-
-
-def _images(verdict: Verdict, context: Context) -> tuple[OffendingImage, ...]:
-    frame = verdict.frame
-    labels = context.splits[frame.split].labels
-    images = []
-    for row in verdict.rows:
-        values = {name: column[row] for name, column in frame.columns.items()}
-        values |= {name: of(row) for name, of in frame.lazy.items()}
-        reason = fill(verdict.expected.meta.reason, values) or verdict.expected.meta.title
-        images.append(OffendingImage(split=frame.split, index=row, label=int(labels[row]), reason=reason))
-    return tuple(images)
-
-
-def fill(text: str, values: Mapping[str, Any]) -> str:
-    """Replace ``{name}`` by its value; what stands in a value is left alone, and an unknown name as well."""
-
-    def word(found: Any) -> str:
-        if found[1] not in values:
-            return str(found[0])
-        value = values[found[1]]
-        if hasattr(value, "item"):
-            value = value.item()
-        if isinstance(value, float) and found[1].endswith("share"):
-            return f"{100 * value:.3g} %"
-        if isinstance(value, float):
-            return f"{value:.4g}"
-        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) and value > 9999 else str(value)
-
-    return PLACEHOLDER.sub(word, text)

@@ -2,84 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
-
-from pydantic import Field
+from typing import Any, Final
 
 from podium.config.base import Frozen
 from podium.config.load import load_yaml, nearest, parse
 from podium.errors import ConfigError
-from podium.results import SplitName
-from podium.validation.expectations import EXPECTATIONS
-from podium.validation.measures import COLUMNS, WORDS
-from podium.validation.results import Severity
+from podium.validation.check import check, core_types
+from podium.validation.expected import Expected, Suite
 
-TableName = Literal["images", "classes", "channels", "split", "contracts", "files"]
-_SHARED: Final = ("meta", "severity")
-_COLUMN_KWARGS: Final = ("column", "column_A", "column_B", "column_list", "column_set")
-PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
-"""What a text of ``meta`` may hold: a column, a keyword argument, or ``observed``."""
+__all__ = ["Expected", "Suite", "core_types", "load_suite", "suite_file"]
 
-
-class Meta(Frozen):
-    """Words for people. ``{observed}``, keyword arguments and columns of one-row tables are filled in."""
-
-    title: str
-    expected: str
-    """Such as ``at most {max_count}``."""
-    found: str
-    """A sentence, such as ``images of one colour: {observed}``."""
-    remedy: str = ""
-    reason: str = ""
-    """Of one offending image; columns of the table ``images`` are filled in."""
-
-
-class Expected(Frozen):
-    """One expectation on one table; it is asked of every split named, and of every candidate's contract."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    table: TableName
-    type: str
-    kwargs: dict[str, Any] = Field(default_factory=dict)
-    severity: Severity
-    splits: tuple[SplitName, ...] = Field(("train", "validation", "test"), min_length=1)
-    meta: Meta
-
-    def named_columns(self) -> list[tuple[str, str]]:
-        """Columns that the kwargs name, each with the key's path."""
-        found = []
-        for key in _COLUMN_KWARGS:
-            value = self.kwargs.get(key, ())
-            several = isinstance(value, list | tuple)
-            found += [(f"{key}.{i}", str(name)) for i, name in enumerate(value)] if several else [(key, str(value))]
-        return found
-
-    def needed_columns(self) -> list[str]:
-        """Columns without which the expectation cannot be evaluated; any one of the table if it names none."""
-        needed = [name for _, name in self.named_columns()]
-        needed += EXPECTATIONS[self.type].columns if self.type in EXPECTATIONS else ()
-        return needed or [next(name for name in COLUMNS[self.table] if name not in WORDS[self.table])]
-
-
-class Suite(Frozen):
-    """A suite with all that it extends, resolved: its content decides whether a validation can be reused."""
-
-    name: str
-    expectations: tuple[Expected, ...]
-
-    def columns(self) -> set[tuple[str, str]]:
-        """Tables and columns that the expectations need."""
-        needed: set[tuple[str, str]] = set()
-        for item in self.expectations:
-            named = item.needed_columns()
-            named += PLACEHOLDER.findall(item.meta.reason + item.meta.found)
-            needed |= {(item.table, name) for name in named if name in COLUMNS[item.table]}
-        return needed
+_SHAPE: Final = "a suite is a mapping such as `extends: default`, with `expectations:` and a list of them"
 
 
 class _File(Frozen):
@@ -98,7 +34,8 @@ def load_suite(suite: str, root: Path) -> Suite:
         root: The checkout, which paths are relative to.
 
     Raises:
-        ConfigError: A file is missing or malformed, or an unknown key, type, table, column or id is named.
+        ConfigError: A file is missing or malformed, an unknown key, type, table, column, placeholder or id is named, or
+            an expectation contradicts itself.
     """
     file = suite_file(suite, root)
     merged = _merge(file, root, ())
@@ -106,7 +43,7 @@ def load_suite(suite: str, root: Path) -> Suite:
     for number, (raw, source) in enumerate(merged.values()):
         where = f"expectations.{raw.get('id', number)}"
         item = parse(Expected, raw, source, where)
-        _check(item, source, where)
+        check(item, source, where)
         expectations.append(item)
     if not expectations:
         raise ConfigError(f"{file}: expectations: none are stated", remedy="add `extends: default`, or expectations")
@@ -133,7 +70,7 @@ def _merge(file: Path, root: Path, above: tuple[Path, ...]) -> dict[str, tuple[d
     """The expectations of a file by id, each with the file that has the last word on it."""
     if file.resolve() in above:
         raise ConfigError(f"{file}: extends: the suites extend one another", remedy="let one of them extend none")
-    content = parse(_File, load_yaml(file), file)
+    content = parse(_File, load_yaml(file, remedy=_SHAPE), file)
     found: dict[str, tuple[dict[str, Any], Path]] = {}
     if content.extends is not None:
         found = _merge(suite_file(content.extends, root), root, (*above, file.resolve()))
@@ -165,43 +102,3 @@ def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
         if isinstance(below.get(key), dict) and isinstance(above.get(key), dict):
             merged[key] = {**below[key], **above[key]}
     return merged
-
-
-def _check(item: Expected, file: Path, where: str) -> None:
-    """Refuse types and columns that do not exist. What Great Expectations says of kwargs, the judge asks it."""
-    types = {*EXPECTATIONS, *core_types()}
-    if item.type not in types:
-        raise ConfigError(
-            f"{file}: {where}.type: there is no expectation {item.type!r}", remedy=nearest(item.type, types)
-        )
-    columns = COLUMNS[item.table]
-    for key, name in item.named_columns():
-        if name not in columns:
-            raise ConfigError(
-                f"{file}: {where}.kwargs.{key}: the table {item.table!r} has no column {name!r}",
-                remedy=nearest(name, columns),
-            )
-        if name in WORDS[item.table]:
-            raise ConfigError(
-                f"{file}: {where}.kwargs.{key}: {name!r} only tells of an offending image",
-                remedy="use it in meta.reason",
-            )
-    if item.type in EXPECTATIONS and item.table not in EXPECTATIONS[item.type].tables:
-        tables = ", ".join(EXPECTATIONS[item.type].tables)
-        raise ConfigError(f"{file}: {where}.table: {item.type} is about the table {tables}", remedy=f"use {tables}")
-    for name in PLACEHOLDER.findall(item.meta.reason):
-        if name not in columns:
-            raise ConfigError(
-                f"{file}: {where}.meta.reason: the table {item.table!r} has no column {name!r}",
-                remedy=nearest(name, columns),
-            )
-
-
-@functools.cache
-def core_types() -> frozenset[str]:
-    """The expectations that Great Expectations ships, read from its file names: importing it takes seconds."""
-    package = importlib.util.find_spec("great_expectations")
-    if package is None or not package.submodule_search_locations:
-        return frozenset()
-    folder = Path(package.submodule_search_locations[0]) / "expectations" / "core"
-    return frozenset(path.stem for path in folder.glob("expect_*.py"))

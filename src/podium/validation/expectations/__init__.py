@@ -6,6 +6,9 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from podium.config.base import Frozen
+from podium.validation.expectations.kwargs import Flagged, Normalized, Nothing, Populated, Ratio, Shares
+
 
 @dataclass(frozen=True)
 class Custom:
@@ -14,8 +17,11 @@ class Custom:
     module: str
     name: str
     tables: tuple[str, ...]
+    kwargs: type[Frozen]
     columns: tuple[str, ...] = ()
     """Columns that it reads beside those in its kwargs."""
+    details: tuple[str, ...] = ()
+    """What its finding tells beside what is observed, for the words of ``meta``."""
 
     def load(self) -> Any:
         """Import the class, which registers it with Great Expectations."""
@@ -27,17 +33,28 @@ _RANGE = ("channel", "low", "high", "allowed_low", "allowed_high", "problem", "c
 _MOMENTS = ("mean_after", "std_after", "mean_own", "std_own")
 
 EXPECTATIONS: dict[str, Custom] = {
-    "expect_flagged_images_to_be_few": Custom("flagged", "ExpectFlaggedImagesToBeFew", ("images",)),
-    "expect_recorded_structure": Custom("structure", "ExpectRecordedStructure", ("split",), _STRUCTURE),
-    "expect_classes_to_have_images": Custom("classes", "ExpectClassesToHaveImages", ("classes",), ("name", "count")),
+    "expect_flagged_images_to_be_few": Custom(
+        "flagged", "ExpectFlaggedImagesToBeFew", ("images",), Flagged, details=("share",)
+    ),
+    "expect_recorded_structure": Custom(
+        "structure", "ExpectRecordedStructure", ("split",), Nothing, _STRUCTURE, ("wrong",)
+    ),
+    "expect_classes_to_have_images": Custom(
+        "classes", "ExpectClassesToHaveImages", ("classes",), Populated, ("name", "count"), ("rare", "classes")
+    ),
     "expect_class_ratio_to_be_at_most": Custom(
-        "balance", "ExpectClassRatioToBeAtMost", ("classes",), ("name", "count")
+        "balance", "ExpectClassRatioToBeAtMost", ("classes",), Ratio, ("name", "count"), ("largest", "smallest")
     ),
     "expect_shares_to_match_train": Custom(
-        "shares", "ExpectSharesToMatchTrain", ("classes", "files"), ("name", "count", "train_count")
+        "shares",
+        "ExpectSharesToMatchTrain",
+        ("classes", "files"),
+        Shares,
+        ("name", "count", "train_count"),
+        ("difference",),
     ),
     "expect_normalized_values_to_fit": Custom(
-        "normalized", "ExpectNormalizedValuesToFit", ("contracts",), (*_RANGE, *_MOMENTS)
+        "normalized", "ExpectNormalizedValuesToFit", ("contracts",), Normalized, (*_RANGE, *_MOMENTS), ("cause",)
     ),
 }
-"""A new one is a file in this folder and a line here."""
+"""A new one is a file in this folder, its keyword arguments in ``kwargs.py``, and a line here."""

@@ -22,9 +22,11 @@ class Finding(NamedTuple):
     success: bool
     observed: float | int | str
     rows: Sequence[int] = ()
-    """Positions of the rows that it does not hold for."""
+    """Positions of the rows that it does not hold for; the first of very many."""
     details: Mapping[str, Any] = MappingProxyType({})
     """Further figures that the words of ``meta`` may name."""
+    total: int | None = None
+    """Of all such rows, where ``rows`` are the first of them."""
 
 
 class TableExpectation(BatchExpectation):
@@ -41,7 +43,7 @@ class TableExpectation(BatchExpectation):
         found = self.judge(execution_engine.batch_manager.active_batch_data.dataframe)
         result = {
             "observed_value": found.observed,
-            "unexpected_count": len(found.rows),
+            "unexpected_count": len(found.rows) if found.total is None else found.total,
             "unexpected_index_list": list(found.rows),
             "details": dict(found.details),
         }

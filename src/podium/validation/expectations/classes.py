@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class ExpectClassesToHaveImages(TableExpectation):
     """Each class has at least ``min_count`` images in the split."""
 
-    min_count: int = 1
+    min_count: int
     success_keys: ClassVar[tuple[str, ...]] = ("min_count",)
 
     def judge(self, table: pd.DataFrame) -> Finding:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_LISTED = 1000
+"""Rows handed on: very many would be a list of numbers of the size of the data set."""
+
+
 class ExpectFlaggedImagesToBeFew(TableExpectation):
     """Few images have a value other than 0 in a column, counted or as a share.
 
@@ -20,14 +24,14 @@ class ExpectFlaggedImagesToBeFew(TableExpectation):
         max_count: So many images may have it.
         max_share: Or this fraction of the split; what allows more holds.
         above: Count values above.
-        below: Count values below.
+        below: Or count values below.
     """
 
     column: str
-    max_count: int = 0
-    max_share: float = 0.0
-    above: float | None = None
-    below: float | None = None
+    max_count: int
+    max_share: float
+    above: float | None
+    below: float | None
 
     success_keys: ClassVar[tuple[str, ...]] = ("column", "max_count", "max_share", "above", "below")
 
@@ -43,4 +47,5 @@ class ExpectFlaggedImagesToBeFew(TableExpectation):
             flagged |= values < self.below
         rows = np.flatnonzero(flagged)
         allowed = max(self.max_count, int(self.max_share * len(values)))
-        return Finding(len(rows) <= allowed, len(rows), rows.tolist(), {"share": f"{len(rows) / len(values):.2%}"})
+        share = len(rows) / len(values)
+        return Finding(len(rows) <= allowed, len(rows), rows[:_LISTED].tolist(), {"share": share}, total=len(rows))

@@ -23,7 +23,7 @@ class ExpectNormalizedValuesToFit(TableExpectation):
 
     max_mean: float
     max_factor: float
-    own: bool = False
+    own: bool
     success_keys: ClassVar[tuple[str, ...]] = ("max_mean", "max_factor", "own")
 
     def judge(self, table: pd.DataFrame) -> Finding:

@@ -21,8 +21,8 @@ class ExpectSharesToMatchTrain(TableExpectation):
             the test finds what does not matter.
     """
 
-    min_p_value: float = 0.001
-    min_difference: float = 0.0
+    min_p_value: float
+    min_difference: float
     success_keys: ClassVar[tuple[str, ...]] = ("min_p_value", "min_difference")
 
     def judge(self, table: pd.DataFrame) -> Finding:
@@ -32,9 +32,9 @@ class ExpectSharesToMatchTrain(TableExpectation):
         counts = table[["count", "train_count"]].to_numpy().T
         counts = counts[:, counts.sum(axis=0) > 0]
         if not counts.sum(axis=1).all() or counts.shape[1] < 2:
-            return Finding(True, 1.0, details={"difference": "0.0%"})
+            return Finding(True, 1.0, details={"difference": 0.0})
         p = float(chi2_contingency(counts, correction=False).pvalue)
         shares = counts / counts.sum(axis=1, keepdims=True)
         difference = float(np.abs(shares[0] - shares[1]).sum() / 2)
         success = p >= self.min_p_value or difference <= self.min_difference
-        return Finding(success, p, details={"difference": f"{difference:.1%}"})
+        return Finding(success, p, details={"difference": difference})

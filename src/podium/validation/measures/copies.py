@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from podium.results import SplitName
 from podium.validation.context import Context
-from podium.validation.frame import Frame
+from podium.validation.frame import Frame, Place
 
 COPIES = {
     "repeats": "1 if an earlier image of the split is the same, byte for byte",
@@ -24,7 +24,8 @@ COPIES = {
     "near_labels": "the labels that images of this picture have",
 }
 
-Groups = Mapping[SplitName, NDArray[np.int64]]
+Groups = Mapping[SplitName, NDArray[np.int32]]
+Labels = NDArray[np.int64]
 
 
 def copies(context: Context) -> Iterator[Frame]:
@@ -33,12 +34,10 @@ def copies(context: Context) -> Iterator[Frame]:
         return
     exact: Groups = {split: found.groups for split, found in context.measured.items()}
     near: Groups = context.near_groups()
-    labels = np.concatenate([found.labels for found in context.measured.values()])
-    low, high = _extremes(np.concatenate(list(exact.values())), labels)
-    near_low, near_high = _extremes(np.concatenate(list(near.values())), labels)
+    range_of, near_range = _extremes(exact, context), _extremes(near, context)
     for split in context.measured:
         of, alike = exact[split], near[split]
-        conflict, near_conflict = low[of] != high[of], near_low[alike] != near_high[alike]
+        conflict, near_conflict = _differ(range_of, of), _differ(near_range, alike)
         repeats, elsewhere = _repeats(of), _elsewhere(split, exact)
         columns = {
             "repeats": repeats,
@@ -50,17 +49,17 @@ def copies(context: Context) -> Iterator[Frame]:
         }
         yield Frame(
             split,
-            {name: values.astype(np.int8) for name, values in columns.items()},
+            {name: values.view(np.int8) for name, values in columns.items()},
             lazy={
                 "twin": _twin(split, exact, exact),
                 "near_twin": _twin(split, near, exact),
-                "labels": _pair(low[of], high[of]),
-                "near_labels": _pair(near_low[alike], near_high[alike]),
+                "labels": _pair(range_of, of),
+                "near_labels": _pair(near_range, alike),
             },
         )
 
 
-def _repeats(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _repeats(groups: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Every image of a group but the first."""
     repeats = np.ones(len(groups), bool)
     repeats[np.unique(groups, return_index=True)[1]] = False
@@ -77,32 +76,40 @@ def _elsewhere(split: SplitName, groups: Groups) -> NDArray[np.bool_]:
     return found
 
 
-def _extremes(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _extremes(groups: Groups, context: Context) -> tuple[Labels, Labels]:
     """The least and the greatest label of each group."""
-    count = int(groups.max()) + 1
+    count = 1 + max(int(of.max()) for of in groups.values())
     low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
-    np.minimum.at(low, groups, labels)
-    np.maximum.at(high, groups, labels)
+    for split, of in groups.items():
+        labels = np.asarray(context.measured[split].labels)
+        np.minimum.at(low, of, labels)
+        np.maximum.at(high, of, labels)
     return low, high
 
 
-def _twin(split: SplitName, groups: Groups, exact: Groups) -> Callable[[int], object]:
-    """Names the first other image of the group: one that is not the same rather, and of another split rather."""
+def _differ(extremes: tuple[Labels, Labels], groups: NDArray[np.int32]) -> NDArray[np.bool_]:
+    low, high = extremes
+    return (low != high)[groups]
 
-    def of(index: int) -> str:
+
+def _twin(split: SplitName, groups: Groups, exact: Groups) -> Callable[[int], object]:
+    """Finds the first other image of the group: one that is not the same rather, and of another split rather."""
+
+    def of(index: int) -> Place | str:
         number, own = groups[split][index], exact[split][index]
-        best: tuple[tuple[bool, bool], str] | None = None
+        best: tuple[tuple[bool, bool], Place] | None = None
         for name in sorted(groups, key=lambda other: other == split):
             for position in np.flatnonzero(groups[name] == number)[:64].tolist():
                 if name == split and position == index:
                     continue
                 rank = (groups is not exact and exact[name][position] == own, name == split)
                 if best is None or rank < best[0]:
-                    best = rank, f"{name} {position}"
+                    best = rank, Place(name, position)
         return best[1] if best else "none"
 
     return of
 
 
-def _pair(low: NDArray[np.int64], high: NDArray[np.int64]) -> Callable[[int], object]:
-    return lambda index: f"{low[index]} and {high[index]}"
+def _pair(extremes: tuple[Labels, Labels], groups: NDArray[np.int32]) -> Callable[[int], object]:
+    low, high = extremes
+    return lambda index: f"{low[groups[index]]} and {high[groups[index]]}"

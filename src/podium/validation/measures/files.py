@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
+from podium.results import SplitName
 from podium.validation.context import Context
 from podium.validation.frame import Frame
 
@@ -29,47 +30,47 @@ def items(context: Context) -> Iterator[Frame]:
     """A frame a split; none where the original files are not known."""
     height, width = context.manifest.height, context.manifest.width
     for split in context.measured:
-        of = context.items(split)
+        of = context.originals(split)
         if of is None:
             continue
         known = (of.widths > 0) & (of.heights > 0)
-        wide, high = np.where(known, of.widths, 1), np.where(known, of.heights, 1)
-        ratio = (wide / high) / (width / height)
+        wide, high = (np.where(known, sides, 1).astype(np.float32) for sides in (of.widths, of.heights))
+        ratio = (wide / high) / np.float32(width / height)
         columns = {
             "width": of.widths,
             "height": of.heights,
-            "enlarged": np.where(known, np.minimum(width / wide, height / high), 0.0),
-            "aspect": np.where(known, np.maximum(ratio, 1 / ratio), 0.0),
+            "enlarged": np.where(known, np.minimum(width / wide, height / high), np.float32(0)),
+            "aspect": np.where(known, np.maximum(ratio, 1 / ratio), np.float32(0)),
             "orientation": of.orientations,
         }
-        yield Frame(split, columns, lazy={"name": of.names.__getitem__})
+        yield Frame(split, columns, lazy={"name": _Names(context, split)})
+
+
+class _Names:
+    """All names of a split: only for expectations about them. Reports look up the few that they show."""
+
+    def __init__(self, context: Context, split: SplitName) -> None:
+        self._read = cache(lambda: context.dataset.items(split).names)
+
+    def __call__(self, index: int) -> str:
+        return self._read()[index]
 
 
 def files(context: Context) -> Iterator[Frame]:
     """A frame a split: how often each mode, format and orientation is."""
-    train = context.items("train") if "train" in context.measured else None
+    train = context.originals("train") if "train" in context.measured else None
     if train is None:
         return
-    usual = {(kind, value): n for kind, values in _properties(train) for value, n in Counter(values).items()}
     for split in context.measured:
-        of = context.items(split)
+        of = context.originals(split)
         if of is None:
             continue
-        found = {(kind, value): n for kind, values in _properties(of) for value, n in Counter(values).items()}
-        rows = sorted({*usual, *found})
+        rows = sorted({*train.properties, *of.properties})
         yield Frame(
             split,
             {
                 "name": [f"{kind} {value or 'unknown'}" for kind, value in rows],
-                "count": [found.get(row, 0) for row in rows],
-                "train_count": [usual.get(row, 0) for row in rows],
+                "count": [of.properties[row] for row in rows],
+                "train_count": [train.properties[row] for row in rows],
             },
         )
-
-
-def _properties(of: object) -> list[tuple[str, list[str]]]:
-    return [
-        ("mode", list(of.modes)),  # type: ignore[attr-defined]
-        ("format", list(of.formats)),  # type: ignore[attr-defined]
-        ("orientation", list(map(str, of.orientations.tolist()))),  # type: ignore[attr-defined]
-    ]

@@ -22,24 +22,30 @@ def outliers(context: Context) -> Iterator[Frame]:
     train = context.measured.get("train")
     if train is None:
         return
-    usual = _features(train)
-    median = np.median(usual, axis=0)
-    scale = np.maximum(1.4826 * np.median(np.abs(usual - median), axis=0), 2.0)  # two grey levels are none
+    usual = []
+    for values in _features(train):
+        median = np.median(values)
+        usual.append((median, max(1.4826 * np.median(np.abs(values - median)), 2.0)))  # two grey levels are none
     for split, found in context.measured.items():
-        score = np.abs(_features(found) - median) / scale
-        which = score.argmax(axis=1)
-        yield Frame(split, {"outlier": score.max(axis=1)}, lazy={"outlier_of": _Name(which)})
+        worst, which = np.zeros(len(found), np.float32), np.zeros(len(found), np.uint8)
+        for number, (values, (median, scale)) in enumerate(zip(_features(found), usual, strict=True)):
+            score = np.abs(values - median) / np.float32(scale)
+            which[score > worst] = number
+            np.maximum(worst, score, out=worst)
+        yield Frame(split, {"outlier": worst}, lazy={"outlier_of": _Name(which)})
 
 
 class _Name:
-    def __init__(self, which: NDArray[np.int64]) -> None:
+    def __init__(self, which: NDArray[np.uint8]) -> None:
         self._which = which
 
     def __call__(self, index: int) -> str:
         return _NAMES[int(self._which[index])]
 
 
-def _features(found: Measured) -> NDArray[np.float64]:
-    """N×3: brightness, contrast, and the difference of the strongest and the weakest channel's mean."""
+def _features(found: Measured) -> Iterator[NDArray[np.float32]]:
+    """N each: brightness, contrast, and the difference of the strongest and the weakest channel's mean."""
     mean = found.of.channel_mean
-    return np.stack([mean.mean(axis=1), found.of.std, mean.max(axis=1) - mean.min(axis=1)], axis=1)
+    yield mean.mean(axis=1)
+    yield found.of.std
+    yield mean.max(axis=1) - mean.min(axis=1)

@@ -38,7 +38,7 @@ def pixels(context: Context) -> Iterator[Frame]:
             "maximum": of.maximum,
             "contrast": of.std,
             "constant": of.constant.astype(np.int8),
-            "faint": np.where(of.constant, 255, of.std),
+            "faint": np.where(of.constant, np.float32(255), of.std),
             "gray": of.gray.astype(np.int8),
         }
         yield Frame(split, columns, lazy={"color": _Color(found)})
