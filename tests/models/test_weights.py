@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from podium.config import Candidate, ModelConfig
+from podium.contract import InputContract
 from podium.data import Dataset
-from podium.errors import WeightsError
+from podium.errors import DataError, WeightsError
 from podium.models import WeightsStore, build
 from podium.models import weights as weights_module
 from podium.models.contracts import contract_for
 from podium.models.recipes import load_recipe
 from podium.orchestration.training import backbone_digest
 from podium.settings import Settings
+from podium.training.features import pooled_features, pretrained_backbone
+from podium.training.inputs import check_dataset
 
 from .helpers import NAME, RECIPES, contract, write_weights
 
@@ -51,6 +54,36 @@ def test_the_embedded_weights_are_those_of_their_provenance() -> None:
     assert all(torch.equal(state[f"backbone.{key}"], value) for key, value in pretrained.state.items())
     assert WeightsStore().find(NAME).stat().st_size <= 2**20
     assert pretrained.provenance.figures["test_top1"] > 20 / 200, "a backbone that learned next to nothing"
+
+
+def test_the_embedded_range_is_that_of_its_normalization() -> None:
+    provenance = WeightsStore().provenance(NAME)
+    low = min(-mean / std for mean, std in zip(provenance.mean, provenance.std, strict=True))
+    high = max((1 - mean) / std for mean, std in zip(provenance.mean, provenance.std, strict=True))
+    assert provenance.trained_range == pytest.approx((low, high))
+    assert pretrained_backbone(NAME)[1].problem() is None
+
+
+def test_weights_whose_origin_claims_another_range_are_refused(tmp_path: Path, small_dataset: Dataset) -> None:
+    write_weights(tmp_path, NAME)
+    file = tmp_path / f"{NAME}.json"
+    raw = json.loads(file.read_text())
+    candidate = Candidate(name="t", recipe=load_recipe("transfer_resnet20", RECIPES))
+
+    def found(**changes: object) -> InputContract:
+        file.write_text(json.dumps(raw | changes))
+        return contract_for(candidate, small_dataset.manifest, WeightsStore(tmp_path))
+
+    assert found().trained_range is None
+    half = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    assert found(**half, trained_range=[-1, 1]).problem() is None
+    wrong = found(mean=[0.0] * 3, std=[1.0] * 3, trained_range=[-1, 1])
+    assert wrong.trained_range == (-1, 1)
+    with pytest.raises(DataError, match=r"trained on inputs from -1 to 1.* from 0 to 1"):
+        check_dataset(small_dataset, wrong)
+    net, broken = pretrained_backbone(NAME, WeightsStore(tmp_path))
+    with pytest.raises(DataError, match="trained on inputs from -1 to 1"):
+        pooled_features(net, small_dataset["test"].images, broken)
 
 
 def test_missing_weights_name_the_remedies(tmp_path: Path) -> None:
@@ -121,12 +154,12 @@ def test_a_backbones_cache_key_covers_weights_and_normalization(tmp_path: Path) 
     for seed in (1, 2):
         write_weights(tmp_path, NAME, seed=seed)
         keys.append(backbone_digest(candidate, settings))
-    for change in ({"mean": [0.5, 0.5, 0.5]}, {"std": [0.1, 0.2, 0.3]}):
+    for change in ({"mean": [0.5, 0.5, 0.5]}, {"std": [0.1, 0.2, 0.3]}, {"trained_range": [-1.0, 1.0]}):
         raw = json.loads((tmp_path / f"{NAME}.json").read_text())
         (tmp_path / f"{NAME}.json").write_text(json.dumps(raw | change))
         keys.append(backbone_digest(candidate, settings))
     assert None not in keys
-    assert len(set(keys)) == 4
+    assert len(set(keys)) == 5
     scratch = Candidate(name="s", recipe=load_recipe("resnet20", RECIPES))
     assert backbone_digest(scratch, settings) is None
 
@@ -147,5 +180,5 @@ def test_a_channel_without_variation_is_not_divided_by_zero(small_dataset: Datas
 def test_prediction_resizes_as_the_import_did(small_dataset: Dataset) -> None:
     candidate = Candidate(name="t", recipe=load_recipe("resnet20", RECIPES))
     manifest = small_dataset.manifest.model_copy(update={"resize": "crop"})
-    assert contract_for(candidate, small_dataset.manifest).resize == "stretch"
+    assert contract_for(candidate, small_dataset.manifest).resize == "crop"
     assert contract_for(candidate, manifest).resize == "crop"

@@ -33,6 +33,7 @@ def test_an_exported_backbone_is_what_was_trained(small_dataset: Dataset, tmp_pa
             assert torch.equal(value, bundle.state[f"backbone.{key}"].half().float()), key
     assert provenance == store.provenance("thirds")
     assert (provenance.mean, provenance.std, provenance.input_size) == (contract.mean, contract.std, (32, 32))
+    assert provenance.trained_range == contract.normalized_range()
     assert provenance.source_data.startswith("thirds: 96 images of 3 classes, 32×32")
     assert provenance.figures["test_top1"] == pytest.approx(provenance.figures["test_top1_float32"], abs=0.05)
     assert provenance.figures["test_top1"] > 0.8

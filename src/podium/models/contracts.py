@@ -15,7 +15,8 @@ def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore
     """Derive what reaches the candidate's network.
 
     From scratch, images are normalized by the training split's statistics. A pretrained backbone gets the
-    normalization that it was trained with, whatever the new images look like.
+    normalization that it was trained with, whatever the new images look like, and the range of values that it was
+    trained on: where the two contradict each other, validation, training and prediction refuse the contract.
 
     Raises:
         ConfigError: Unknown family or options.
@@ -25,9 +26,9 @@ def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore
     family = family_of(model)
     if family.pretrained:
         provenance = weights.provenance(family.pretrained(options_of(model)))
-        mean, std = provenance.mean, provenance.std
+        mean, std, trained_range = provenance.mean, provenance.std, provenance.trained_range
     else:
-        mean, std = manifest.mean, manifest.std
+        mean, std, trained_range = manifest.mean, manifest.std, None
     return InputContract(
         height=manifest.height,
         width=manifest.width,
@@ -35,4 +36,5 @@ def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore
         std=(max(std[0], _LEAST_STD), max(std[1], _LEAST_STD), max(std[2], _LEAST_STD)),
         resize=manifest.resize,
         class_names=manifest.class_names,
+        trained_range=trained_range,
     )

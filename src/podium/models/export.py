@@ -76,6 +76,7 @@ def export_backbone(
         sha256=digest_file(file),
         mean=bundle.contract.mean,
         std=bundle.contract.std,
+        trained_range=bundle.contract.normalized_range(),
         input_size=(bundle.contract.height, bundle.contract.width),
         figures=figures,
         notes=notes,

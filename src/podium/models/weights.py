@@ -35,6 +35,9 @@ class Provenance(Frozen):
     mean: Channels
     """The backbone's own normalization, per channel on [0, 1]."""
     std: Channels
+    trained_range: tuple[float, float] | None = None
+    """The least and the greatest value that the backbone could see in training, after that normalization: what its
+    origin says, not what ``mean`` and ``std`` give. A network whose contract gives another range is refused."""
     input_size: tuple[int, int]
     """Height and width that it was trained at."""
     figures: dict[str, float] = Field({})
@@ -46,8 +49,9 @@ class Provenance(Frozen):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the weights together with the normalization that they expect."""
-        return digest_json({"weights": self.sha256, "mean": self.mean, "std": self.std, "input_size": self.input_size})
+        """SHA-256 of the weights together with the inputs that they expect: a part of the cache key of a training."""
+        expected = {"mean": self.mean, "std": self.std, "range": self.trained_range, "input_size": self.input_size}
+        return digest_json({"weights": self.sha256, **expected})
 
 
 @dataclass(frozen=True)

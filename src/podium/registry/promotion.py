@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
 from podium.config import Frozen
 from podium.errors import RegistryError, ReviewError
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+class Decider(TypedDict, total=False):
+    """The keyword arguments that all decisions share."""
+
+    reason: Required[str]
+    actor: str | None
+    """Who decides; the current user unless given."""
+    mirror: Mirror | None
+    """ZenML's, if the run had one."""
+    client: MlflowClient | None
+    """An existing one."""
+
+
 class Outcome(Frozen):
     """What a decision did."""
 
@@ -34,24 +46,13 @@ class Outcome(Frozen):
     changes: tuple[str, ...]
 
 
-def approve(
-    settings: Settings,
-    review_id: str,
-    *,
-    reason: str,
-    actor: str | None = None,
-    mirror: Mirror | None = None,
-    client: MlflowClient | None = None,
-) -> Outcome:
+def approve(settings: Settings, review_id: str, **decider: Unpack[Decider]) -> Outcome:
     """Promote a reviewed version to champion, after comparing its artifacts with what was reviewed.
 
     Args:
         settings: Where registry and log are.
         review_id: Such as ``podium-3``.
-        reason: Why; required.
-        actor: Who decides; the current user by default.
-        mirror: ZenML's mirror, if the run had one.
-        client: An existing MLflow client.
+        decider: Who decides, why, and through what.
 
     Raises:
         ReviewError: No reason, no such review, already decided, or something changed since it was opened.
@@ -67,37 +68,20 @@ def approve(
             "champion_before": state.champion,
         }
 
-    return _decide(settings, review_id, event, reason=reason, actor=actor, mirror=mirror, client=client, verify=True)
+    return _decide(settings, review_id, event, verify=True, **decider)
 
 
-def reject(
-    settings: Settings,
-    review_id: str,
-    *,
-    reason: str,
-    actor: str | None = None,
-    mirror: Mirror | None = None,
-    client: MlflowClient | None = None,
-) -> Outcome:
+def reject(settings: Settings, review_id: str, **decider: Unpack[Decider]) -> Outcome:
     """Turn a version down: it stays in the registry and is no challenger any more. Arguments and errors as above."""
 
     def event(state: ModelState, who: str) -> tuple[str, dict[str, Any]]:
         review = _undecided(state, review_id)
         return "rejected", {"digests": review.request.version.digests.model_dump()}
 
-    return _decide(settings, review_id, event, reason=reason, actor=actor, mirror=mirror, client=client, verify=False)
+    return _decide(settings, review_id, event, verify=False, **decider)
 
 
-def rollback(
-    settings: Settings,
-    model: str,
-    *,
-    reason: str,
-    to: int | None = None,
-    actor: str | None = None,
-    mirror: Mirror | None = None,
-    client: MlflowClient | None = None,
-) -> Outcome:
+def rollback(settings: Settings, model: str, *, to: int | None = None, **decider: Unpack[Decider]) -> Outcome:
     """Make the previous champion, or version ``to``, the champion again; it needs an approval on record.
 
     Raises:
@@ -111,9 +95,7 @@ def rollback(
             raise ReviewError(f"{model}: the champion has just changed", remedy="look at `podium review list` again")
         return "rolled_back", {"champion_before": state.champion}
 
-    return _decide(
-        settings, f"{model}-{target}", event, reason=reason, actor=actor, mirror=mirror, client=client, verify=True
-    )
+    return _decide(settings, f"{model}-{target}", event, verify=True, **decider)
 
 
 def rollback_target(state: ModelState, to: int | None) -> int:
@@ -142,17 +124,15 @@ def _decide(
     review_id: str,
     event: Callable[[ModelState, str], tuple[str, Mapping[str, Any]]],
     *,
-    reason: str,
-    actor: str | None,
-    mirror: Mirror | None,
-    client: MlflowClient | None,
     verify: bool,
+    **decider: Unpack[Decider],
 ) -> Outcome:
     """Record a decision and carry it out. ``event`` checks the state and gives kind and payload, or raises."""
+    reason, mirror, client = decider["reason"], decider.get("mirror"), decider.get("client")
     if not reason.strip():
         raise ReviewError("a decision needs a reason", remedy='say why: --reason "…"')
     model, version = parse_review_id(review_id)
-    who = actor or current_user()
+    who = decider.get("actor") or current_user()
     log = EventLog(settings.reviews)
     review = find(fold(log.events(), model), version)
     mlflow = client or tracking.client(settings)

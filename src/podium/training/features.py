@@ -94,6 +94,7 @@ def pretrained_backbone(name: str, weights: WeightsStore = EMBEDDED_WEIGHTS) -> 
         mean=loaded.provenance.mean,
         std=loaded.provenance.std,
         class_names=("none", "of these"),
+        trained_range=loaded.provenance.trained_range,
     )
     return net.to(memory_format=torch.channels_last).eval().requires_grad_(False), contract
 
