@@ -10,6 +10,7 @@ from podium.orchestration.progress import board
 from podium.orchestration.training import backbone_digest, forget_work, prune_work
 from podium.settings import Settings
 from podium.validation.suite import load_suite
+from podium.wording import plural
 from steps.compare import compare, select_best
 from steps.evaluate import evaluate_test, evaluate_validation
 from steps.load import load
@@ -53,7 +54,8 @@ def training_pipeline(config: RunConfig) -> None:
     data = load(config)
     checks, checks_page = validate(data, suite, candidates, backbones)
     say(checks_summary(checks.load()))
-    say(f"training {len(candidates)} candidates in parallel, {candidates[0].threads} CPU thread(s) each")
+    threads = plural(candidates[0].threads, "CPU thread")
+    say(f"training {plural(len(candidates), 'candidate')} in parallel, {threads} each")
     with board(candidates) as progress:
         branches = {
             candidate.name: train.submit(data, candidate, backbones[candidate.name], id=f"train_{candidate.name}")

@@ -5,14 +5,14 @@ from typing import Annotated
 from zenml import step
 
 from podium.config import RunConfig
-from podium.data import open_dataset
+from podium.data.policy import open_configured
 from podium.results import DataReference
 from podium.settings import Settings
 
 
 @step(enable_cache=False)
 def load(config: RunConfig) -> Annotated[DataReference, "data"]:
-    """Verify the data set's digests; the following steps are cached by the content that is referred to."""
-    dataset = open_dataset(Settings.from_environment().root / config.data.path)
+    """Verify the data set's size and policy, and its digests; the following steps are cached by its content."""
+    dataset = open_configured(config, Settings.from_environment().root)
     dataset.verify()
     return DataReference(name=dataset.manifest.name, path=str(config.data.path), digest=dataset.manifest.digest)

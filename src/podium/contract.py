@@ -6,11 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from podium.config.base import Frozen
+from podium.config.base import DEFAULT_RESIZE, Frozen, Resize
 
 Channels = tuple[float, float, float]
-Resize = Literal["stretch", "crop", "pad"]
-"""Ignore the aspect ratio; cut the longer sides off evenly; add black."""
 
 
 class InputContract(Frozen):
@@ -26,8 +24,9 @@ class InputContract(Frozen):
     std: Channels
     """Per channel, on [0, 1]; positive."""
     channel_order: Literal["RGB"] = "RGB"
-    resize: Resize = "stretch"
-    """How an image of another size is brought to this one."""
+    resize: Resize = DEFAULT_RESIZE
+    """How an image of another size is brought to this one. Prediction needs it also where the training images all had
+    this size: people classify photographs of any size."""
     class_names: tuple[str, ...] = Field(min_length=2)
     trained_range: tuple[float, float] | None = None
     """The least and the greatest value that the backbone was trained on, where its origin says so."""

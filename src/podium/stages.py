@@ -12,7 +12,7 @@ from pathlib import Path
 from podium import atomic
 from podium.bundle import Bundle
 from podium.config import Candidate, RunConfig
-from podium.data import open_dataset
+from podium.data.policy import open_configured
 from podium.digest import digest_json
 from podium.errors import TrainingFailed
 from podium.evaluation.compare import select
@@ -25,14 +25,15 @@ from podium.settings import Settings
 from podium.training import discard, train
 
 
-def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
+def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path | None = None) -> None:
     """Train all candidates in parallel; ``models`` is replaced as a whole once all are done.
 
     Raises:
         DataError: The data set is not what its manifest records.
+        ConfigError: It has another size or resize policy than the configuration says.
         TrainingFailed: A candidate failed. Unlike a pipeline, a DVC stage is all or nothing.
     """
-    dataset = open_dataset(settings.root / config.data.path)
+    dataset = open_configured(config, settings.root, file=file)
     dataset.verify()
     candidates = resolve_candidates(config, settings.recipes)
     weights = WeightsStore(settings.weights)
@@ -57,13 +58,14 @@ def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
         discard(work(candidate))
 
 
-def evaluate_all(config: RunConfig, settings: Settings, models: Path, out: Path) -> None:
+def evaluate_all(config: RunConfig, settings: Settings, models: Path, out: Path, *, file: Path | None = None) -> None:
     """Write ``metrics.json``, and ``history.csv`` and ``confusion.csv`` for plots, into ``out``.
 
     Raises:
         DataError: The data set is not what its manifest records.
+        ConfigError: It has another size or resize policy than the configuration says.
     """
-    dataset = open_dataset(settings.root / config.data.path)
+    dataset = open_configured(config, settings.root, file=file)
     dataset.verify()
     names = [candidate.label for candidate in config.candidates]
     bundles = {name: Bundle.load(models / name) for name in names}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from podium.data import Dataset, Excluded, Items, open_dataset, write_dataset, writing
+from podium.data.items import names
 from podium.errors import DataError
 
 
@@ -47,6 +48,33 @@ def test_items_come_back_as_they_were_given(small_dataset: Dataset) -> None:
     assert lines[0] == b"name\twidth\theight\tmode\tformat\torientation\tgroup"
     assert lines[1] == b"a\\tb\t1\t2\tL\tJPEG\t\t"
     assert len(lines) == 32
+
+
+def test_names_of_some_images_are_those_of_all_of_them(small_dataset: Dataset) -> None:
+    given = known(["a\tb", "a\nb", "\\n", "ünï/漢.png", "a\rb", *map(str, range(25))])
+    dataset = rewrite(small_dataset, items={"test": given})
+    wanted = [29, 0, 3, 1, 2, 4, 3]
+    assert names(dataset, "test", wanted) == [given.names[i] for i in wanted]
+    assert names(dataset, "test", np.arange(30)) == list(dataset.items("test").names)
+    assert names(dataset, "test", []) == []
+    for outside in (-1, 30):
+        with pytest.raises(IndexError, match="of 30 images"):
+            names(dataset, "test", [outside])
+
+
+def test_names_are_read_no_further_than_needed(small_dataset: Dataset) -> None:
+    file = small_dataset.path / "test.items.tsv"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:11]))
+    assert names(small_dataset, "test", [9]) == ["test/9"]
+    with pytest.raises(DataError, match=r"test\.items\.tsv: cannot be read .* \(fewer than 11 lines for 30 images\)"):
+        names(small_dataset, "test", [0, 10])
+    file.write_bytes(b"".join(lines[1:]))
+    with pytest.raises(DataError, match="first line is not name width"):
+        names(small_dataset, "test", [0])
+    file.unlink()
+    with pytest.raises(DataError, match="No such file"):
+        names(small_dataset, "test", [0])
 
 
 def test_items_of_arrays_are_named_by_their_place(small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

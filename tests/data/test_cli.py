@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from podium.cli import main
 from podium.cli.data import app
 from podium.data.store import read_manifest
-from podium.errors import DataError
+from podium.errors import ConfigError, DataError
 from tests.data.made import noise, write
 
 
@@ -86,7 +86,7 @@ def test_bad_images_are_told_and_can_be_left_out(invoke, tmp_path):
 @pytest.mark.parametrize("share", ["0", "1", "-0.1", "0.95"])
 def test_shares_that_leave_nothing_are_refused(invoke, tmp_path, share):
     result = invoke("import", "parquet", "--train", tmp_path / "a", f"--validation-fraction={share}")
-    assert isinstance(result.exception, DataError)
+    assert isinstance(result.exception, ConfigError)
     assert f"--validation-fraction {float(share)} and --test-fraction 0.1" in result.exception.message
 
 
@@ -103,7 +103,7 @@ def test_every_source_has_a_command_with_the_common_options(invoke):
 @pytest.mark.parametrize("size", ["0", "x", "3x", "3x4x5", "-1", "1.5"])
 def test_a_wrong_size_is_refused(invoke, tmp_path, size):
     result = invoke("import", "parquet", "--train", tmp_path / "a", f"--size={size}")
-    assert isinstance(result.exception, DataError)
+    assert isinstance(result.exception, ConfigError)
     assert f"--size {size}" in result.exception.message
 
 

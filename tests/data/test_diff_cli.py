@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from podium.cli.data_diff import diff
-from podium.data import SPLITS, write_dataset
+from podium.data import SPLITS, open_dataset, write_dataset
+from podium.data.items import default_items
 from podium.errors import DataError
 from tests.conftest import make_arrays
 
@@ -52,13 +54,37 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_text_names_all_that_changed_and_is_no_markup(run, two: Path) -> None:
     printed = run(two / "old")
-    for part in ("classes added: new", "[bold]left[/]", "train 0 ([bold]left[/])",
+    for part in ("classes added: new", "[bold]left[/]", "train: train/0 ([bold]left[/])",
                  "(<script>alert(1)</script> → right)", "validation mean", "33.33%"):  # fmt: skip
         assert part in printed, part
     lines = [" ".join(line.split()[:2]) for line in printed.splitlines()]
     for line in ("unchanged 34", "added 10", "removed 10", "relabelled 1", "moved 0", "changed 0"):
         assert line in lines, line
     assert "the same data set" in run(two / "old", two / "old")
+
+
+def test_images_are_called_by_their_names(run, two: Path) -> None:
+    data, esc = two / "data", "\x1b[31m"
+    items = default_items("train", 0, 30, (8, 8))
+    old = replace(items, names=[f"cats/{i} [b]{esc}\n.png" for i in range(30)])
+    new = replace(items, names=[*old.names[1:], "new/1.png"])
+    for folder, own in ((two / "old", old), (data, new)):
+        dataset = open_dataset(folder)
+        splits = {split: (np.asarray(of.images), np.asarray(of.labels)) for split, of in dataset.splits.items()}
+        write_dataset(
+            folder, splits, name="t", class_names=dataset.manifest.class_names, source="made", licence="CC0-1.0",
+            items={"train": own},
+        )  # fmt: skip
+    printed = run(two / "old")
+    assert r"train: cats/0 [b]\x1b[31m\n.png ([bold]left[/])" in printed
+    assert r"train: cats/4 [b]\x1b[31m\n.png (<script>alert(1)</script> → right)" in printed
+    assert "train: new/1.png (new)" in printed
+    assert esc not in printed
+    listed = json.loads(run(two / "old", "--json"))["changes"]
+    assert listed["added"]["images"][0]["new"]["name"] == "new/1.png"
+    page = two / "page.html"
+    run(two / "old", "--report", page)
+    assert r"train: cats/0 [b]\x1b[31m\n.png" in page.read_text()
 
 
 def test_json_is_what_the_document_says(run, two: Path) -> None:
@@ -85,7 +111,7 @@ def test_json_is_what_the_document_says(run, two: Path) -> None:
 
 def test_the_page_stands_alone_escapes_names_and_shows_pictures(run, two: Path) -> None:
     file = two / "page.html"
-    run(two / "old", two / "data", "--report", file)
+    assert run(two / "old", two / "data", "--report", file).endswith(f"report: {file}\n")
     page = file.read_text()
     assert page.lstrip().startswith("<!doctype html>")
     assert "default-src 'none'" in page
@@ -99,8 +125,14 @@ def test_the_page_stands_alone_escapes_names_and_shows_pictures(run, two: Path) 
 
 
 def test_what_cannot_be_compared_is_said(run, two: Path) -> None:
-    with pytest.raises(DataError, match="neither a folder nor a git revision"):
+    with pytest.raises(DataError, match="neither a folder nor a git revision") as refused:
         run("nonsense")
+    assert refused.value.exit_code == 2
+    (two / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: no data set here") as refused:
+        run(two / "empty")
+    assert refused.value.exit_code == 2
     (two / "old" / "test.labels.npy").write_bytes(b"")
-    with pytest.raises(DataError, match=r"test\.labels\.npy"):
+    with pytest.raises(DataError, match=r"test\.labels\.npy") as damaged:
         run(two / "old")
+    assert damaged.value.exit_code == 1

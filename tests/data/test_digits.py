@@ -8,7 +8,7 @@ from podium.data.duplicates import group_identical
 from podium.data.sources import import_digits
 from podium.digest import digest_directory
 
-DIGEST = "194a65c35f056fab575d49994c8c9af3644cb3d609f954011c6bcefe47a4ced6"
+DIGEST = "2bebcefebf5312e488a2fbef9f75f2b52d0a5556844056fde419d1a9cf18509a"
 """As ``data.dvc`` records it."""
 
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from podium.data import images
+from podium.data.budget import Budget
 from podium.data.images import decode_image, decode_native
 from podium.errors import DataError
 
@@ -86,13 +87,14 @@ def halves() -> bytes:
 
 
 def test_stretch_keeps_everything_and_crop_the_middle_and_pad_the_shape():
-    stretched = decode_image(halves(), height=8, width=8)
+    stretched = decode_image(halves(), height=8, width=8, resize="stretch")
     assert stretched[:, 0].tolist() == [list(RED)] * 8
     assert stretched[:, -1].tolist() == [list(BLACK)] * 8
 
     image = Image.new("RGB", (32, 16), WHITE)
     image.paste(RED, (8, 0, 24, 16))
     assert (decode_image(encode(image), height=16, width=16, resize="crop") == RED).all()
+    assert (decode_image(encode(image), height=16, width=16) == RED).all()  # the default
 
     padded = decode_image(encode(Image.new("RGB", (32, 16), RED)), height=8, width=8, resize="pad")
     assert (padded[2:6] == RED).all()
@@ -110,7 +112,7 @@ def test_a_large_jpeg_is_reduced_while_decoding_without_losing_the_picture():
     gradient = np.repeat(np.linspace(0, 255, 2048).astype(np.uint8)[None], 1024, axis=0)
     content = encode(Image.fromarray(gradient).convert("RGB"), "JPEG", quality=95)
     exact = Image.fromarray(gradient).resize((32, 32), Image.Resampling.BICUBIC)
-    small = decode_image(content, height=32, width=32)
+    small = decode_image(content, height=32, width=32, resize="stretch")
     assert np.abs(small[..., 0].astype(int) - np.asarray(exact).astype(int)).max() <= 3
 
 
@@ -236,7 +238,7 @@ def test_too_little_memory_names_the_image(where, monkeypatch):
 
 
 def test_threads_together_hold_no_more_pixels_than_the_budget():
-    budget, held, most, lock = images._Budget(10), [0], [0], threading.Lock()
+    budget, held, most, lock = Budget(10), [0], [0], threading.Lock()
 
     def work(pixels):
         with budget.hold(pixels):

@@ -1,6 +1,7 @@
 """Import of parquet files in the Hugging Face layout."""
 
 import logging
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -81,7 +82,7 @@ def test_given_splits_that_share_images_are_told_of_and_can_be_freed_of_them(tmp
     with caplog.at_level(logging.WARNING):
         kept = import_parquet(tmp_path / "kept", [train], [test], validation_fraction=0.25)
     assert kept.splits["train"].count + kept.splits["validation"].count == 32
-    assert "images of test also stand in" in caplog.text
+    assert re.search("(1 image of test is|2 images of test are) also in (train|validation); an import", caplog.text)
 
     import_parquet(tmp_path / "freed", [train], [test], validation_fraction=0.25, drop_duplicates=True)
     digests = split_digests(tmp_path / "freed")

@@ -45,7 +45,7 @@ def test_another_data_set_is_an_error_that_names_both_ways_out(tmp_path, digits)
     shutil.copytree(digits, tmp_path / "data")
     with pytest.raises(DataError) as caught:
         restore(tmp_path / "data", record(tmp_path, digest="f" * 64))
-    assert "'digits' (194a65c35f05)" in caught.value.message
+    assert "'digits' (2bebcefebf53)" in caught.value.message
     assert "dvc pull" in caught.value.remedy
     assert "dvc add data" in caught.value.remedy
 
@@ -58,7 +58,7 @@ def test_what_is_not_embedded_has_to_be_pulled(tmp_path, source):
 
 
 def test_an_import_of_another_digest_is_not_put_in_place(tmp_path):
-    with pytest.raises(DataError, match="records ffffffffffff, the import of 'digits' gives 194a65c35f05"):
+    with pytest.raises(DataError, match="records ffffffffffff, the import of 'digits' gives 2bebcefebf53"):
         restore(tmp_path / "data", record(tmp_path, digest="f" * 64))
     assert not (tmp_path / "data").exists()
 

@@ -12,7 +12,7 @@ import pytest
 
 from podium.data.sources import restricted_pickle
 from podium.data.sources.cifar import list_cifar
-from podium.data.sources.cifar_download import download_cifar
+from podium.data.sources.cifar_download import download_cifar, published_url
 from podium.data.sources.cifar_files import LAYOUTS
 from podium.data.sources.restricted_pickle import ForbiddenPickle, load_dict
 from podium.errors import DataError
@@ -77,7 +77,8 @@ def test_the_md5_is_checked_against_the_published_ones_unless_told_otherwise(tmp
     from torchvision.datasets import CIFAR10, CIFAR100
 
     assert [LAYOUTS[0].md5, LAYOUTS[2].md5] == [CIFAR10.tgz_md5, CIFAR100.tgz_md5]
-    assert [LAYOUTS[0].url, LAYOUTS[2].url] == [CIFAR10.url, CIFAR100.url]
+    assert [LAYOUTS[0].archive, LAYOUTS[2].archive] == [CIFAR10.filename, CIFAR100.filename]
+    assert [published_url("cifar10"), published_url("cifar100")] == [CIFAR10.url, CIFAR100.url]
     file = write_cifar(tmp_path / "cifar.tar.gz")
     with pytest.raises(DataError, match=f"its MD5 is {md5(file)}, none of those") as caught:
         list_cifar(file)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from podium.cli.data import app
 from podium.data.store import read_manifest
-from podium.errors import DataError
+from podium.errors import ConfigError, DataError
 from tests.data.source_made import encode, pictures, samples, write_cifar, write_folder, write_table, write_tar
 
 
@@ -35,7 +35,7 @@ def test_a_folder_with_a_bad_image_and_a_note(invoke, tmp_path):
     result = invoke("folder", tmp_path / "zoo")
     assert isinstance(result.exception, DataError)
     assert "train/bus/x.png" in result.exception.message
-    assert "1 files are not imported: train/[bold]notes.txt (not in the folder of a class)" in result.output
+    assert "1 file is not imported: train/[bold]notes.txt (not in the folder of a class)" in result.output
     result = invoke("folder", tmp_path / "zoo", "--skip-bad", "--size", 8, "--resize", "crop")
     assert result.exit_code == 0, result.output
     assert splits(tmp_path) == ("zoo", ("bus", "car", "tram"), [30, 30, 30])
@@ -103,16 +103,74 @@ def test_an_empty_pattern_and_a_wrong_file_are_one_error(invoke, tmp_path):
 def test_a_size_beyond_all_networks_is_refused(invoke, tmp_path):
     write_folder(tmp_path / "zoo")
     result = invoke("folder", tmp_path / "zoo", "--size", 99999999)
-    assert isinstance(result.exception, DataError)
+    assert isinstance(result.exception, ConfigError)
     assert "--size 99999999: more than 4,096 pixels a side" in result.exception.message
 
 
-def test_ctrl_c_says_how_to_go_on(invoke, tmp_path, monkeypatch):
-    def interrupted(*_):
+def test_ctrl_c_says_how_to_go_on_and_where_the_work_is_kept(invoke, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     write_folder(tmp_path / "zoo")
-    monkeypatch.setattr("podium.data.importing.import_images", interrupted)
+    monkeypatch.setattr("podium.data.sources.folder.list_folder", interrupted)
     result = invoke("folder", tmp_path / "zoo")
     assert result.exit_code == 130
-    assert "run the same command again to go on" in result.output
+    assert result.output.strip() == "stopped; run the same command again to go on"
+    monkeypatch.undo()
+    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
+    monkeypatch.setattr("podium.data.importing.engine.divide", interrupted)
+    result = invoke("folder", tmp_path / "zoo")
+    assert result.exit_code == 130
+    kept = tmp_path / ".out.import"
+    assert f"stopped; {kept} keeps the images decoded so far; run the same command again to go on" in result.output
+    assert (kept / ".data.work" / "pixels").stat().st_size == 30 * 16 * 16 * 3
+    monkeypatch.undo()
+    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
+    assert invoke("folder", tmp_path / "zoo").exit_code == 0
+    assert not kept.exists()
+
+
+def test_each_file_that_is_left_out_is_told_once(invoke, tmp_path):
+    write_folder(tmp_path / "zoo")
+    (tmp_path / "zoo/notes.txt").write_text("x")
+    (tmp_path / "zoo/.hidden").mkdir()
+    result = invoke("folder", tmp_path / "zoo")
+    assert "2 files are not imported: " in result.output
+    assert result.output.count("notes.txt (not in the folder of a class)") == 1
+    assert result.output.count(".hidden (hidden)") == 1
+
+
+def test_arrays_of_other_names_are_told_with_those_expected(invoke, tmp_path):
+    np.savez(tmp_path / "x.npz", pixels=pictures(3), **{f"extra{i:02}": np.zeros(1) for i in range(13)})
+    error = invoke("arrays", tmp_path / "x.npz").exception
+    assert isinstance(error, DataError)
+    assert "no array 'images' (or 'image', 'x', 'data', 'arr_0'); it holds 'pixels', 'extra00'" in error.message
+    assert "'extra10' and 2 more" in error.message
+    assert "images=…, labels=…" in error.remedy
+    assert "train_images=…" in error.remedy
+    np.savez(tmp_path / "y.npz", images=pictures(3), classes=np.arange(3))
+    error = invoke("arrays", tmp_path / "y.npz").exception
+    assert "no array 'labels' (or 'label', 'y', 'targets', 'arr_1'); it holds 'images', 'classes'" in error.message
+
+
+@pytest.mark.parametrize(
+    ("sizes", "advised"),
+    [
+        ([(100, 80), (64, 70), (48, 64)], 64),
+        ([(320, 240), (240, 320), (500, 400)], 224),
+        ([(12, 12), (10, 10), (9, 12)], 10),
+        ([(300, 150), (150, 300), (20, 20)], 128),
+    ],
+)
+def test_images_of_different_sizes_get_a_size_as_advice(invoke, tmp_path, sizes, advised):
+    for name in ("bus", "car"):
+        (tmp_path / "zoo" / name).mkdir(parents=True)
+        for i, (width, height) in enumerate(sizes * 4):
+            pixels = np.random.default_rng(i).integers(0, 255, (height, width, 3), np.uint8)
+            (tmp_path / "zoo" / name / f"{i:02}.bmp").write_bytes(encode(pixels, "BMP"))
+    error = invoke("folder", tmp_path / "zoo").exception
+    assert isinstance(error, DataError)
+    assert f"bring all images to one size: `--size {advised}`, with `--resize crop` (the default" in error.remedy
+    assert "`pad`" in error.remedy
+    assert "`stretch`" in error.remedy
+    assert invoke("folder", tmp_path / "zoo", "--size", advised).exit_code == 0

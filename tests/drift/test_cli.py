@@ -129,6 +129,58 @@ def test_bad_input_is_status_2(cli: Cli, sides: Path, tmp_path: Path) -> None:
         cli("--reference", damaged, "--current", sides / "same", "--features", "none")
 
 
+def test_refused_arguments_are_status_2_and_a_missing_champion_is_1(cli: Cli, sides: Path, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    for reference in ("nope", tmp_path / "nothing"):
+        with pytest.raises(PodiumError) as refused:
+            cli("--reference", reference, "--current", sides / "same", "--features", "none")
+        assert refused.value.exit_code == 2
+    with pytest.raises(PodiumError) as missing:
+        cli("--reference", sides / "reference", "--current", sides / "same")
+    assert missing.value.exit_code == 1
+    told = " ".join(cli("--help").split())
+    for part in ("0: no drift", "4: drift", "2: an argument", "1: another error, such as no champion"):
+        assert part in told, part
+
+
+def test_the_report_is_named_on_stderr_where_stdout_is_json(cli: Cli, sides: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    base = ["--reference", sides / "reference", "--current", sides / "same", "--features", "none", "--report", page]
+    assert f"report: {page}" in cli(*base).replace("\n", "")
+    app = typer.Typer()
+    app.command()(drift)
+    result = CliRunner().invoke(app, [*map(str, base), "--json"])
+    assert result.stderr.strip() == f"report: {page}"
+    assert json.loads(result.stdout)["drift"] is False
+
+
+def test_class_folders_are_compared_with_their_labels(cli: Cli, sides: Path, tmp_path: Path) -> None:
+    images, labels = made_images(240, 7)
+    for label, name in enumerate(("red", "green", "azure")):
+        made_files(tmp_path / "new" / name, images[labels == label])
+    base = ["--reference", sides / "reference", "--current", tmp_path / "new", "--features", "none", "--json"]
+    answer = cli(*base, code=4)
+    assert answer["current"]["labelled"] is True
+    assert "class blue missing" in answer["sentence"]
+    assert "class azure new" in answer["sentence"]
+    assert "azure is no class of the reference" in " ".join(answer["notes"])
+
+
+def test_few_images_are_told_on_the_screen_in_json_and_on_the_page(cli: Cli, sides: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    base = ["--reference", sides / "reference", "--current", sides / "files", "--features", "none"]
+    answer = cli(*base, "--json", "--report", page)
+    few, unseen = answer["warnings"]
+    assert few.startswith("Few images (200 images against 150): smaller drift may go unseen.")
+    assert unseen.startswith("Without labels and predictions a missing class may go unseen")
+    assert all(0.1 < test["detectable"] < 0.5 for test in answer["tests"])
+    printed = " ".join(cli(*base).split())
+    html = page.read_text()
+    for part in (*answer["warnings"], "detectable"):
+        assert part in printed, part
+        assert part in html, part
+
+
 def test_minimum_effects_come_from_a_file(cli: Cli, sides: Path, tmp_path: Path) -> None:
     file = tmp_path / "drift.yaml"
     file.write_text("sample: 150\nminimum: {pixels: 1.0}\n")

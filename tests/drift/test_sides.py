@@ -43,8 +43,8 @@ def test_a_data_set_gives_the_splits_that_nothing_was_trained_on(tmp_path: Path)
     assert (side.summary.count, side.summary.compared) == (60, 60)
     assert side.summary.digest == open_dataset(folder).manifest.digest
     assert np.array_equal(side.images, IMAGES[20:])
-    assert side.names[0] == "validation 0"
-    assert side.names[-1] == "test 29"
+    assert side.names[0] == "validation/0"
+    assert side.names[-1] == "test/29"
     assert side.labels is not None
     assert side.labels.tolist() == LABELS[20:].tolist()
     assert opened(folder, "all").summary.count == 80
@@ -60,7 +60,7 @@ def test_a_sample_follows_from_the_seed_and_keeps_all_labels(tmp_path: Path) -> 
     assert first.labels is not None
     assert len(first.labels) == 60
     for image, name, label in zip(first.images, first.names, first.sample_labels, strict=True):  # type: ignore[arg-type]
-        split, index = name.split()
+        split, index = name.split("/")
         place = int(index) + {"validation": 20, "test": 50}[split]
         assert np.array_equal(image, IMAGES[place])
         assert label == LABELS[place]

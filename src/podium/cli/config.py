@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from podium.wording import plural
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -23,9 +25,8 @@ def check(
     for file in files:
         config = check_file(file)
         names = ", ".join(candidate.label for candidate in config.candidates)
-        console.print(
-            f"[green]ok[/] {file}: run [bold]{config.name}[/] with {len(config.candidates)} candidates ({names})"
-        )
+        candidates = plural(len(config.candidates), "candidate")
+        console.print(f"[green]ok[/] {file}: run [bold]{config.name}[/] with {candidates} ({names})")
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 
 from podium.cli import data_diff, data_import
 from podium.settings import Settings
+from podium.wording import plural
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,16 +70,22 @@ def _facts(path: Path, manifest: Manifest) -> Table:
     for key, value in (
         ("name", manifest.name),
         ("path", str(path)),
-        ("size", f"{manifest.height}×{manifest.width} RGB"),
+        ("size", f"{manifest.height}×{manifest.width} RGB; images of other sizes: {manifest.resize}"),
         ("classes", str(len(manifest.class_names))),
         ("mean", ", ".join(f"{v:.4f}" for v in manifest.mean)),
         ("std", ", ".join(f"{v:.4f}" for v in manifest.std)),
         ("source", manifest.source),
         ("licence", manifest.licence),
+        ("excluded", _excluded(path, manifest)),
         ("digest", manifest.digest),
     ):
         grid.add_row(Text(key, style="dim"), Text(value, overflow="fold"))
     return grid
+
+
+def _excluded(path: Path, manifest: Manifest) -> str:
+    found = plural(manifest.excluded, "image")
+    return f"{found}, listed in {path / 'excluded.tsv'}" if manifest.excluded else found
 
 
 def _counts(manifest: Manifest) -> Table:

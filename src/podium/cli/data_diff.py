@@ -26,7 +26,8 @@ def diff(
 ) -> None:
     """Compare two versions of the data set: counts, classes, images, distributions.
 
-    A revision's bytes come from DVC's cache, or else from its remote; the working tree stays as it is.
+    A revision's bytes come from DVC's cache, or else from its remote; the working tree stays as it is. Exit status 0:
+    compared, 1: a data set is damaged or out of reach, 2: no such version.
     """
     import json
 
@@ -49,8 +50,8 @@ def diff(
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
     else:
         _print(Console(), content)
-        if report:
-            typer.echo(f"report: {report}")
+    if report:
+        typer.echo(f"report: {report}", err=as_json)
 
 
 def _print(console: Console, content: dict[str, Any]) -> None:
@@ -104,15 +105,17 @@ def _changes(content: dict[str, Any]) -> Table:
     table.columns[2].justify = "left"
     table.add_row("unchanged", f"{content['unchanged']:,}", "")
     for kind, change in content["changes"].items():
-        examples = "; ".join(_example(image) for image in change["images"])
-        table.add_row(kind, f"{change['count']:,}", Text(examples, overflow="ellipsis", no_wrap=True))
+        examples = "\n".join(_example(image) for image in change["images"])
+        table.add_row(kind, f"{change['count']:,}", Text(examples, overflow="fold"))
     return table
 
 
 def _example(image: dict[str, Any]) -> str:
+    """``train: cats/a.png (cat)``; relabelled: ``train: cats/a.png → dogs/a.png (cat → dog)``."""
+    from podium.report.data_diff import where
+
     ends = [end for end in (image["old"], image["new"]) if end]
-    where = " → ".join(dict.fromkeys(f"{end['split']} {end['index']}" for end in ends))
-    return f"{where} ({' → '.join(dict.fromkeys(end['class'] for end in ends))})"
+    return f"{where(image['old'], image['new'])} ({' → '.join(dict.fromkeys(end['class'] for end in ends))})"
 
 
 def _classes(content: dict[str, Any]) -> Table:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podium.cli import data_sources
-from podium.cli.data_options import Force, NoDvc, Target, import_command, install_and_tell, read_names
+from podium.cli.data_options import Config, Force, NoDvc, Target, import_command, install_and_tell, read_names
+from podium.cli.data_policy import choose_policy
+from podium.config.base import DEFAULT_RESIZE
+from podium.errors import ConfigError
+from podium.settings import Settings
 
 if TYPE_CHECKING:
     from podium.data.importing import Listing
@@ -17,11 +21,19 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("digits")
-def import_digits(target: Target = None, force: Force = False, no_dvc: NoDvc = False) -> None:
+def import_digits(target: Target = None, config: Config = None, force: Force = False, no_dvc: NoDvc = False) -> None:
     """The embedded data set: scikit-learn's handwritten digits, 1,797 images at 32×32."""
-    from podium.data.sources import import_digits as importer
+    from podium.data.sources.digits import SIDE
+    from podium.data.sources.digits import import_digits as importer
 
-    install_and_tell(target, importer, name="digits", force=force, dvc=not no_dvc, source="digits")
+    policy = choose_policy(None, None, target, config, Settings.from_environment())
+    if policy.size not in (None, (SIDE, SIDE)) or policy.resize != DEFAULT_RESIZE:
+        raise ConfigError(
+            f"{config}: parameters.config.data: asks for another size or policy than that of the embedded digits,"
+            f" {SIDE} and {DEFAULT_RESIZE}",
+            remedy="write these into the file, or import another source",
+        )
+    install_and_tell(policy.target, importer, name="digits", force=force, dvc=not no_dvc, source="digits")
 
 
 @import_command(app, "parquet")

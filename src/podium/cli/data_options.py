@@ -10,7 +10,8 @@ another, and the listing::
 
         return path.name, list_folder(path)
 
-``import_command`` adds the common options (``_common``), shows the progress and ends as ``install_and_tell`` does.
+``import_command`` adds the common options (``_common``), shows the progress and ends as ``install_and_tell`` does. A
+parameter annotated ``Progress`` is no option: it gets what shows the progress of the listing (a download).
 """
 
 from __future__ import annotations
@@ -19,26 +20,31 @@ import inspect
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from podium.errors import DataError
+from podium.cli.data_policy import ImportPolicy, choose_policy
+from podium.errors import ConfigError, DataError
 from podium.settings import Settings
+from podium.wording import plural
 
 if TYPE_CHECKING:
     from podium.data import Manifest
     from podium.data.importing import Listing
 
 Target = Annotated[
-    Path | None, typer.Option(help="Folder to write; the checkout's data/ unless given.", show_default=False)
+    Path | None,
+    typer.Option(help="Folder to write; that of --config, or else the checkout's data/.", show_default=False),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="Pipeline file that names folder, size and resize policy of its data.", show_default=False),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a data set of other content.")]
 NoDvc = Annotated[bool, typer.Option("--no-dvc", help="Don't have DVC record the checkout's data/.")]
-
-
-MAX_SIDE: Final = 4096
-"""Pixels a side of ``--size``: classifiers take far fewer, and blocks of images are held in memory."""
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, and how much of how much."""
 
 
 class _Resize(StrEnum):
@@ -59,10 +65,19 @@ def _common(
     seed: Annotated[int, typer.Option(min=0, help="Of the splits that are drawn from train.")] = 0,
     validation_fraction: Annotated[float, typer.Option(help="Share of train, where validation is drawn.")] = 0.1,
     test_fraction: Annotated[float, typer.Option(help="Share of train, where test is drawn.")] = 0.1,
+    config: Config = None,
     size: Annotated[
-        str | None, typer.Option(metavar="N|HxW", help="Height and width; the images' own one unless given.")
+        str | None,
+        typer.Option(metavar="N|HxW", help="Height and width; that of --config, or else the images' own one."),
     ] = None,
-    resize: Annotated[_Resize, typer.Option(help="How images are brought to --size.")] = _Resize.stretch,
+    resize: Annotated[
+        _Resize | None,
+        typer.Option(
+            help="How images are brought to --size: cut what is too long, add black, or ignore the aspect ratio;"
+            " that of --config, or else crop.",
+            show_default=False,
+        ),
+    ] = None,
     drop_duplicates: Annotated[
         bool, typer.Option("--drop-duplicates", help="Remove images from train that also stand in validation or test.")
     ] = False,
@@ -80,17 +95,24 @@ def import_command(
 
     def decorate(lister: Callable[..., tuple[str, Listing]]) -> Callable[..., None]:
         lister.__annotations__.pop("return", None)  # names what is imported for type checkers only
-        own = inspect.signature(lister, eval_str=True).parameters
+        own = dict(inspect.signature(lister, eval_str=True).parameters)
+        told = [name for name, parameter in own.items() if parameter.annotation == Progress]
+        for name in told:
+            del own[name]
         common = inspect.signature(_common, eval_str=True).parameters
 
         def run(**given: Any) -> None:
             chosen = {key: given.pop(key) for key in common}
-            chosen["size"] = parse_size(chosen["size"])
+            if chosen["name"] is not None and not chosen["name"].strip():
+                raise ConfigError("--name: is empty", remedy="give a name, or leave --name out")
             _check_shares(chosen)
+            resize = chosen["resize"].value if chosen["resize"] else None
+            settings = Settings.from_environment()
+            policy = choose_policy(chosen["size"], resize, chosen["target"], chosen["config"], settings)
             try:
-                _import(lambda: lister(**given), chosen)
+                _import(lambda tell: lister(**given, **dict.fromkeys(told, tell)), chosen, policy, command)
             except KeyboardInterrupt:
-                typer.echo("stopped; run the same command again to go on", err=True)
+                _say_stopped(policy.target)
                 raise typer.Exit(130) from None
 
         parameters = [
@@ -105,14 +127,19 @@ def import_command(
     return decorate
 
 
-def _import(lister: Callable[[], tuple[str, Listing]], chosen: dict[str, Any]) -> None:
+def _import(
+    lister: Callable[[Progress], tuple[str, Listing]], chosen: dict[str, Any], policy: ImportPolicy, command: str
+) -> None:
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from podium.data.importing import ImportOptions, import_images
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (
+        progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+    )  # fmt: skip
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("looking at the files", total=None)
         phases: dict[str, Any] = {}
 
@@ -122,12 +149,12 @@ def _import(lister: Callable[[], tuple[str, Listing]], chosen: dict[str, Any]) -
                 phases[phase] = bar.add_task(phase, total=total)
             bar.update(phases[phase], completed=done, total=total)
 
-        default, listing = lister()
+        default, listing = lister(tell)
         options = ImportOptions(
-            name=chosen["name"] or default,
+            name=chosen["name"] or default or command,
             licence=chosen["licence"],
-            size=chosen["size"],
-            resize=chosen["resize"].value,
+            size=policy.size,
+            resize=policy.resize,
             seed=chosen["seed"],
             validation_fraction=chosen["validation_fraction"],
             test_fraction=chosen["test_fraction"],
@@ -136,7 +163,7 @@ def _import(lister: Callable[[], tuple[str, Listing]], chosen: dict[str, Any]) -
         )
         _tell_ignored(listing)
         install_and_tell(
-            chosen["target"],
+            policy.target,
             lambda folder: import_images(listing, options, folder, tell),
             name=options.name,
             force=chosen["force"],
@@ -145,7 +172,7 @@ def _import(lister: Callable[[], tuple[str, Listing]], chosen: dict[str, Any]) -
 
 
 def install_and_tell(
-    target: Path | None,
+    target: Path,
     importer: Callable[[Path], Manifest],
     *,
     name: str,
@@ -161,13 +188,13 @@ def install_and_tell(
     from podium.data.importing import install
 
     settings = Settings.from_environment()
-    target = target or settings.data
     manifest, outcome = install(target, importer, name=name, force=force)
     counts = ", ".join(f"{info.count:,} {split}" for split, info in manifest.splits.items())
     what = "already there, unchanged" if outcome == "unchanged" else outcome
     typer.echo(f"{target}: {manifest.name}, {len(manifest.class_names)} classes, {counts}; {what}")
     if manifest.excluded:
-        typer.echo(f"{manifest.excluded:,} images were left out; {target / 'excluded.tsv'} lists them")
+        verb = "was" if manifest.excluded == 1 else "were"
+        typer.echo(f"{plural(manifest.excluded, 'image')} {verb} left out; {target / 'excluded.tsv'} lists them")
     typer.echo(f"digest {manifest.digest}")
     if target.absolute() == settings.data and dvc:
         typer.echo(tracking(settings.data, settings.root / "data.dvc", manifest.digest, source=source))
@@ -177,26 +204,20 @@ def _tell_ignored(listing: Listing) -> None:
     if listing.ignored:
         some = "; ".join(f"{one.name} ({one.reason})" for one in listing.ignored[:5])
         more = " …" if len(listing.ignored) > 5 else ""
-        typer.echo(f"{len(listing.ignored):,} files are not imported: {some}{more}", err=True)
+        verb = "is" if len(listing.ignored) == 1 else "are"
+        typer.echo(f"{plural(len(listing.ignored), 'file')} {verb} not imported: {some}{more}", err=True)
 
 
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """``32`` and ``32x48`` to height and width. Raises DataError for anything else."""
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) in (1, 2) and all(part.isdecimal() and int(part) > 0 for part in parts):
-        height, width = int(parts[0]), int(parts[-1])
-        if max(height, width) > MAX_SIDE:
-            raise DataError(f"--size {text}: more than {MAX_SIDE:,} pixels a side", remedy="give a smaller size")
-        return height, width
-    raise DataError(f"--size {text}: not a size", remedy="give one number of pixels, or height and width as 32x48")
+def _say_stopped(target: Path) -> None:
+    kept = target.parent / f".{target.name}.import"
+    where = f"; {kept} keeps the images decoded so far" if kept.is_dir() else ""
+    typer.echo(f"stopped{where}; run the same command again to go on", err=True)
 
 
 def _check_shares(chosen: dict[str, Any]) -> None:
     shares = chosen["validation_fraction"], chosen["test_fraction"]
     if not all(0 < share < 1 for share in shares) or sum(shares) >= 1:
-        raise DataError(
+        raise ConfigError(
             f"--validation-fraction {shares[0]} and --test-fraction {shares[1]}: not shares that leave some for train",
             remedy="give two numbers above 0 that add up to less than 1",
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from podium.cli.data_options import import_command, read_names
-from podium.errors import DataError
+from podium.cli.data_options import Progress, import_command, read_names
+from podium.errors import ConfigError
 from podium.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def cifar(
     url: Annotated[str | None, typer.Option(help="Of a mirror to fetch from; its authors' unless given.")] = None,
     md5: Annotated[str | None, typer.Option(help="Of the archive, in place of the published one.")] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not compare a local archive's MD5.")] = False,
+    *,
+    tell: Progress,
 ) -> tuple[str, Listing]:
     """CIFAR-10 and CIFAR-100 as their authors publish them: the archives for Python and the binary ones."""
     from podium.data.sources.cifar import list_cifar
@@ -47,9 +49,11 @@ def cifar(
 
     path = Path(source)
     if source in NAMES and not path.exists():
-        path = download_cifar(source, Settings.from_environment().state / "downloads", url=url, md5=md5)
+        path = download_cifar(source, Settings.from_environment().state / "downloads", url=url, md5=md5, progress=tell)
     elif url:
-        raise DataError(f"--url {url}: {source} is no name to fetch", remedy=f"name {' or '.join(NAMES)} as the source")
+        raise ConfigError(
+            f"--url {url}: {source} is no name to fetch", remedy=f"name {' or '.join(NAMES)} as the source"
+        )
     listing = list_cifar(path, labels=labels.value, md5=md5, check=not no_check)
     return listing.description.partition(":")[0].lower().replace("-", ""), listing
 

@@ -44,7 +44,12 @@ def drift(
     reference: Annotated[
         str, typer.Option(help="What images should be like: a data set, a git revision of it, parquet, image files.")
     ],
-    current: Annotated[str, typer.Option(help="New images: a data set, a folder of image files, or parquet.")],
+    current: Annotated[
+        str,
+        typer.Option(
+            help="New images: a data set, a folder of image files (in class folders, if there are labels), or parquet."
+        ),
+    ],
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures to this HTML file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     alpha: Annotated[float | None, typer.Option(help="Level of all tests together; 0.05 unless given.")] = None,
@@ -59,7 +64,11 @@ def drift(
         Path | None, typer.Option(help="YAML file with `alpha`, `sample`, `seed`, `permutations`, `minimum`.")
     ] = None,
 ) -> None:
-    """Compare new images with a reference. Exit status 0: no drift, 4: drift, 2: bad input."""
+    """Compare new images with a reference.
+
+    Exit status 0: no drift, 4: drift, 2: an argument or what it names was refused, 1: another error, such as no
+    champion (--features backbone and --features none need none).
+    """
     from podium import atomic
     from podium.drift import detect_drift
     from podium.drift.opening import open_population
@@ -74,7 +83,14 @@ def drift(
             open_population(
                 reference, reference_splits.value, data=settings.data, record=record, revisions=True
             ) as before,
-            open_population(current, current_splits.value, data=settings.data, record=record, revisions=False) as now,
+            open_population(
+                current,
+                current_splits.value,
+                data=settings.data,
+                record=record,
+                revisions=False,
+                classes=before.class_names,
+            ) as now,
         ):
             source = _features(settings, features, model, version)
             result, evidence = detect_drift(before, now, source, chosen)
@@ -88,6 +104,8 @@ def drift(
         typer.echo(result.model_dump_json(indent=2))
     else:
         _print(result)
+    if report:
+        typer.echo(f"report: {report}", err=as_json)
     if result.drift:
         raise typer.Exit(DRIFT)
 
@@ -133,7 +151,7 @@ def _print(report: DriftReport) -> None:
     from podium.drift.page import p_value
 
     styles = {"drift": "bold red", "small": "yellow", "none": "green"}
-    table = Table("test", "p", "adjusted", "effect", "minimum", "verdict")
+    table = Table("test", "p", "adjusted", "effect", "minimum", "detectable", "verdict")
     for test in report.tests:
         table.add_row(
             test.name,
@@ -141,12 +159,14 @@ def _print(report: DriftReport) -> None:
             p_value(test.p_adjusted),
             f"{test.effect:.3f}",
             f"{test.effect_minimum:g}",
+            "–" if test.detectable is None else f"{test.detectable:.3f}",
             Text(test.verdict, styles[test.verdict]),
         )
     console = Console(highlight=False)
     console.print(table)
     for title, side in (("reference", report.reference), ("current", report.current)):
         console.print(Text(f"{title}: {side.compared:,} of {side.count:,} images of {side.name}"))
-    for line in (*(f"{one.name}: {one.reason}" for one in report.skipped), *report.notes):
+    skipped = (f"{one.name}: {one.reason}" for one in report.skipped)
+    for line in (*skipped, *report.notes, *report.warnings):
         console.print(Text(line, "yellow"))
     console.print(Text(report.sentence, "bold red" if report.drift else "green"))

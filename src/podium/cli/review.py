@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from podium.wording import plural
+
 if TYPE_CHECKING:
     from podium.registry.promotion import Outcome
     from podium.registry.sync import Mirror
@@ -142,7 +144,8 @@ def audit(json: Json = False) -> None:
         for finding in outcome.findings:
             console.print(f"[bold red]✗[/] {_escape(finding)}", soft_wrap=True)
         console.print(
-            f"{outcome.events} events, {outcome.versions_verified} versions verified, {len(outcome.findings)} findings"
+            f"{plural(outcome.events, 'event')}, {plural(outcome.versions_verified, 'version')} verified,"
+            f" {plural(len(outcome.findings), 'finding')}"
         )
     if outcome.findings:
         raise typer.Exit(1)

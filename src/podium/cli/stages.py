@@ -18,7 +18,8 @@ def train(config: Config, models: Models = Path(".podium/dvc/models")) -> None:
     from podium.stages import train_all
 
     settings = Settings.from_environment()
-    train_all(load_run_config(settings.find(config)), settings, models)
+    file = settings.find(config)
+    train_all(load_run_config(file), settings, models, file=file)
 
 
 def evaluate(
@@ -34,4 +35,5 @@ def evaluate(
     from podium.stages import evaluate_all
 
     settings = Settings.from_environment()
-    evaluate_all(load_run_config(settings.find(config)), settings, models, out)
+    file = settings.find(config)
+    evaluate_all(load_run_config(file), settings, models, out, file=file)

@@ -1,8 +1,15 @@
-"""The base of every configuration model."""
+"""The base of every configuration model, and the kinds of values that several share."""
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 from pydantic import BaseModel, ConfigDict
+
+Resize = Literal["stretch", "crop", "pad"]
+"""Ignore the aspect ratio; scale the shorter side and cut the longer one off evenly; add black."""
+DEFAULT_RESIZE: Final[Resize] = "crop"
+"""What torchvision's and timm's transforms for evaluation do: no object is deformed."""
 
 
 class Frozen(BaseModel):

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from podium.config.base import Frozen
+from podium.config.base import Frozen, Resize
 from podium.config.recipe import NAME
+
+MAX_SIDE: Final = 4096
+"""Pixels a side: classifiers take far fewer, and blocks of images are held in memory."""
+
+
+def _square(value: Any) -> Any:
+    """``32`` to 32×32; what is neither a whole number nor two of them is left to be refused in one sentence."""
+    sides = value if isinstance(value, (list, tuple)) else [value, value]
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= MAX_SIDE for side in sides):
+        raise ValueError(f"{value!r} is no size: one number of pixels from 1 to {MAX_SIDE:,}, or [height, width]")
+    return tuple(sides)
 
 
 class DataConfig(Frozen):
-    """Which data set is used."""
+    """Which data set is used, and how its images were brought to one size.
+
+    ``podium data import SOURCE --config FILE`` follows it. A run refuses a data set of another size or policy.
+    """
 
     path: Path = Path("data")
     """Folder of a Podium data set; relative to the checkout."""
+    size: Annotated[tuple[int, int], BeforeValidator(_square)] | None = None
+    """Height and width, or one number for both; whatever the data set was imported with unless given."""
+    resize: Resize | None = None
+    """``crop`` (scale the shorter side, cut the longer), ``pad`` or ``stretch``; the data set's own unless given."""
 
 
 class ValidationConfig(Frozen):

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from podium.contract import Resize
+from podium.config.base import DEFAULT_RESIZE, Resize
+from podium.data.budget import Budget
 from podium.errors import DataError
 
 MAX_PIXELS: Final = 120_000_000
@@ -55,7 +56,7 @@ class Original:
 
 
 def decode_image(
-    source: Path | bytes, *, height: int, width: int, resize: Resize = "stretch", name: str | None = None
+    source: Path | bytes, *, height: int, width: int, resize: Resize = DEFAULT_RESIZE, name: str | None = None
 ) -> NDArray[np.uint8]:
     """Decode one image to the given size.
 
@@ -66,7 +67,8 @@ def decode_image(
         source: A file, or the encoded bytes of one.
         height: Rows of the result.
         width: Columns of the result.
-        resize: ``stretch`` ignores the aspect ratio, ``crop`` cuts the longer sides off evenly, ``pad`` adds black.
+        resize: ``crop`` scales the shorter side and cuts the longer one off evenly, ``pad`` adds black, ``stretch``
+            ignores the aspect ratio.
         name: What an error calls the image; the path unless given.
 
     Returns:
@@ -89,7 +91,7 @@ def fit_array(image: NDArray[np.uint8], *, height: int, width: int, resize: Resi
 
 
 def decode_original(
-    source: Path | bytes, *, size: tuple[int, int] | None, resize: Resize = "stretch", name: str | None = None
+    source: Path | bytes, *, size: tuple[int, int] | None, resize: Resize = DEFAULT_RESIZE, name: str | None = None
 ) -> tuple[NDArray[np.uint8], Original]:
     """Decode one image to ``size`` (height, width), or at its own; also tell what the file held.
 
@@ -100,8 +102,7 @@ def decode_original(
     if len(content) > MAX_BYTES:
         raise DataError(f"{name}: {len(content):,} bytes, more than {MAX_BYTES:,}", remedy="give a smaller file")
     with _named(name):
-        with _own_pixel_bound():
-            image = Image.open(io.BytesIO(content), formats=[kind for kind in FORMATS if kind in Image.OPEN])
+        image = _open(content)
         (width, height), mode, kind = image.size, image.mode, image.format or ""
         pixels = image.width * image.height
         if pixels > MAX_PIXELS:
@@ -128,6 +129,20 @@ def decode_original(
     return array, Original(width, height, mode, kind, orientation)
 
 
+def encoded_size(content: bytes) -> tuple[int, int] | None:
+    """Height and width as an image's header has them, before any rotation; None if there is no such header."""
+    try:
+        width, height = _open(content).size
+    except (MemoryError, *_DAMAGE):
+        return None
+    return height, width
+
+
+def _open(content: bytes) -> Image.Image:
+    with _own_pixel_bound():
+        return Image.open(io.BytesIO(content), formats=[kind for kind in FORMATS if kind in Image.OPEN])
+
+
 def _orientation(image: Image.Image) -> int:
     """EXIF's 1…8, or 0."""
     value = image.getexif().get(0x0112, 0)
@@ -152,28 +167,7 @@ def _damaged(name: str, reason: str) -> DataError:
     )
 
 
-class _Budget:
-    """Pixels that all threads together may hold at a time; who wants more waits."""
-
-    def __init__(self, pixels: int) -> None:
-        self._free = pixels
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def hold(self, pixels: int) -> Iterator[None]:
-        """Take so many pixels; no more than the whole budget."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= pixels)
-            self._free -= pixels
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += pixels
-                self._changed.notify_all()
-
-
-_BUDGET: Final = _Budget(MAX_PIXELS)
+_BUDGET: Final = Budget(MAX_PIXELS)
 """One image at the bound at a time, or many small ones: memory does not grow with the number of cores."""
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import DataError
+
+if TYPE_CHECKING:
+    from podium.data.store import Dataset
 
 COLUMNS: Final = ("name", "width", "height", "mode", "format", "orientation", "group")
 HEADER: Final = ("\t".join(COLUMNS) + "\n").encode()
@@ -126,9 +130,49 @@ def read_items(file: Path, count: int) -> Items:
         if len(names) != count:
             raise ValueError(f"{len(names)} lines for {count} images")
     except (OSError, ValueError, IndexError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise DataError(
-            f"{file}: cannot be read as the list of images ({reason})",
-            remedy="import the data set again, or restore it with `dvc checkout --force data.dvc`",
-        ) from None
+        raise _unreadable(file, error) from None
     return Items(names, widths, heights, modes, formats, orientations, groups)
+
+
+def names(dataset: Dataset, split: str, indices: Sequence[int] | NDArray[np.integer]) -> list[str]:
+    """Return the names of some images of a split, as ``items.tsv`` has them: for reports, logs and errors.
+
+    The file is read up to the last of them, a line at a time; memory is that of the names which are returned.
+
+    Args:
+        dataset: An opened data set.
+        split: One of its splits.
+        indices: Positions in the split, in any order; the same one may stand there repeatedly.
+
+    Raises:
+        DataError: The file is missing, malformed, or shorter than the split.
+        IndexError: An index is not one of the split.
+    """
+    count = dataset.manifest.splits[split].count
+    wanted = [int(index) for index in indices]
+    if wanted and not 0 <= min(wanted) <= max(wanted) < count:
+        raise IndexError(f"{split}: {min(wanted)} to {max(wanted)}, of {count} images")
+    file = dataset.path / f"{split}.items.tsv"
+    found: dict[int, str] = {}
+    try:
+        with file.open("rb") as stream:
+            if stream.readline() != HEADER:
+                raise ValueError(f"the first line is not {' '.join(COLUMNS)}")
+            following = 0
+            for index in sorted(set(wanted)):
+                line = next(islice(stream, index - following, None), None)
+                if line is None:
+                    raise ValueError(f"fewer than {index + 1} lines for {count} images")
+                found[index] = unescape(line.partition(b"\t")[0].decode())
+                following = index + 1
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from None
+    return [found[index] for index in wanted]
+
+
+def _unreadable(file: Path, error: Exception) -> DataError:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return DataError(
+        f"{file}: cannot be read as the list of images ({reason})",
+        remedy="import the data set again, or restore it with `dvc checkout --force data.dvc`",
+    )

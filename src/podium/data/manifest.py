@@ -7,8 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from podium.config.base import Frozen
-from podium.contract import Resize
+from podium.config.base import DEFAULT_RESIZE, Frozen, Resize
 from podium.digest import digest_json
 
 SPLITS: Final = ("train", "validation", "test")
@@ -37,8 +36,8 @@ class Manifest(Frozen):
     height: int = Field(ge=1)
     width: int = Field(ge=1)
     channels: Literal[3] = 3
-    resize: Resize = "stretch"
-    """How images of other sizes were brought to this one; prediction does the same."""
+    resize: Resize = DEFAULT_RESIZE
+    """How images of other sizes were brought to this one; prediction does the same, also where all had this one."""
     source: str
     """Where the images came from: a citation or the name of the imported file; never an absolute path."""
     licence: str

@@ -19,6 +19,13 @@ from podium.data.store import Dataset, open_dataset
 from podium.errors import DataError
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_REMEDY: Final = "name a folder with a data set, or a git revision such as HEAD~1 (`git log -- data.dvc` lists them)"
+
+
+class NoSuchVersion(DataError):
+    """What was asked for is no version of the data set: an argument is refused, nothing is damaged."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,12 @@ def open_revision(name: str | None, data: Path, record: Path) -> Iterator[Revisi
         record: Its ``.dvc`` file; git's and DVC's repositories are asked from the folder that it lies in.
 
     Raises:
-        DataError: There is no such folder or revision, it records no data set, or its bytes are nowhere.
+        NoSuchVersion: There is no such folder or revision, or it holds no data set.
+        DataError: The data set is damaged, or its bytes are nowhere.
     """
     if name is None or Path(name).is_dir():
+        if name is not None and not (Path(name) / "dataset.json").exists():
+            raise NoSuchVersion(f"{name}: no data set here (dataset.json is missing)", remedy=_REMEDY)
         dataset = open_dataset(data if name is None else Path(name))
         dataset.verify()
         yield Revision(str(dataset.path) if name is None else name, dataset, None)
@@ -84,17 +94,17 @@ def read_record(revision: str, record: Path) -> Record:
     """Read the ``.dvc`` file of a git revision.
 
     Raises:
-        DataError: There is no such revision, or it has no such file, or that is malformed.
+        NoSuchVersion: There is no such revision, or it has no such file.
+        DataError: The file is malformed.
     """
     root = record.parent
-    here = "name a folder with a data set, or a git revision such as HEAD~1 (`git log -- data.dvc` lists them)"
     answer = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if answer is None:
-        raise DataError(f"{revision!r} is neither a folder nor a git revision of {root}", remedy=here)
+        raise NoSuchVersion(f"{revision!r} is neither a folder nor a git revision of {root}", remedy=_REMEDY)
     commit = answer.decode().strip()
     text = git(root, "show", f"{commit}:./{record.name}")
     if text is None:
-        raise DataError(f"{revision}: {record.name} is not in that revision ({commit[:12]})", remedy=here)
+        raise NoSuchVersion(f"{revision}: {record.name} is not in that revision ({commit[:12]})", remedy=_REMEDY)
     try:
         content: dict[str, Any] = yaml.safe_load(text)
         md5 = next(str(out["md5"]) for out in content["outs"] if out["path"] == record.stem)
@@ -104,7 +114,9 @@ def read_record(revision: str, record: Path) -> Record:
         return Record(commit, md5, note.get("digest"))
     except (StopIteration, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         reason = str(error) or f"no output is called {record.stem!r}"
-        raise DataError(f"{revision}: {record.name} is not a .dvc file of a folder ({reason})", remedy=here) from None
+        raise DataError(
+            f"{revision}: {record.name} is not a .dvc file of a folder ({reason})", remedy=_REMEDY
+        ) from None
 
 
 def git(root: Path, *arguments: str) -> bytes | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium import atomic
-from podium.contract import Resize
+from podium.config.base import DEFAULT_RESIZE, Resize
 from podium.data.items import HEADER, Items, default_items, escape, format_items
 from podium.data.manifest import SPLITS, Manifest, SplitInfo, content_digest, problem_with_names
 from podium.data.statistics import ChannelSums
@@ -55,7 +55,7 @@ def write_dataset(
     licence: str,
     items: Mapping[str, Items] | None = None,
     excluded: Sequence[Excluded] = (),
-    resize: Resize = "stretch",
+    resize: Resize = DEFAULT_RESIZE,
 ) -> Manifest:
     """Write a data set atomically: ``path`` is replaced as a whole, or not at all.
 

@@ -18,6 +18,7 @@ from podium.drift.features import FeatureSource
 from podium.drift.labels import label_tests, shares_test
 from podium.drift.pixels import PIXEL_STATISTICS, pixel_statistics
 from podium.drift.population import Population
+from podium.drift.power import warnings, with_detectable
 from podium.drift.results import DriftReport, SkippedTest, TestResult
 from podium.drift.side import Side, draw_side
 from podium.drift.univariate import pixel_tests
@@ -106,6 +107,12 @@ def compare(
         current=current.summary,
         tests=results,
         skipped=tuple(skipped),
+        warnings=warnings(
+            results,
+            reference=reference.summary.compared,
+            current=current.summary.compared,
+            labelled=classes is not None,
+        ),
         notes=_notes(reference, current, classes, digests),
     )
     return report, Evidence(reference, current, *pixels, classes or predicted, embedding)
@@ -148,6 +155,12 @@ def run_tests(
     if vectors:
         embedding = classifier_test(*vectors, permutations=permutations, seed=config.seed, groups=groups)
         results.append(_embedding_result(embedding, least.embedding))
+    results = with_detectable(
+        results,
+        level=config.alpha / count,
+        classes=int((classes.counts.sum(axis=0) > 0).sum()) if classes else 0,
+        deviation=embedding.null_deviation if embedding else 0.0,
+    )
     return decide(results, config.alpha), embedding, permutations
 
 
@@ -168,7 +181,9 @@ def _embedding_result(found: Embedding, minimum: float) -> TestResult:
 
 
 def _notes(reference: Side, current: Side, classes: ClassTable | None, digests: list[list[bytes]]) -> tuple[str, ...]:
-    notes = [classes.note] if classes and classes.note else []
+    notes = [*reference.notes, *current.notes]
+    if classes and classes.note:
+        notes.append(classes.note)
     for side in (reference, current):
         if side.summary.unreadable:
             notes.append(f"{side.summary.name}: {plural(len(side.summary.unreadable), 'image')} could not be decoded.")

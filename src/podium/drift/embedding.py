@@ -26,6 +26,9 @@ class Embedding:
     """float64 N: how much an image looks like one of the current side, to a classifier that has not seen it."""
     current_scores: NDArray[np.float64]
     """float64 M."""
+    null_deviation: float
+    """Standard deviation of the area over the permutations; larger than Mann and Whitney's, which takes scores as
+    independent, since the images of a fold are scored by one regression."""
 
 
 def classifier_test(
@@ -69,7 +72,8 @@ def classifier_test(
             scores[order] = out[:, 0]
     area = np.concatenate(areas)
     above = int((area[1:] >= area[0] - 1e-9).sum())
-    return Embedding(float(area[0]), (above + 1) / (permutations + 1), scores[:n], scores[n:])
+    p_value = (above + 1) / (permutations + 1)
+    return Embedding(float(area[0]), p_value, scores[:n], scores[n:], float(area[1:].std()))
 
 
 def _standardize(features: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.data.images import Resize
+from podium.config.base import Resize
 
 if TYPE_CHECKING:
     from podium.bundle import Bundle

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from podium.data.revisions import open_revision
-from podium.data.sources import list_parquet
-from podium.drift.population import ListedPopulation, Population, SplitChoice, dataset_population, files_population
+from podium.data.sources.parquet import list_parquet, list_unlabelled
+from podium.drift.folders import files_population
+from podium.drift.population import ListedPopulation, Population, SplitChoice, dataset_population
 from podium.errors import DataError
 
 
 @contextmanager
 def open_population(
-    name: str, choice: SplitChoice, *, data: Path, record: Path, revisions: bool
+    name: str,
+    choice: SplitChoice,
+    *,
+    data: Path,
+    record: Path,
+    revisions: bool,
+    classes: Sequence[str] | None = None,
 ) -> Iterator[Population]:
     """Open one side for reading.
 
@@ -25,6 +32,7 @@ def open_population(
         data: The working data set, for its revisions.
         record: Its ``.dvc`` file.
         revisions: Whether a name that is no path is taken for a revision.
+        classes: Of the other side, if it has labels: folders of image files that are called so are labels.
 
     Raises:
         DataError: There is nothing of that name, it is damaged, or holds no images.
@@ -32,18 +40,30 @@ def open_population(
     path = Path(name)
     if path.is_dir() and not (path / "dataset.json").exists():
         if any(entry.suffix == ".parquet" for entry in path.iterdir()):
-            yield ListedPopulation(name, list_parquet([path]))
+            yield _parquet(name, path)
         else:
-            yield files_population(name, path)
+            yield files_population(name, path, classes)
     elif path.is_file():
         if path.suffix.lower() != ".parquet":
             raise DataError(
                 f"{name}: a single file that is no .parquet",
                 remedy="name a data set, a folder with image files, or a parquet file",
             )
-        yield ListedPopulation(name, list_parquet([path]))
+        yield _parquet(name, path)
     elif path.is_dir() or revisions:
         with open_revision(name, data, record) as revision:
             yield dataset_population(name, revision.dataset, choice)
     else:
         raise DataError(f"{name}: no such file or folder", remedy="name the folder or the parquet file of new images")
+
+
+def _parquet(name: str, path: Path) -> ListedPopulation:
+    """Rows of parquet files; without labels where no file has a column of them."""
+    parts = list_unlabelled([path])
+    if parts is not None:
+        note = f"{name}: no column of labels (integers), so there are no labels."
+        return ListedPopulation(name, tuple(parts), None, notes=(note,))
+    found = list_parquet([path])
+    return ListedPopulation(
+        name, tuple(part for group in found.parts.values() for part in group), found.class_names, found.size
+    )

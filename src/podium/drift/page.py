@@ -9,7 +9,7 @@ from podium.drift.pictures import gallery
 from podium.drift.pixels import PIXEL_STATISTICS
 from podium.drift.plots import class_bars, histogram
 from podium.drift.results import DriftReport
-from podium.report.text import count, percent, plural, significant
+from podium.report.templating import environment
 
 CLASSES: Final = 40
 """Classes with bars; of more, those whose shares changed most."""
@@ -25,17 +25,8 @@ def render_page(report: DriftReport, evidence: Evidence) -> str:
     Returns:
         A complete HTML document without scripts or outside references. All names in it are escaped.
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("podium.drift", "templates"), PackageLoader("podium.report", "templates")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(p=p_value, percent=percent, significant=significant, count=count)
-    environment.globals.update(plural=plural)
+    pages = environment("podium.drift")
+    pages.filters["p"] = p_value
     shown = gallery(report, evidence)
     classes = evidence.classes
     context: dict[str, Any] = {
@@ -55,7 +46,7 @@ def render_page(report: DriftReport, evidence: Evidence) -> str:
         "predicted": any(test.name == "predictions" for test in report.tests),
         "class_count": len(classes.names) if classes else 0,
     }
-    return environment.get_template("drift.html").render(context)
+    return pages.get_template("drift.html").render(context)
 
 
 def p_value(value: float) -> str:

@@ -1,21 +1,17 @@
-"""Images to be compared, before any is decoded: a data set's splits, image files, or rows of parquet files."""
+"""Images to be compared, before any is decoded: a data set's splits, or rows of a source."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from podium.data import SPLITS, Dataset
-from podium.data.importing.listing import Listing, Part, Row
-from podium.data.sources.files import FilesPart, printable
-from podium.data.sources.folder import SUFFIXES
-from podium.errors import DataError
+from podium.data.importing.listing import Part, Row
+from podium.data.items import names
 
 SplitChoice = Literal["held-out", "all", "train", "validation", "test"]
 
@@ -62,6 +58,11 @@ class Population(Protocol):
         """Height and width if all images have the same, known without decoding."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the report: how labels were found, or why there are none."""
+        ...
+
     def __len__(self) -> int: ...
 
     def read(self, indices: NDArray[np.int64]) -> Iterator[tuple[str, Row]]:
@@ -76,6 +77,7 @@ class DatasetPopulation:
     title: str
     dataset: Dataset
     splits: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -101,67 +103,32 @@ class DatasetPopulation:
         return sum(len(self.dataset[split]) for split in self.splits)
 
     def read(self, indices: NDArray[np.int64]) -> Iterator[tuple[str, Row]]:
-        """Yield arrays, named by split and index."""
+        """Yield arrays, named as the data set names them."""
         start = 0
         for split in self.splits:
             images = self.dataset[split].images
-            for index in indices[(indices >= start) & (indices < start + len(images))] - start:
-                yield f"{split} {index}", np.array(images[index])
+            own = indices[(indices >= start) & (indices < start + len(images))] - start
+            for index, name in zip(own, names(self.dataset, split, own), strict=True):
+                yield name, np.array(images[index])
             start += len(images)
 
 
 @dataclass(frozen=True)
-class FilesPopulation:
-    """Image files below a folder, without labels."""
-
-    title: str
-    root: Path
-    names: Sequence[str]
-    digest: None = None
-    splits: tuple[str, ...] = ()
-    class_names: None = None
-    labels: None = None
-    size: None = None
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def read(self, indices: NDArray[np.int64]) -> Iterator[tuple[str, Row]]:
-        """Yield contents; only the files that are asked for are opened."""
-        wanted = [self.names[i] for i in indices]
-        part = FilesPart(self.root, wanted, np.zeros(len(wanted), np.int64))
-        rows = (row for batch in part.rows(0, _BATCH) for row in batch)
-        yield from zip(map(printable, wanted), rows, strict=True)
-
-
-@dataclass(frozen=True)
 class ListedPopulation:
-    """All rows of a source's listing."""
+    """All rows of a source's parts."""
 
     title: str
-    listing: Listing
+    parts: tuple[Part, ...]
+    class_names: tuple[str, ...] | None
+    size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
     digest: None = None
     splits: tuple[str, ...] = ()
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """Of all splits, in order."""
-        return tuple(part for group in self.listing.parts.values() for part in group)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Of the listing."""
-        return self.listing.class_names
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Of all parts."""
-        return np.concatenate([part.labels for part in self.parts])
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        """Where the source's format fixes it."""
-        return self.listing.size
+    def labels(self) -> NDArray[np.int64] | None:
+        """Of all parts, if they have any."""
+        return None if self.class_names is None else np.concatenate([part.labels for part in self.parts])
 
     def __len__(self) -> int:
         return sum(len(part.labels) for part in self.parts)
@@ -188,23 +155,3 @@ class ListedPopulation:
 def dataset_population(title: str, dataset: Dataset, choice: SplitChoice) -> DatasetPopulation:
     """Choose splits of a data set: by default the two that no model was trained on."""
     return DatasetPopulation(title, dataset, _CHOICES[choice])
-
-
-def files_population(title: str, root: Path) -> FilesPopulation:
-    """All image files below a folder, by the suffixes of their names; hidden ones and linked folders are left out.
-
-    Raises:
-        DataError: There is none.
-    """
-    names = []
-    for folder, below, files in os.walk(root):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
-                names.append(os.path.relpath(os.path.join(folder, name), root))
-    if not names:
-        raise DataError(
-            f"{printable(str(root))}: no images there",
-            remedy="name a data set, a folder with image files, or a parquet file",
-        )
-    return FilesPopulation(title, root, names)

@@ -29,6 +29,8 @@ class TestResult(Frozen):
     effect: float
     effect_name: str
     effect_minimum: float
+    detectable: float | None = None
+    """The least effect that this test finds with probability 0.8 at these sizes; None: none at all."""
     verdict: Verdict = "none"
     detail: str = ""
     """What differs, in words: ``darker``, ``class ship is missing``."""
@@ -78,4 +80,6 @@ class DriftReport(Frozen):
     current: SideSummary
     tests: tuple[TestResult, ...]
     skipped: tuple[SkippedTest, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What may go unseen: too few images, no labels."""
     notes: tuple[str, ...] = ()

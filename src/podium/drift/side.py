@@ -37,6 +37,8 @@ class Side:
     labels: NDArray[np.int64] | None
     """int64 N: of all images, decoded or not."""
     class_names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
+    """How labels were found, or why there are none."""
 
 
 def draw_side(
@@ -86,7 +88,10 @@ def draw_side(
         unreadable=tuple(unreadable),
     )
     sample_labels = None if labels is None else labels[indices[kept]]
-    return Side(summary, images[: len(names)], tuple(names), sample_labels, labels, population.class_names)
+    drawn = images[: len(names)]
+    return Side(
+        summary, drawn, tuple(names), sample_labels, labels, population.class_names, population.notes
+    )  # fmt: skip
 
 
 def _decoded(

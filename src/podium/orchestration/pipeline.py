@@ -13,6 +13,7 @@ import click
 from zenml.enums import ExecutionMode
 from zenml.pipelines.dynamic.pipeline_definition import DynamicPipeline
 
+from podium.data.policy import check_configured
 from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.driver import driving
 from podium.orchestration.strict import check_file, step_name
@@ -44,6 +45,7 @@ class StrictPipeline(DynamicPipeline):
         if config_path is not None:
             try:
                 config = check_file(Path(config_path), steps=[step_name(step) for step in self.depends_on])
+                check_configured(config, Settings.from_environment().root, Path(config_path))
             except PodiumError as error:
                 raise RunError(error) from None
             # As we read it: ZenML's YAML reader takes 1e-3 for a text and the last of two equal keys.

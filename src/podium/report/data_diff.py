@@ -10,8 +10,11 @@ import numpy as np
 
 from podium.data import SPLITS, Dataset
 from podium.data.diff import KINDS, Diff, Kind, Place, SplitFigures
+from podium.data.items import names
 from podium.data.revisions import Revision
 from podium.report.pictures import Picture, picture
+from podium.report.templating import environment
+from podium.report.text import visible
 
 SHOWN: Final = 24
 """Images drawn of each kind of change, spread evenly over all of them."""
@@ -63,26 +66,21 @@ def summary(diff: Diff, old: Revision, new: Revision, *, limit: int = 100) -> di
 
 def render_diff(diff: Diff, old: Revision, new: Revision) -> str:
     """Draw the difference: counts, classes, pictures of what changed, distributions. Returns a complete document."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("podium.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     content = summary(diff, old, new, limit=0)
     classes = class_shares(content)
-    return environment.get_template("data_diff.html").render(
-        diff=content,
-        splits=SPLITS,
-        titles=TITLES,
-        total=sum(change["count"] for change in content["changes"].values()),
-        pictures={kind: _shown(diff, kind) for kind in KINDS},
-        classes=classes[:SHOWN_CLASSES],
-        hidden=max(0, len(classes) - SHOWN_CLASSES),
-        bars=[_bars(split, *(figures[split] for figures in diff.figures)) for split in SPLITS],
+    return (
+        environment()
+        .get_template("data_diff.html")
+        .render(
+            diff=content,
+            splits=SPLITS,
+            titles=TITLES,
+            total=sum(change["count"] for change in content["changes"].values()),
+            pictures={kind: _shown(diff, kind) for kind in KINDS},
+            classes=classes[:SHOWN_CLASSES],
+            hidden=max(0, len(classes) - SHOWN_CLASSES),
+            bars=[_bars(split, *(figures[split] for figures in diff.figures)) for split in SPLITS],
+        )
     )
 
 
@@ -120,23 +118,31 @@ def _listed(diff: Diff, kind: Kind, chosen: np.ndarray) -> list[dict[str, Any]]:
     places = list(diff.places(kind, chosen))
     sides = []
     for dataset, of_side in zip((diff.old, diff.new), zip(*places, strict=True), strict=True) if places else ():
-        names = {split: dataset.items(split).names for split in {place.split for place in of_side if place}}
-        sides.append([_place(place, names) for place in of_side])
+        named = _names(dataset, [place for place in of_side if place])
+        sides.append([_place(place, named) for place in of_side])
     return [{"old": was, "new": now} for was, now in zip(*sides, strict=True)] if sides else []
 
 
-def _place(place: Place | None, names: Mapping[str, Sequence[str]]) -> dict[str, Any] | None:
+def _names(dataset: Dataset, places: Sequence[Place]) -> dict[Place, str]:
+    """The names of some images; each split's list is read once."""
+    found: dict[Place, str] = {}
+    for split in dict.fromkeys(place.split for place in places):
+        own = [place for place in places if place.split == split]
+        found.update(zip(own, names(dataset, split, [place.index for place in own]), strict=True))
+    return found
+
+
+def _place(place: Place | None, named: Mapping[Place, str]) -> dict[str, Any] | None:
     if place is None:
         return None
-    name = names[place.split][place.index]
-    return {"split": place.split, "index": place.index, "class": place.label, "name": name}
+    return {"split": place.split, "index": place.index, "class": place.label, "name": named[place]}
 
 
 def _distribution(diff: Diff, split: str) -> dict[str, Any]:
     sides = [figures[split] for figures in diff.figures]
-    names = [dataset.manifest.class_names for dataset in (diff.old, diff.new)]
-    counts = [dict(zip(own, side.per_class, strict=True)) for own, side in zip(names, sides, strict=True)]
-    union = dict.fromkeys((*names[0], *names[1]))
+    classes_of = [dataset.manifest.class_names for dataset in (diff.old, diff.new)]
+    counts = [dict(zip(own, side.per_class, strict=True)) for own, side in zip(classes_of, sides, strict=True)]
+    union = dict.fromkeys((*classes_of[0], *classes_of[1]))
     classes = {name: [side.get(name, 0) for side in counts] for name in union}
     return {
         "classes": classes,
@@ -173,8 +179,14 @@ def _draw(diff: Diff, kind: Kind, old: dict[str, Any] | None, new: dict[str, Any
     )
     ends = [at for at in (old, new) if at]
     classes = " → ".join(dict.fromkeys(at["class"] for at in ends))
-    where = " → ".join(dict.fromkeys(f"{at['split']} {at['index']}" for at in ends))
-    return _Shown(pictures, classes, f"{where}, {ends[-1]['name']}")
+    return _Shown(pictures, classes, where(old, new))
+
+
+def where(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> str:
+    """Say where an image was and is, by name: ``train: a.png``, ``train → test: a.png → b.png``."""
+    ends = [at for at in (old, new) if at]
+    splits, images = (" → ".join(dict.fromkeys(visible(at[key]) for at in ends)) for key in ("split", "name"))
+    return f"{splits}: {images}"
 
 
 def _bars(split: str, old: SplitFigures, new: SplitFigures) -> _Bars:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from podium.report import confusion, gallery, text
 from podium.report.comparison import comparison
 from podium.report.curves import curves
 from podium.report.inputs import RunReport
+from podium.report.templating import environment
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _CLASSES_IN_VIEW = 20
 """Longer per-class tables are folded after so many rows."""
 
@@ -32,7 +27,7 @@ def render_report(inputs: RunReport) -> str:
     augmented, plain = gallery.augmented_samples(inputs.dataset, inputs.candidates, order, inputs.seed)
     rows = confusion.class_rows(metrics) if metrics else ()
     histories = curves(inputs.summaries[name] for name in order if name in inputs.summaries)
-    page = _environment().get_template("page.html")
+    page = environment().get_template("page.html")
     return page.render(
         board=board,
         completed=completed,
@@ -86,23 +81,3 @@ def headline(inputs: RunReport) -> str:
 def _across(number: int) -> int:
     """Columns for so many small charts, up to four, such that the last row is as full as can be."""
     return number if number <= 4 else min((4, 3), key=lambda columns: -number % columns)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Any] = {
-        "percent": text.percent,
-        "count": text.count,
-        "duration": text.duration,
-        "significant": text.significant,
-        "listing": text.listing,
-    }
-    environment.filters.update(filters)
-    environment.globals.update(plural=text.plural, interval=text.interval)
-    return environment

@@ -5,6 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podium.config import AugmentConfig
+from podium.wording import count, plural
+
+__all__ = [
+    "THIN",
+    "augmentation",
+    "count",
+    "duration",
+    "interval",
+    "listing",
+    "percent",
+    "plural",
+    "significant",
+    "visible",
+]
 
 THIN = "\u202f"
 """Narrow no-break space."""
@@ -22,16 +36,6 @@ def percent(share: float) -> str:
 def interval(low: float, high: float) -> str:
     """A confidence interval in percent: ``[98.1, 99.3]``."""
     return f"[{percent(low)}, {percent(high)}]"
-
-
-def count(value: int) -> str:
-    """315722 → ``315,722``."""
-    return f"{value:,}"
-
-
-def plural(value: int, one: str, many: str | None = None) -> str:
-    """``1 image``, ``2 images``."""
-    return f"{count(value)} {one if value == 1 else many or one + 's'}"
 
 
 def duration(seconds: float) -> str:
@@ -72,3 +76,8 @@ def augmentation(config: AugmentConfig) -> str:
     if config.shift:
         parts.append(f"shift ±{100 * config.shift:g}{THIN}%")
     return ", ".join(parts) or "no augmentation"
+
+
+def visible(name: str) -> str:
+    """A name that others chose, on one line: what cannot be printed (newlines, terminal codes) is written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -6,8 +6,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from podium.config.base import Frozen
-from podium.data.images import Resize
+from podium.config.base import DEFAULT_RESIZE, Frozen, Resize
 
 
 class Progress(Protocol):
@@ -20,12 +19,13 @@ class Progress(Protocol):
 class ImportOptions(Frozen):
     """What an import does with any source."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     licence: str = "unknown"
     """SPDX identifier or a sentence."""
     size: tuple[PositiveInt, PositiveInt] | None = None
     """Height and width; the images' own one unless given, which then must be the same for all."""
-    resize: Resize = "stretch"
+    resize: Resize = DEFAULT_RESIZE
+    """How images are brought to ``size``. Recorded also where none is: prediction follows it on images of any size."""
     seed: NonNegativeInt = 0
     """Of the splits that are drawn."""
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1

@@ -21,6 +21,7 @@ from podium.results import SplitName
 
 _IMAGES: Final = ("images", "image", "x", "data", "arr_0")
 _LABELS: Final = ("labels", "label", "y", "targets", "arr_1")
+_SHOWN: Final = 12
 _SPLITS: Final[Mapping[SplitName, Sequence[str]]] = {
     "train": ("train",),
     "validation": ("validation", "valid", "val"),
@@ -142,9 +143,13 @@ def _choose(file: Path, arrays: Mapping[str, ArrayFile], names: Sequence[str]) -
     for name in names:
         if name in arrays:
             return arrays[name]
+    held = [printable(name) for name in arrays]
+    more = f" and {len(held) - _SHOWN} more" if len(held) > _SHOWN else ""
     raise DataError(
-        f"{file}: no array {names[0]!r}; it holds {', '.join(map(repr, list(arrays)[:12])) or 'nothing'}",
-        remedy="save with np.savez(file, images=…, labels=…)",
+        f"{file}: no array {names[0]!r} (or {', '.join(map(repr, names[1:]))}); it holds"
+        f" {', '.join(map(repr, held[:_SHOWN])) or 'no array'}{more}",
+        remedy="save with np.savez(file, images=…, labels=…), or with arrays of each split: train_images=…,"
+        " train_labels=…, test_images=…, test_labels=…",
     )
 
 

@@ -1,7 +1,7 @@
 """CIFAR-10 and CIFAR-100 as their authors publish them: the archives for Python and the binary ones.
 
-Layout of the files: https://www.cs.toronto.edu/~kriz/cifar.html (Krizhevsky, "Learning Multiple Layers of Features from
-Tiny Images", 2009).
+Layout of the files: the authors' page of CIFAR (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images",
+2009).
 """
 
 from __future__ import annotations

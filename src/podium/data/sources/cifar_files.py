@@ -15,7 +15,6 @@ from podium.errors import DataError
 
 _MOST_BYTES: Final = 256 * 1024 * 1024
 """Of all members that are read; the published archives hold 187 MB."""
-_HOST: Final = "https://www.cs.toronto.edu/~kriz/"
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,6 @@ class Layout:
     def binary(self) -> bool:
         """Rows of label bytes and pixels; otherwise pickles."""
         return self.label_bytes > 0
-
-    @property
-    def url(self) -> str:
-        """Where its authors publish it."""
-        return _HOST + self.archive
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def list_folder(root: Path) -> Listing:
                 remedy="name the class folders alike in all splits, or add their images to train",
             )
         parts[split] = [_part(root, walk, names, found, required=split == "train")]
-    return Listing(names, parts, f"folder: {printable(root.resolve().name)}", tuple(walk.ignored))
+    return Listing(names, parts, f"folder: {printable(root.resolve().name)}", walk.ignored)
 
 
 def _split_level(root: Path, top: Sequence[str], walk: _Walk) -> dict[SplitName, str]:
@@ -131,7 +131,12 @@ class _Walk:
     def __init__(self, root: Path) -> None:
         self._root = os.fspath(root)
         self._seen: dict[tuple[int, int], str] = {}
-        self.ignored: list[Ignored] = []
+        self._ignored: dict[str, Ignored] = {}  # a level may be looked at twice, each file is told once
+
+    @property
+    def ignored(self) -> tuple[Ignored, ...]:
+        """What was left out, each once, in the order of finding."""
+        return tuple(self._ignored.values())
 
     def folders(self, level: str) -> list[str]:
         """Names of the folders directly in ``level``; files there are ignored, since they have no class."""
@@ -197,7 +202,8 @@ class _Walk:
         return name.startswith(".")
 
     def _ignore(self, folder: str, name: str, reason: str) -> None:
-        self.ignored.append(Ignored(printable(os.path.join(folder, name)), reason))
+        file = os.path.join(folder, name)
+        self._ignored.setdefault(file, Ignored(printable(file), reason))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

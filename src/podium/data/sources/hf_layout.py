@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _NO_BYTES: Final = Unreadable("no image bytes; the encoded image itself has to be in the file, not its path")
+_IMAGES: Final = ("image", "img")
+_LABELS: Final = ("label", "labels")
 _BUFFER: Final = 1 << 20
 """Bytes read ahead in a column: without a bound, Arrow reads all of a row group at once."""
 
@@ -109,6 +111,23 @@ def open_sources(
     return sources, names
 
 
+def open_unlabelled(files: Sequence[Path]) -> list[ParquetSource] | None:
+    """Open files without labels (``labels`` are zeros then); None if one of them has a column of labels.
+
+    Raises:
+        DataError: A file cannot be read, or has no column of images.
+    """
+    sources = []
+    for file in files:
+        with _open(file) as parquet:
+            schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
+        if _fitting(schema, _is_integer, _LABELS):
+            return None
+        image = _choose(file, schema, None, _is_image, _IMAGES, "image")
+        sources.append(ParquetSource(file, image, "", np.zeros(rows, np.int64), None))
+    return sources
+
+
 def _class_names(train: Sequence[ParquetSource], given: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names that are given, those of the metadata, or numbers up to the largest label."""
     recorded = train[0].recorded_names
@@ -136,8 +155,8 @@ def _class_names(train: Sequence[ParquetSource], given: Sequence[str] | None) ->
 def _inspect(file: Path, image_column: str | None, label_column: str | None) -> ParquetSource:
     with _open(file) as parquet:
         schema = parquet.schema_arrow
-        image = _choose(file, schema, image_column, _is_image, ("image", "img"), "image")
-        label = _choose(file, schema, label_column, _is_integer, ("label", "labels"), "label")
+        image = _choose(file, schema, image_column, _is_image, _IMAGES, "image")
+        label = _choose(file, schema, label_column, _is_integer, _LABELS, "label")
         column = parquet.read(columns=[label]).column(0).cast("int64")
     if not len(column):
         raise DataError(f"{file}: no rows", remedy="give a file with images")
@@ -173,19 +192,23 @@ def _choose(
 ) -> str:
     """Return the column that was given, one of a usual name, or the only one of a fitting type."""
     columns = {field.name: str(field.type) for field in schema}
-    fitting = [field.name for field in schema if fits(field.type)]
     if given is not None:
-        if given in fitting:
+        if given in columns and fits(schema.field(given).type):
             return given
-    elif named := [name for name in usual if name in fitting]:
-        return named[0]
-    elif len(fitting) == 1:
-        return fitting[0]
+    elif found := _fitting(schema, fits, usual):
+        return found
     what = f"no {kind} column" if given is None else f"column {given!r} is missing or holds no {kind}s"
     raise DataError(
         f"{file}: {what}; the columns are {columns}",
         remedy=f"name the right one with --{kind}-column (images: struct with `bytes`, or binary; labels: integers)",
     )
+
+
+def _fitting(schema: pa.Schema, fits: Callable[[pa.DataType], bool], usual: tuple[str, ...]) -> str | None:
+    """A column of a fitting type: one of a usual name, or else the only one."""
+    fitting = [field.name for field in schema if fits(field.type)]
+    named = [name for name in usual if name in fitting]
+    return named[0] if named else fitting[0] if len(fitting) == 1 else None
 
 
 def _is_image(kind: pa.DataType) -> bool:

@@ -6,11 +6,11 @@ import glob
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from podium.data.images import Resize
+from podium.config.base import DEFAULT_RESIZE, Resize
 from podium.data.importing.engine import ImportOptions, import_images
-from podium.data.importing.listing import Listing
+from podium.data.importing.listing import Listing, Part
 from podium.data.manifest import Manifest
-from podium.data.sources.hf_layout import open_sources
+from podium.data.sources.hf_layout import open_sources, open_unlabelled
 from podium.errors import DataError
 from podium.results import SplitName
 
@@ -50,6 +50,18 @@ def list_parquet(
     return Listing(names, parts, f"parquet: {', '.join(files[:5])}{more}")
 
 
+def list_unlabelled(paths: Sequence[Path]) -> Sequence[Part] | None:
+    """Look at parquet files of images without labels; None if one has a column that ``list_parquet`` would take.
+
+    Args:
+        paths: As in ``list_parquet``.
+
+    Raises:
+        DataError: A file cannot be read, or has no column of images.
+    """
+    return open_unlabelled(_files(paths))
+
+
 def import_parquet(
     target: Path,
     train: Sequence[Path],
@@ -61,7 +73,7 @@ def import_parquet(
     image_column: str | None = None,
     label_column: str | None = None,
     size: tuple[int, int] | None = None,
-    resize: Resize = "stretch",
+    resize: Resize = DEFAULT_RESIZE,
     drop_duplicates: bool = False,
     skip_bad: bool = False,
     progress: Callable[[int, int], None] | None = None,
