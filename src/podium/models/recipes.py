@@ -12,7 +12,7 @@ from podium.config.load import load_yaml, nearest, parse
 from podium.errors import ConfigError
 from podium.models import family_of, options_of
 
-BLOCKS = ("early_stopping", "plateau", "fine_tune", "augment")
+BLOCKS = ("early_stopping", "plateau", "fine_tune", "augment", "averaging")
 """Fields of ``trainer`` that are mappings; null takes one away."""
 
 

@@ -16,13 +16,14 @@ def make_optimizer(net: nn.Module, config: TrainerConfig, rate: float) -> Optimi
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    momentum = {"sgd": 0.9, "muon": 0.95}.get(config.optimizer, 0.0) if config.momentum is None else config.momentum
     if config.optimizer == "adam":
         return Adam(groups, lr=rate, fused=True)
     if config.optimizer == "adamw":
         return AdamW(groups, lr=rate, fused=True)
     if config.optimizer == "rmsprop":
-        return RMSprop(groups, lr=rate, alpha=0.9, momentum=config.momentum, foreach=True)
-    return SGD(groups, lr=rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True)
+        return RMSprop(groups, lr=rate, alpha=0.9, momentum=momentum, foreach=True)
+    return SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:

@@ -141,7 +141,7 @@ class Session:
             return self.progress.plateau.rate
         steps = self.train.steps(self.trainer.batch_size)
         done = self.progress.epochs * steps + step
-        return learning_rate(self.trainer.schedule, phase.rate, done, phase.epochs * steps)
+        return learning_rate(self.trainer, phase.rate, done, phase.epochs * steps)
 
     def _leave_phase(self) -> None:
         """Go back to the best weights; the next phase has its own patience and learning rate."""
