@@ -20,6 +20,7 @@ from podium.training.checkpoint import load_finished, save_finished
 from podium.training.identity import identity
 from podium.training.inputs import check_dataset
 from podium.training.session import Job, OnEpoch, OnProgress, Session
+from podium.training.stopping import Stop, heeding_signals
 from podium.training.threads import cpu_threads
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ def train(
     weights: WeightsStore = EMBEDDED_WEIGHTS,
     on_epoch: OnEpoch | None = None,
     on_progress: OnProgress | None = None,
+    stop: Stop | None = None,
 ) -> Bundle:
     """Train a candidate; continue where an interrupted attempt left off; reuse a finished result.
 
@@ -45,11 +47,12 @@ def train(
         candidate: Network, trainer, seed, threads.
         dataset: ``train`` is trained on, ``validation`` steers callbacks; ``test`` is not touched.
         contract: From ``podium.models.contracts.contract_for``.
-        work: Folder of this candidate alone: lock, checkpoint after every epoch, ``finished/`` result. The caller
-            deletes it with ``discard`` when the result is stored elsewhere.
+        work: Folder of this candidate alone: lock, checkpoint (of every epoch, and of the step at which the training is
+            asked to stop), ``finished/`` result. The caller deletes it with ``discard`` when the result is stored.
         weights: Where a transfer candidate finds its backbone.
         on_epoch: Called after each epoch, once its checkpoint is written; not again for epochs before a resumption.
         on_progress: Called every 50 steps and at the end of each epoch.
+        stop: Asked before each step whether to stop. In the main thread SIGTERM and Ctrl-C ask for it, too.
 
     Returns:
         The trained candidate: the best epoch's weights with early stopping, the last epoch's without.
@@ -57,8 +60,9 @@ def train(
     Raises:
         DataError: The data set breaks the contract.
         WeightsError: Pretrained weights are missing or do not fit.
-        TrainingFailed: The loss became NaN or exploded, the network stayed at chance level, or ``work`` cannot be
-            written.
+        TrainingFailed: The loss became NaN or exploded, gradients died, the network stayed at chance level, or
+            ``work`` cannot be written.
+        TrainingStopped: As it was asked to. The same call goes on at the very step.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     key = identity(candidate, contract, dataset.manifest.digest, weights, device)
@@ -69,7 +73,9 @@ def train(
             return finished
         check_dataset(dataset, contract)
         net = build(candidate.recipe.model, contract, seed=candidate.seed, weights=weights)
-        bundle = Session(Job(candidate, contract, dataset, device, work, key), net).run(on_epoch, on_progress)
+        session = Session(Job(candidate, contract, dataset, device, work, key), net)
+        with heeding_signals(stop) as request:
+            bundle = session.run(request, on_epoch, on_progress)
         save_finished(work, bundle, key)
         return bundle
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,13 +21,15 @@ from podium.models.layers import set_dropout_generator
 from podium.results import EpochRecord, TrainingSummary
 from podium.training.callbacks import EarlyStopping, Plateau
 from podium.training.checkpoint import Checkpoint, Progress, load_checkpoint
-from podium.training.epoch import Tick, TrainingData, run_epoch
+from podium.training.epoch import Loop, Position, Tick
+from podium.training.feed import open_feed
 from podium.training.health import check_finite, check_learned
-from podium.training.inputs import Normalizer, to_device
+from podium.training.inputs import Normalizer
 from podium.training.optimizers import load_state_tensors, make_optimizer, state_tensors
 from podium.training.phases import Phase, enter, plan
 from podium.training.predict import assess
 from podium.training.schedules import learning_rate
+from podium.training.stopping import Request
 
 log = logging.getLogger(__name__)
 
@@ -62,33 +63,40 @@ class Session:
         set_dropout_generator(self.net, self.generator)
         self.normalize = Normalizer.of(job.contract, job.device)
         self.classes = len(job.contract.class_names)
-        self.train = TrainingData(*to_device(job.dataset["train"], job.device), self.normalize, self.classes)
-        self.validation = to_device(job.dataset["validation"], job.device)
+        self.train = open_feed(job.dataset["train"], job.device)
+        self.validation = open_feed(job.dataset["validation"], job.device)
         self.progress = Progress()
         if self.trainer.early_stopping:
             self.progress.stopping = EarlyStopping.of(self.trainer.early_stopping)
         self.best: dict[str, Tensor] = {}
+        self.position: Position | None = None
+        """Where the epoch that a checkpoint was made in is gone on with."""
 
-    def run(self, on_epoch: OnEpoch | None, on_progress: OnProgress | None) -> Bundle:
-        """Train to the end. Raises TrainingFailed with the cause if that is no use."""
+    def run(self, stop: Request, on_epoch: OnEpoch | None, on_progress: OnProgress | None) -> Bundle:
+        """Train to the end.
+
+        Raises:
+            TrainingFailed: It is no use; the cause.
+            TrainingStopped: ``stop`` asked for it; the state is saved.
+        """
         checkpoint = load_checkpoint(self.job.work, self.job.identity)
         resumed_from = self._restore(checkpoint) if checkpoint else None
         while self.progress.phase < len(self.phases):
             phase = self.phases[self.progress.phase]
             enter(self.net, phase)
             optimizer = make_optimizer(self.net, self.trainer, phase.rate)
-            if checkpoint and self.progress.epochs:
-                load_state_tensors(optimizer, checkpoint.optimizer)
+            if checkpoint and (self.progress.epochs or self.progress.step):
+                load_state_tensors(optimizer, checkpoint.groups["optimizer"])
             checkpoint = None
             if self.trainer.plateau and self.progress.plateau is None:
                 self.progress.plateau = Plateau.of(self.trainer.plateau, phase.rate)
             while self.progress.epochs < phase.epochs and not self._stopped:
-                record = self._epoch(phase, optimizer, on_progress)
+                record = self._epoch(phase, optimizer, stop, on_progress)
                 self._checkpoint(optimizer)
                 if on_epoch:
                     on_epoch(record)
             self._leave_phase()
-        *_, confusion = assess(self.net, *self.validation, self.normalize, self.classes)
+        *_, confusion = assess(self.net, self.validation, self.normalize, self.classes)
         check_learned(confusion, self.job.contract.class_names)
         return self._bundle(resumed_from)
 
@@ -96,26 +104,40 @@ class Session:
     def _stopped(self) -> bool:
         return self.progress.stopping is not None and self.progress.stopping.stop
 
-    def _epoch(self, phase: Phase, optimizer: Optimizer, on_progress: OnProgress | None) -> EpochRecord:
-        start = time.perf_counter()
-        number = len(self.progress.history) + 1
-        result = run_epoch(
-            self.net,
-            optimizer,
-            self.train,
-            self.trainer,
+    def _epoch(self, phase: Phase, optimizer: Optimizer, stop: Request, on_progress: OnProgress | None) -> EpochRecord:
+        progress, number = self.progress, len(self.progress.history) + 1
+        position = self.position or Position.start(len(self.train), self.classes, self.generator)
+        self.position = None
+        loop = Loop(
+            self.net, optimizer, self.train, self.normalize, self.trainer, self.classes, self.generator
+        )  # fmt: skip
+        result = loop.run(
+            position,
+            progress.health,
             phase=phase.name,
             epoch=number,
             rate=partial(self._rate, phase),
-            generator=self.generator,
+            stop=stop,
             on_progress=on_progress,
         )
-        loss, accuracy, _ = assess(self.net, *self.validation, self.normalize, self.classes)
+        if result is None:
+            progress.step, progress.epoch_seconds = position.step, position.clock()
+            self._checkpoint(optimizer, position)
+            raise stop.error(self.job.candidate.name, f"in epoch {number} after step {position.step}")
+        progress.epochs += 1
+        progress.health.finish_epoch(
+            position.tally.cpu(),
+            result.loss,
+            epoch=progress.epochs,
+            done=progress.epochs / phase.epochs,
+            rate=result.rate,
+        )
+        loss, accuracy, _ = assess(self.net, self.validation, self.normalize, self.classes)
         check_finite(loss, "validation", epoch=number, rate=result.rate)
-        if self.progress.stopping and self.progress.stopping.update(number, accuracy, loss):
+        if progress.stopping and progress.stopping.update(number, accuracy, loss):
             self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
-        if self.progress.plateau:
-            self.progress.plateau.update(loss)
+        if progress.plateau:
+            progress.plateau.update(loss)
         record = EpochRecord(
             phase=phase.name,
             epoch=number,
@@ -124,11 +146,11 @@ class Session:
             validation_loss=loss,
             validation_accuracy=accuracy,
             learning_rate=result.rate,
-            seconds=time.perf_counter() - start,
+            seconds=position.clock(),
         )
-        self.progress.history.append(record)
-        self.progress.epochs += 1
-        self.progress.seconds += record.seconds
+        progress.history.append(record)
+        progress.seconds += record.seconds
+        progress.step, progress.epoch_seconds = 0, 0.0
         log.info(
             "%s: %s epoch %d: loss %.4f, validation accuracy %.4f, %.1f s",
             *(self.job.candidate.name, phase.name, number, result.loss, accuracy, record.seconds),
@@ -154,19 +176,25 @@ class Session:
         progress.phase += 1
         progress.epochs = 0
 
-    def _checkpoint(self, optimizer: Optimizer) -> None:
-        Checkpoint(
-            self.progress, self.net.state_dict(), self.best, state_tensors(optimizer), self.generator.get_state()
-        ).save(self.job.work, self.job.identity)
+    def _checkpoint(self, optimizer: Optimizer, position: Position | None = None) -> None:
+        groups = {"model": self.net.state_dict(), "best": self.best, "optimizer": state_tensors(optimizer)}
+        if position:
+            groups["epoch"] = position.tensors()
+        checkpoint = Checkpoint(self.progress, groups, self.generator.get_state())
+        checkpoint.save(self.job.work, self.job.identity)
 
     def _restore(self, checkpoint: Checkpoint) -> int:
-        self.progress = checkpoint.progress
-        self.net.load_state_dict(checkpoint.model)
+        self.progress, groups = checkpoint.progress, checkpoint.groups
+        self.net.load_state_dict(groups["model"])
         state = self.net.state_dict()
-        self.best = {name: torch.empty_like(state[name]).copy_(value) for name, value in checkpoint.best.items()}
+        best = groups.get("best", {})
+        self.best = {name: torch.empty_like(state[name]).copy_(value) for name, value in best.items()}
         self.generator.set_state(checkpoint.generator)
+        if "epoch" in groups:
+            step, seconds = self.progress.step, self.progress.epoch_seconds
+            self.position = Position.restore(groups["epoch"], step, seconds, self.job.device)
         epoch = len(self.progress.history)
-        log.info("%s: continuing after epoch %d", self.job.candidate.name, epoch)
+        log.info("%s: continuing after epoch %d, step %d", self.job.candidate.name, epoch, self.progress.step)
         return epoch
 
     def _bundle(self, resumed_from: int | None) -> Bundle:
@@ -181,7 +209,7 @@ class Session:
             best_epoch=progress.stopping.best_epoch if progress.stopping else epochs,
             stopped_early=progress.stopped_early,
             train_seconds=progress.seconds,
-            images_per_second=epochs * len(self.train.labels) / progress.seconds,
+            images_per_second=epochs * len(self.train) / progress.seconds,
             device=_describe(self.job.device),
             threads=candidate.threads,
             seed=candidate.seed,
