@@ -1,9 +1,14 @@
-"""Layers that draw from an explicit generator, so that parallel trainings in one process cannot disturb each other."""
+"""Layers that torch lacks. Dropout draws from a generator of its training, since others may train beside it."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from podium.contract import Channels
+
+_BRIGHTNESS: Channels = (0.299, 0.587, 0.114)
+"""Of red, green and blue in luma: ITU-R BT.601, as Pillow's mode "L" has it."""
 
 
 class Dropout(nn.Module):
@@ -14,7 +19,7 @@ class Dropout(nn.Module):
         self.rate = rate
         self.generator: torch.Generator | None = None
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> torch.Tensor:
         """Zero each value with probability ``rate`` and scale the rest. Raises RuntimeError without a generator."""
         if not self.training or self.rate == 0.0:
             return x
@@ -33,3 +38,39 @@ def set_dropout_generator(net: nn.Module, generator: torch.Generator) -> None:
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = generator
+
+
+class Grayscale(nn.Module):
+    """Brightness of normalized RGB images: luma by ITU-R BT.601, itself normalized. Has no parameters and no state.
+
+    With x = (v - mean) / std for each channel, luma less its mean is Σ w·std·x. It is divided by Σ w·std, which is the
+    standard deviation of the luma of gray images, whose channels vary together.
+
+    Args:
+        mean: Of the input contract, per channel on [0, 1].
+        std: Likewise.
+    """
+
+    def __init__(self, mean: Channels, std: Channels) -> None:
+        super().__init__()
+        self.mean = sum(weight * value for weight, value in zip(_BRIGHTNESS, mean, strict=True))
+        """Of the luma, on [0, 1]."""
+        self.std = sum(weight * value for weight, value in zip(_BRIGHTNESS, std, strict=True))
+        self.weights = tuple(weight * value / self.std for weight, value in zip(_BRIGHTNESS, std, strict=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×3×H×W → N×1×H×W."""
+        red, green, blue = self.weights
+        return x[:, 0:1] * red + x[:, 1:2] * green + x[:, 2:3] * blue
+
+    def extra_repr(self) -> str:
+        """Show the weights in the module's repr."""
+        return "weights=" + ", ".join(f"{weight:.4f}" for weight in self.weights)
+
+
+class GlobalAveragePool(nn.Module):
+    """The mean of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×C."""
+        return x.mean(dim=(2, 3))
