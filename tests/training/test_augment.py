@@ -10,6 +10,8 @@ from torch.nn import functional
 from podium.config import AugmentConfig, RandAugmentConfig
 from podium.training.augment import Samples, augment_batch, mix
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KINDS = {
     "flip": AugmentConfig(flip=True),
     "shift": AugmentConfig(shift=0.2),
@@ -232,7 +234,7 @@ class TestMixup:
         assert abs(share.var() - 1 / (4 * (2 * alpha + 1))) < 0.01
 
     def shares(self, alpha: float) -> torch.Tensor:
-        count = 4000
+        count = 1500
         pictures = torch.arange(count).float()[:, None, None, None].expand(-1, 3, 1, 1).contiguous()
         _, targets = mix(pictures, torch.arange(count), count, AugmentConfig(mixup=alpha), generator(1))
         return targets.diagonal().double()

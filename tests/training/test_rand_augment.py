@@ -14,6 +14,8 @@ from podium.config import AugmentConfig, RandAugmentConfig
 from podium.training.augment import augment_batch
 from podium.training.augment.rand_augment import OPERATIONS
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STRENGTHS = (0.0, 0.3, 0.7, 1.0)
 GRAY = (128, 128, 128)
 HEIGHT, WIDTH = 32, 40

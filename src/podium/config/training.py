@@ -97,13 +97,15 @@ class TrainerConfig(Frozen):
     head_rate: float = Field(1.0, gt=0)
     """Learning rate of the last matrix (that of the classifier), as a multiple of ``learning_rate``."""
     weight_decay: float = Field(0.0, ge=0)
-    """Decoupled for adamw and muon; for the others a penalty on the gradient (half of what Keras calls l2). Biases and
-    normalization are spared."""
+    """Decoupled for adamw and muon; for the others a penalty on the gradient (half of what Keras calls l2). Parts with
+    a learning rate of their own decay as fast as the others."""
+    bias_decay: bool = False
+    """Whether biases and normalization decay, too."""
     momentum: float | None = Field(None, ge=0, lt=1)
     """For sgd and muon (Nesterov) and rmsprop; null: 0.9, 0.95 and 0, as is usual for each."""
     unit_filters: bool = False
-    """muon: scale each convolution so that a filter's norm is 1 on average, before each step. Only for convolutions
-    that a normalization follows."""
+    """muon: before each step, scale each convolution so that its filters' norm is 1 in the root mean square, instead of
+    weight decay. Only for networks whose convolutions are followed by a normalization."""
     schedule: Literal["constant", "cosine", "one_cycle", "triangular"] = "constant"
     """``triangular`` rises in a straight line for ``warm_up``, then falls in one to ``final_rate``."""
     warm_up: float = Field(0.2, ge=0, lt=1)
