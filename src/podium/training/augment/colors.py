@@ -84,8 +84,8 @@ COLORS = {
 
 def _gray(images: Tensor) -> Tensor:
     """int32 N×H×W×1 by ITU-R BT.601, rounded as Pillow's mode L."""
-    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=images.device)
-    return ((images * weights).sum(3, keepdim=True, dtype=torch.int32) + 0x8000) >> 16
+    red, green, blue = images.to(torch.int32).split(1, dim=3)
+    return (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
 
 
 def _blend(plain: Tensor, images: Tensor, strength: float, signs: Tensor) -> Tensor:
