@@ -46,7 +46,15 @@ def train_all(config: RunConfig, settings: Settings, models: Path) -> None:
     def one(candidate: Candidate, stop: Stop) -> Bundle:
         contract = contract_for(candidate, dataset.manifest, weights)
         try:
-            return train(candidate, dataset, contract, work=work(candidate), weights=weights, stop=stop)
+            return train(
+                candidate,
+                dataset,
+                contract,
+                work=work(candidate),
+                weights=weights,
+                stop=stop,
+                tuning=settings.tuning,
+            )
         except TrainingFailed as error:
             raise TrainingFailed(f"{candidate.name}: {error.message}", remedy=error.remedy) from None
 

@@ -83,7 +83,7 @@ def test_a_stop_reaches_trainings_in_threads(small_dataset: Dataset, tmp_path: P
     asked = threading.Event()
 
     def one(seed: int) -> BaseException | None:
-        chosen = candidate(seed=seed, epochs=10_000)
+        chosen = candidate(seed=seed, epochs=10_000, precision="float32", compile="never")
         with pytest.raises(TrainingStopped) as caught:
             fit(chosen, small_dataset, tmp_path / str(seed), store, lambda _: asked.set(), asked.is_set)
         return caught.value

@@ -67,6 +67,7 @@ def train_tracked(
             on_epoch=on_epoch,
             on_progress=on_progress,
             stop=stopping,
+            tuning=settings.tuning,
         )
     except Exception as error:
         tracked.fail(cause_of(error))

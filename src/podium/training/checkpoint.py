@@ -66,7 +66,7 @@ class Checkpoint:
             {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
             {IDENTITY: identity, "progress": self.progress.model_dump_json()},
         )
-        with _writing(work):
+        with writing(work):
             atomic.write_bytes(work / CHECKPOINT, content)
 
 
@@ -100,7 +100,7 @@ def save_finished(work: Path, bundle: Bundle, identity: str) -> None:
     Raises:
         TrainingFailed: It cannot be written.
     """
-    with _writing(work):
+    with writing(work):
         with atomic.new_directory(work / FINISHED) as folder:
             bundle.save(folder)
             (folder / IDENTITY).write_text(identity)
@@ -108,7 +108,8 @@ def save_finished(work: Path, bundle: Bundle, identity: str) -> None:
 
 
 @contextmanager
-def _writing(work: Path) -> Iterator[None]:
+def writing(work: Path) -> Iterator[None]:
+    """Raise TrainingFailed if something cannot be written into ``work`` in the block."""
     try:
         yield
     except (OSError, SafetensorError) as error:

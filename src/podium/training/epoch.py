@@ -8,12 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
 
 from podium.config import TrainerConfig
-from podium.training.augment import augment_batch
+from podium.training.augment import Samples, augment_batch, mix
+from podium.training.averaging import Averager
+from podium.training.execution import Runner
 from podium.training.feed import Feed
 from podium.training.hardware import used_memory
 from podium.training.health import Health
@@ -104,14 +106,17 @@ class Position:
 class Loop:
     """What all steps of a phase have in common."""
 
-    net: nn.Module
+    run_net: Runner
     optimizer: Optimizer
+    averager: Averager | None
     feed: Feed
     normalize: Normalizer
     trainer: TrainerConfig
     classes: int
     generator: torch.Generator
     """On the device; gives order, augmentation and dropout."""
+    seed: int
+    """Of the training."""
 
     def run(
         self,
@@ -124,7 +129,7 @@ class Loop:
         stop: Stop,
         on_progress: Callable[[Tick], None] | None = None,
     ) -> EpochResult | None:
-        """Train ``net`` on the rest of an epoch.
+        """Train the network on the rest of an epoch.
 
         Args:
             position: Where to begin; kept up to date.
@@ -141,7 +146,7 @@ class Loop:
         Raises:
             TrainingFailed: The training is of no use; see ``Health``.
         """
-        self.net.train()
+        net = self.run_net.net.train()
         size, count = self.trainer.batch_size, len(self.feed)
         steps = self.feed.steps(size)
         looked, lr, loss, accuracy = position.step, 0.0, 0.0, 0.0
@@ -150,26 +155,30 @@ class Loop:
                 if stop():
                     return None
                 lr = rate(position.step)
-                self._step(*next(batches), lr, position)
+                set_rate(self.optimizer, lr)
+                self._step(*next(batches), epoch, position)
                 position.step += 1
                 if position.step % REPORT_EVERY == 0 or position.step == steps:
                     seen = min(position.step * size, count)
                     loss, accuracy = position.means(seen)
                     passed, looked = position.step - looked, position.step
-                    health.look(self.net, loss, steps=passed, epoch=epoch, classes=self.classes, rate=lr)
+                    health.look(net, loss, steps=passed, epoch=epoch, classes=self.classes, rate=lr)
                     if on_progress:
                         speed, memory = seen / position.clock(), used_memory(self.feed.device)
                         on_progress(Tick(phase, epoch, position.step, steps, count, loss, accuracy, speed, memory))
         return EpochResult(loss, accuracy, lr)
 
-    def _step(self, index: Tensor, pixels: Tensor, truth: Tensor, rate: float, position: Position) -> None:
-        set_rate(self.optimizer, rate)
-        images = augment_batch(pixels, self.trainer.augment, self.generator)
-        logits = self.net(self.normalize(images))
-        loss = functional.cross_entropy(logits, truth, label_smoothing=self.trainer.label_smoothing)
+    def _step(self, index: Tensor, pixels: Tensor, truth: Tensor, epoch: int, position: Position) -> None:
+        augment = self.trainer.augment
+        pixels = augment_batch(pixels, augment, self.generator, Samples(index, epoch, self.seed))
+        images, targets = mix(self.normalize(pixels), truth, self.classes, augment, self.generator)
+        logits = self.run_net(images)
+        loss = functional.cross_entropy(logits, targets, label_smoothing=self.trainer.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
+        if self.averager:
+            self.averager.update()
         with torch.no_grad():
             position.loss += loss.detach() * len(index)
             right = (logits.argmax(1) == truth).long()

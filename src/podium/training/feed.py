@@ -81,7 +81,7 @@ class Resident(Feed):
 
     def batches(self, order: Tensor, batch_size: int, first: int = 0) -> Generator[Batch]:
         """One gather a batch."""
-        for index in order[first * batch_size :].split(batch_size):
+        for index in order.split(batch_size)[first:]:
             yield Batch(index, self.images.index_select(0, index), self.labels.index_select(0, index))
 
 
@@ -94,7 +94,7 @@ class Streamed(Feed):
 
     def batches(self, order: Tensor, batch_size: int, first: int = 0) -> Generator[Batch]:
         """Gathered in ``order``; the thread ends with the iteration. Raises what reading the file raised there."""
-        with closing(self._gathered(order[first * batch_size :].cpu().split(batch_size))) as gathered:
+        with closing(self._gathered(order.cpu().split(batch_size)[first:])) as gathered:
             for index, images in gathered:
                 places = index.to(self.device, non_blocking=True)
                 yield Batch(places, images.to(self.device, non_blocking=True), self.labels.index_select(0, places))
