@@ -24,7 +24,7 @@ class RandAugmentConfig(Frozen):
 class AugmentConfig(Frozen):
     """Random changes to training images, drawn anew for each sample and epoch."""
 
-    flip: bool | Literal["alternating"] = False
+    flip: Literal[False, True, "alternating"] = False
     """Mirror left-right with probability 0.5. ``alternating``: a random half in odd epochs, the other half in even ones
     (Jordan 2024, arXiv 2404.00498, section 3.6). Wrong for digits and letters."""
     rotation: float = Field(0.0, ge=0, le=180)
