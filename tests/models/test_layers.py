@@ -29,7 +29,34 @@ class TestDropout:
         layer.generator.manual_seed(3)
         assert torch.equal(layer(x), first)
         assert first.mean() == pytest.approx(1.0, abs=0.02)
-        assert first.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
+        assert first.unique().tolist() == pytest.approx([0.0, 1 / 0.75], rel=1e-4)
+
+    @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.9])
+    @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+    def test_drops_at_its_rate_whatever_the_layout(self, rate: float, layout: torch.memory_format) -> None:
+        layer = Dropout(rate).train()
+        layer.generator = torch.Generator().manual_seed(3)
+        x = torch.ones(8, 6, 41, 43).to(memory_format=layout)
+        y = layer(x)
+        assert y.is_contiguous(memory_format=layout)
+        dropped = (y == 0).float()
+        spread = (rate * (1 - rate) / x.numel()) ** 0.5
+        assert dropped.mean() == pytest.approx(rate, abs=5 * spread)
+        assert y.max() == pytest.approx(1 / (1 - rate), rel=1e-4)
+        for axis in range(4):
+            mean = dropped.mean(dim=[other for other in range(4) if other != axis])
+            assert mean == pytest.approx(rate, abs=6 * spread * x.shape[axis] ** 0.5), f"uneven along axis {axis}"
+        neighbours = ((dropped[..., 1:] - rate) * (dropped[..., :-1] - rate)).mean()
+        assert abs(neighbours) < 5 * rate * (1 - rate) / x.numel() ** 0.5, "neighbours are independent"
+
+    def test_takes_slices_half_precision_and_nothing(self) -> None:
+        layer = Dropout(0.5).train()
+        layer.generator = torch.Generator().manual_seed(3)
+        assert layer(torch.ones(6, 10)[:, ::3]).shape == (6, 4)
+        assert layer(torch.ones(0, 10)).shape == (0, 10)
+        halves = layer(torch.ones(100, dtype=torch.bfloat16))
+        assert halves.dtype == torch.bfloat16
+        assert set(halves.tolist()) == {0.0, 2.0}
 
     def test_is_the_identity_in_evaluation(self) -> None:
         x = torch.randn(5, 5)

@@ -25,8 +25,20 @@ class Dropout(nn.Module):
             return x
         if self.generator is None:
             raise RuntimeError("Dropout in training mode without a generator: call set_dropout_generator first")
-        keep = 1.0 - self.rate
-        return x * torch.empty_like(x).bernoulli_(keep, generator=self.generator).div_(keep)
+        return x * self._mask(x, self.generator)
+
+    def _mask(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """0 or 1 / (1 - rate) for each value, in the layout of ``x``.
+
+        Sixteen random bits a value, drawn as words of 64: several times faster on a CPU than a Bernoulli draw each. The
+        rate is rounded to 1/65536, and the scale follows the rounded one, so that the mean is kept.
+        """
+        layout = torch.empty_like(x)
+        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device)
+        words.random_(-(2**63), None, generator=generator)
+        bits = words.view(torch.int16)[: x.numel()].as_strided(layout.size(), layout.stride())
+        dropped = min(round(self.rate * 2**16), 2**16 - 1)
+        return (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))
 
     def extra_repr(self) -> str:
         """Show the rate in the module's repr."""
