@@ -134,16 +134,23 @@ class TestRules:
 
     @pytest.mark.parametrize(
         ("right", "loss", "fails"),
-        [([100, 100], 0.70, True), ([200, 0], 0.69, True), ([160, 120], 0.70, False), ([200, 0], 0.60, False)],
+        [([100, 100], 0.70, True), ([200, 0], 0.693, True), ([160, 120], 0.70, False), ([200, 0], 0.60, False)],
     )
     def test_chance_level_is_told_by_recall_and_loss(self, right: list[int], loss: float, fails: bool) -> None:
         tally = torch.tensor([[200 - n, n] for n in right])
         health = Health()
+        for done in (0.01, 0.05):
+            health.finish_epoch(tally, loss, epoch=1, done=done, rate=0.1, rising=False)  # too early to tell
+        health.finish_epoch(tally, loss, epoch=4, done=1.0, rate=0.1, rising=False)  # too late
+        assert health.learned == (not fails)
         if fails:
-            health.finish_epoch(tally, loss, epoch=1, done=0.1, rate=0.1)  # too early to tell
-            health.finish_epoch(tally, loss, epoch=5, done=0.05, rate=0.1)
-            with pytest.raises(TrainingFailed, match="at chance level after epoch 2"):
-                health.finish_epoch(tally, loss, epoch=2, done=0.2, rate=0.1)
-        else:
-            health.finish_epoch(tally, loss, epoch=2, done=0.2, rate=0.1)
-            assert health.learned
+            with pytest.raises(TrainingFailed, match="at chance level after epoch 3"):
+                health.finish_epoch(tally, loss, epoch=3, done=0.2, rate=0.1, rising=False)
+
+    def test_a_warm_up_is_waited_for(self) -> None:
+        tally, health = torch.tensor([[100, 100], [100, 100]]), Health()
+        for epoch in range(5):
+            health.finish_epoch(tally, 0.7, epoch=epoch, done=0.3, rate=0.1, rising=True)
+        health.finish_epoch(tally, 0.7, epoch=6, done=0.4, rate=0.1, rising=False)
+        with pytest.raises(TrainingFailed, match="at chance level after epoch 7"):
+            health.finish_epoch(tally, 0.7, epoch=7, done=0.5, rate=0.1, rising=False)

@@ -141,13 +141,11 @@ class Session:
             progress.step, progress.epoch_seconds = position.step, position.clock()
             self._checkpoint(optimizer, position)
             raise stop.error(self.job.candidate.name, f"in epoch {number} after step {position.step}")
+        rising = result.rate > self._rate(phase, 0)
         progress.epochs += 1
+        done = progress.epochs / phase.epochs
         progress.health.finish_epoch(
-            position.tally.cpu(),
-            result.loss,
-            epoch=progress.epochs,
-            done=progress.epochs / phase.epochs,
-            rate=result.rate,
+            position.tally.cpu(), result.loss, epoch=number, done=done, rate=result.rate, rising=rising
         )
         with self.averager.applied() if self.averager else nullcontext():
             loss, accuracy, _ = assess(self.net, self.validation, self.normalize, self.classes)
