@@ -31,6 +31,11 @@ COLORFUL = {
 EVERY = {**KINDS, **COLORFUL}
 
 
+def test_every_field_is_tested_here() -> None:
+    used = set().union(*(config.model_fields_set for config in EVERY.values()))
+    assert used | {"mixup"} == set(AugmentConfig.model_fields)
+
+
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
