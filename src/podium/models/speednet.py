@@ -135,7 +135,7 @@ def prepare(net: nn.Module, images: Tensor) -> None:
     """Set the first convolution to whiten the patches of these images.
 
     Its filters are the eigenvectors of the second moments of all 2×2 patches, divided by the root of their eigenvalue,
-    and the negatives of these. The moments are summed up in float64 on the CPU, block by block.
+    and the negatives of these. The moments are computed in float64, block by block.
 
     Args:
         net: A ``SpeedNet``.
@@ -146,8 +146,8 @@ def prepare(net: nn.Module, images: Tensor) -> None:
     size = 3 * PATCH * PATCH
     moments, count = torch.zeros(size, size, dtype=torch.float64), 0
     for chunk in images.split(_CHUNK):
-        patches = functional.unfold(chunk.contiguous(), PATCH).transpose(1, 2).reshape(-1, size)
-        moments += (patches.T @ patches).to("cpu", torch.float64)
+        patches = functional.unfold(chunk.contiguous(), PATCH).transpose(1, 2).reshape(-1, size).double()
+        moments += (patches.T @ patches).cpu()
         count += len(patches)
     values, vectors = torch.linalg.eigh(moments / count)
     directions = vectors.T
