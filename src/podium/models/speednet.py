@@ -146,9 +146,9 @@ def prepare(net: nn.Module, images: Tensor) -> None:
     size = 3 * PATCH * PATCH
     moments, count = torch.zeros(size, size, dtype=torch.float64), 0
     for chunk in images.split(_CHUNK):
-        patches = functional.unfold(chunk.contiguous(), PATCH).transpose(1, 2).reshape(-1, size).double()
-        moments += (patches.T @ patches).cpu()
-        count += len(patches)
+        patches = functional.unfold(chunk.contiguous(), PATCH).double()  # n×12×P, for P patches an image
+        moments += torch.bmm(patches, patches.mT).sum(0).cpu()
+        count += len(patches) * patches.shape[2]
     values, vectors = torch.linalg.eigh(moments / count)
     directions = vectors.T
     # An eigenvector's sign is arbitrary: its largest part is made positive, so that no library's choice is seen.
