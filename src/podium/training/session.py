@@ -128,7 +128,7 @@ class Session:
         progress, number = self.progress, len(self.progress.history) + 1
         position = self.position or Position.start(len(self.train), self.classes, self.generator)
         self.position = None
-        result = self._loop(optimizer).run(
+        result = self.loop(optimizer).run(
             position,
             progress.health,
             phase=phase.name,
@@ -173,7 +173,8 @@ class Session:
         )
         return record
 
-    def _loop(self, optimizer: Optimizer) -> Loop:
+    def loop(self, optimizer: Optimizer) -> Loop:
+        """The steps of a phase."""
         return Loop(
             self.runner,
             optimizer,
