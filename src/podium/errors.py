@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""The exit status that shells give a program ended by Ctrl-C."""
+REQUEUE: Final = 75
+"""EX_TEMPFAIL of sysexits.h, which schedulers take as "start it again"."""
+
 
 class PodiumError(Exception):
     """Base of every error that the command line prints without a traceback.
@@ -44,6 +51,19 @@ class WeightsError(PodiumError):
 
 class TrainingFailed(PodiumError):
     """One candidate cannot be trained (chance level, NaN loss, …); the others go on."""
+
+
+class TrainingStopped(PodiumError):
+    """A training was asked to stop, and saved its state; the same call goes on from there.
+
+    Args:
+        message: Which training, where.
+        interrupted: By Ctrl-C; otherwise by SIGTERM, as a scheduler sends it.
+    """
+
+    def __init__(self, message: str, *, interrupted: bool = False) -> None:
+        super().__init__(message, remedy="run the same command again: it goes on from here")
+        self.exit_code = INTERRUPTED if interrupted else REQUEUE
 
 
 class RegistryError(PodiumError):

@@ -41,6 +41,10 @@ class TrainingSummary(Frozen):
     """Training images over training time, validation included."""
     device: str
     threads: int
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compiled: bool = False
+    peak_memory: int | None = None
+    """Bytes: of tensors on a GPU; on the CPU of the whole process, mapped files included."""
     seed: int
     resumed_from: int | None
     """The last epoch of the checkpoint that this run continued, if it did."""

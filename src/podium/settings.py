@@ -65,6 +65,11 @@ class Settings(BaseModel):
         return self.state / "work"
 
     @property
+    def tuning(self) -> Path:
+        """What was measured to train faster on this machine."""
+        return self.state / "tuning"
+
+    @property
     def runs(self) -> Path:
         """Reports and leaderboards of finished runs, one folder a run."""
         return self.state / "runs"

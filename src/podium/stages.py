@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from podium import atomic
@@ -23,6 +24,7 @@ from podium.models.recipes import resolve_candidates
 from podium.results import Metrics
 from podium.settings import Settings
 from podium.training import discard, train
+from podium.training.stopping import Stop, heeding_signals
 
 
 def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path | None = None) -> None:
@@ -32,6 +34,7 @@ def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path
         DataError: The data set is not what its manifest records.
         ConfigError: It has another size or resize policy than the configuration says.
         TrainingFailed: A candidate failed. Unlike a pipeline, a DVC stage is all or nothing.
+        TrainingStopped: By SIGTERM or Ctrl-C; the next call goes on.
     """
     dataset = open_configured(config, settings.root, file=file)
     dataset.verify()
@@ -41,15 +44,23 @@ def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path
     def work(candidate: Candidate) -> Path:
         return settings.work / f"dvc-{digest_json([candidate.model_dump(mode='json'), dataset.manifest.digest])[:16]}"
 
-    def one(candidate: Candidate) -> Bundle:
+    def one(candidate: Candidate, stop: Stop) -> Bundle:
         contract = contract_for(candidate, dataset.manifest, weights)
         try:
-            return train(candidate, dataset, contract, work=work(candidate), weights=weights)
+            return train(
+                candidate,
+                dataset,
+                contract,
+                work=work(candidate),
+                weights=weights,
+                stop=stop,
+                tuning=settings.tuning,
+            )
         except TrainingFailed as error:
             raise TrainingFailed(f"{candidate.name}: {error.message}", remedy=error.remedy) from None
 
-    with ThreadPoolExecutor(len(candidates)) as pool:
-        bundles = list(pool.map(one, candidates))
+    with heeding_signals() as stop, ThreadPoolExecutor(len(candidates)) as pool:
+        bundles = list(pool.map(partial(one, stop=stop), candidates))
     with atomic.new_directory(models) as folder:
         for bundle in bundles:
             (folder / bundle.candidate.name).mkdir()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from typer.testing import CliRunner
 
-from podium.cli.recipes import app
 from podium.config import Frozen, RunConfig, TrainerConfig
 from podium.config.load import load_yaml
 from podium.errors import ConfigError
 from podium.models import recipes
-from podium.models.recipes import list_recipes, load_recipe, resolve_candidates
+from podium.models.recipes import list_recipes, load_recipe, recipe_header, resolve_candidates
 
 from .helpers import RECIPES
 
@@ -27,9 +24,51 @@ def run(*candidates: Any, **fields: Any) -> RunConfig:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_recipe_file_says_where_it_comes_from(file: Path) -> None:
-    head = [line for line in file.read_text().splitlines() if line.startswith("#")]
-    assert [line.split(":")[0].strip("# ") for line in head][:4] == ["source", "command", "time", "result"]
-    assert load_recipe(file.stem, RECIPES).id == file.stem
+    header = recipe_header(file.stem, RECIPES)
+    assert list(header)[:4] == ["source", "command", "time", "result"]
+    assert all(header.values())
+    recipe = load_recipe(file.stem, RECIPES)
+    assert recipe.id == file.stem
+    if recipe.source != "own":
+        assert header["source"].startswith(f"{recipe.source} of the reference systems")
+    if recipe.published_accuracy:
+        assert f"{recipe.published_accuracy:.4f}".strip("0") in header["result"] + header["source"]
+
+
+def test_comment_lines_of_a_header_are_joined(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("# source:  a\n# open:    b:\n#          c\nid: x\n# time: no header\n")
+    assert recipe_header("x", tmp_path) == {"source": "a", "open": "b: c"}
+    with pytest.raises(ConfigError, match="no recipe 'y'"):
+        recipe_header("y", tmp_path)
+
+
+PUBLISHED_TRAINING = [
+    ("cnn_3block", {"optimizer": "adam", "early_stopping": True, "augment.flip": True}),
+    ("cnn_4block_l2", {"weight_decay": 2e-4, "plateau": True, "early_stopping": True}),
+    ("ladder_base", {"early_stopping": False, "augment.flip": False}),
+    ("ladder_augment", {"early_stopping": False, "augment.flip": True}),
+    ("ladder_early_stopping", {"early_stopping": True, "plateau": False}),
+    ("ladder_deep", {"optimizer": "adam", "plateau": False}),
+    ("ladder_plateau", {"optimizer": "adam", "plateau": True}),
+    ("ladder_adamw", {"optimizer": "adamw", "learning_rate": 5e-4}),
+    ("vgg10", {"epochs": 50, "early_stopping": True, "plateau": True}),
+    ("resnet20", {"early_stopping": True, "plateau": True, "augment.flip": True}),
+    ("gray_cnn_adam", {"optimizer": "adam", "early_stopping.patience": 8, "early_stopping.monitor": "accuracy"}),
+    ("gray_cnn_rmsprop", {"optimizer": "rmsprop", "early_stopping.patience": 8}),
+    ("deep_cnn_650k", {"batch_size": 32, "epochs": 50, "learning_rate": 1e-3, "plateau.floor": 3e-5}),
+    ("deep_cnn_165k", {"epochs": 50, "learning_rate": 5e-4, "plateau.floor": 1e-5}),
+    ("custom_cnn", {"batch_size": 128, "epochs": 10, "augment.flip": True, "augment.shift": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("recipe", "settings"), PUBLISHED_TRAINING)
+def test_recipes_train_as_the_reference_says(recipe: str, settings: dict[str, Any]) -> None:
+    trainer = load_recipe(recipe, RECIPES).trainer
+    for path, expected in settings.items():
+        value: Any = trainer
+        for name in path.split("."):
+            value = getattr(value, name)
+        assert (value is not None if isinstance(expected, bool) and value is not False else value) == expected, path
 
 
 def test_the_four_recipes_of_the_first_part_are_there() -> None:
@@ -147,25 +186,3 @@ def test_recipes_read_as_they_are_written() -> None:
                 assert {k: stored["trainer"][key][k] for k in value} == value
             else:
                 assert stored["trainer"][key] == value
-
-
-class TestCommandLine:
-    def test_json_has_the_documented_fields(self) -> None:
-        result = CliRunner().invoke(app, ["list", "--json"])
-        assert result.exit_code == 0, result.output
-        rows = {row["id"]: row for row in json.loads(result.output)}
-        assert rows["simple_cnn"] == {
-            "id": "simple_cnn",
-            "source": "E1",
-            "family": "simple_cnn",
-            "input_size": [32, 32],
-            "parameters": 315_722,
-            "trainable_parameters": 315_722,
-            "published_accuracy": 0.68,
-        }
-        assert rows["transfer_resnet20"]["published_accuracy"] is None
-
-    def test_the_table_names_every_recipe(self) -> None:
-        output = CliRunner().invoke(app, ["list"], env={"COLUMNS": "160"}).output
-        assert all(file.stem in output for file in FILES)
-        assert "315,722" in output

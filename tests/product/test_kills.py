@@ -84,7 +84,10 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_ctrl_c_stops_at_once_and_the_next_run_goes_on(workspace: Workspace) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_ctrl_c_and_sigterm_stop_at_once_and_the_next_run_goes_on(
+    number: int, status: int, workspace: Workspace
+) -> None:
     file = workspace.root / "configs" / "tiny.yaml"
     file.write_text(file.read_text().replace("epochs: 2", "epochs: 200"))
     process = workspace.start(*RUN)
@@ -92,13 +95,14 @@ def test_ctrl_c_stops_at_once_and_the_next_run_goes_on(workspace: Workspace) -> 
     for line in process.stdout:
         if "cnn_3block: epoch 1" in line:
             break
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     rest = process.stdout.read()
     process.stdout.close()
-    assert process.wait(60) == 130, rest
+    assert process.wait(60) == status, rest
     assert "Traceback" not in rest
     assert "run the same command again" in rest
     assert "cnn_3block: epoch 20:" not in rest
+    assert list(workspace.state.glob("work/*/checkpoint.safetensors"))
 
 
 def check_registry(workspace: Workspace) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from podium.config import AugmentConfig
+from podium.config import AugmentConfig, RandAugmentConfig
 from podium.report import text
 from podium.report.axes import decades, share, ticks
 from podium.report.comparison import comparison
@@ -122,6 +122,10 @@ def test_numbers_read_well() -> None:
     assert text.listing(["a", "b", "c"]) == "a, b and c"
     assert text.plural(1, "image") == "1 image"
     assert text.augmentation(AugmentConfig()) == "no augmentation"
+    many = AugmentConfig(flip="alternating", crop=2, cutout=8, rand_augment=RandAugmentConfig(), mixup=0.2)
+    assert text.augmentation(many).replace(text.THIN, " ") == (
+        "alternating left-right flip, crop ±2 px, RandAugment (2 × 9), cutout 8 px, mixup (α = 0.2)"
+    )
 
 
 def test_large_pictures_are_reduced_and_gray_ones_have_one_channel() -> None:

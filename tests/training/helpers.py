@@ -13,6 +13,7 @@ MODELS = {
     "simple": ModelConfig(family="simple_cnn", options={"filters": [8, 8], "dense": 16}),
     "blocks": ModelConfig(family="cnn_blocks", options={"filters": [8, 8], "dense": 16}),
     "resnet": ModelConfig(family="resnet", options={"depth": 8, "width": 4, "dropout": 0.2}),
+    "speed": ModelConfig(family="speednet", options={"widths": [4, 8], "norm_momentum": 0.1}, views=2),
     "transfer": ModelConfig(family="transfer", options={"depth": 8, "width": 4, "weights": "small"}),
 }
 

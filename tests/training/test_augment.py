@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
+from torch.nn import functional
 
-from podium.config import AugmentConfig
-from podium.training import augment_batch
+from podium.config import AugmentConfig, RandAugmentConfig
+from podium.training.augment import Samples, augment_batch
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 KINDS = {
     "flip": AugmentConfig(flip=True),
     "shift": AugmentConfig(shift=0.2),
     "rotation": AugmentConfig(rotation=20),
     "zoom": AugmentConfig(zoom=0.2),
-    "all": AugmentConfig(flip=True, shift=0.1, rotation=15, zoom=0.1),
+    "crop": AugmentConfig(crop=3),
+    "cutout": AugmentConfig(cutout=5),
+    "alternating": AugmentConfig(flip="alternating"),
+    "alternating crop": AugmentConfig(flip="alternating", crop=2),
+    "alternating zoom": AugmentConfig(flip="alternating", zoom=0.1, crop=2),
+    "all": AugmentConfig(flip=True, shift=0.1, rotation=15, zoom=0.1, cutout=4),
 }
+COLORFUL = {
+    "rand_augment": AugmentConfig(rand_augment=RandAugmentConfig(operations=2, magnitude=20)),
+    "everything": AugmentConfig(flip=True, crop=2, rotation=15, rand_augment=RandAugmentConfig(), cutout=4),
+}
+EVERY = {**KINDS, **COLORFUL}
+
+
+def test_every_field_is_tested_here() -> None:
+    used = set().union(*(config.model_fields_set for config in EVERY.values()))
+    assert used | {"mixup"} == set(AugmentConfig.model_fields)
 
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def augment(batch: torch.Tensor, config: AugmentConfig, seed: int = 0, epoch: int = 1) -> torch.Tensor:
+    samples = Samples(torch.arange(len(batch)), epoch, seed)
+    return augment_batch(batch, config, generator(seed), samples)
 
 
 def images(count: int = 16, height: int = 12, width: int = 20) -> torch.Tensor:
@@ -30,11 +54,11 @@ def test_zero_strength_is_the_identity() -> None:
     assert augment_batch(batch, AugmentConfig(), generator()) is batch
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(EVERY))
 def test_shape_type_and_input_are_kept(kind: str) -> None:
     batch = images()
     before = batch.clone()
-    after = augment_batch(batch, KINDS[kind], generator())
+    after = augment(batch, EVERY[kind])
     assert after.shape == batch.shape
     assert after.dtype == torch.uint8
     assert after.is_contiguous()
@@ -45,29 +69,29 @@ def test_shape_type_and_input_are_kept(kind: str) -> None:
 def test_the_range_is_kept(kind: str) -> None:
     """Interpolation and borders invent no value outside those of the image."""
     batch = images().clamp(40, 200)
-    after = augment_batch(batch, KINDS[kind], generator())
+    after = augment(batch, EVERY[kind])
     assert after.min() >= 40
     assert after.max() <= 200
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(EVERY))
 def test_the_result_follows_from_the_generator(kind: str) -> None:
-    first, again, other = (augment_batch(images(), KINDS[kind], generator(seed)) for seed in (1, 1, 2))
+    first, again, other = (augment(images(), EVERY[kind], seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(EVERY))
 def test_each_sample_is_drawn_on_its_own(kind: str) -> None:
     batch = images(1).expand(64, -1, -1, -1).contiguous()
-    after = augment_batch(batch, KINDS[kind], generator())
+    after = augment(batch, EVERY[kind])
     assert len(after.reshape(64, -1).unique(dim=0)) >= 2
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(EVERY))
 def test_the_global_generator_is_left_alone(kind: str) -> None:
     before = torch.get_rng_state()
-    augment_batch(images(), KINDS[kind], generator())
+    augment(images(), EVERY[kind])
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -127,3 +151,84 @@ def test_zoom_is_bounded() -> None:
     assert area.max() <= (20 * 1.25) ** 2 * 1.03
     assert area.min() < 330
     assert area.max() > 500
+
+
+@pytest.mark.parametrize("kind", sorted(EVERY))
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 3), (8, 3)])
+def test_tiny_images_are_taken(kind: str, shape: tuple[int, int]) -> None:
+    batch = images(6, *shape)
+    assert augment(batch, EVERY[kind]).shape == batch.shape
+
+
+class TestAlternatingFlip:
+    def test_two_epochs_show_every_image_both_ways(self) -> None:
+        batch = images(200)
+        first, second, third = (augment(batch, KINDS["alternating"], 5, epoch) for epoch in (1, 2, 3))
+        assert torch.equal(first, second.flip(2))
+        assert torch.equal(first, third)
+        mirrored = (first == batch.flip(2)).flatten(1).all(1)
+        assert 70 < mirrored.sum() < 130
+
+    def test_the_half_follows_from_place_and_seed_alone(self) -> None:
+        order = torch.randperm(1000, generator=generator())
+        there = Samples(torch.arange(1000), 1, 3).halves()
+        assert torch.equal(Samples(order, 7, 3).halves(), there[order])
+        for other in (4, 3 + 2**64 - 1):
+            assert 400 < (Samples(torch.arange(1000), 1, other).halves() ^ there).sum() < 600
+
+    def test_halves_have_no_pattern(self) -> None:
+        halves = Samples(torch.arange(50_000), 1, 0).halves()
+        for stride in (1, 2, 3, 64, 1000):
+            same = (halves[stride:] == halves[:-stride]).double().mean()
+            assert abs(same - 0.5) < 0.012
+
+    def test_it_needs_the_places(self) -> None:
+        with pytest.raises(ValueError, match="alternating"):
+            augment_batch(images(), KINDS["alternating"], generator())
+
+
+class TestCrop:
+    def test_it_is_a_window_of_the_reflected_image(self) -> None:
+        batch = images(64, 10, 14)
+        after = augment(batch, AugmentConfig(crop=3))
+        padded = functional.pad(batch.permute(0, 3, 1, 2).float(), (3,) * 4, "reflect").byte().permute(0, 2, 3, 1)
+        found = set()
+        for image, moved in zip(padded, after, strict=True):
+            hits = [(y, x) for y in range(7) for x in range(7) if torch.equal(moved, image[y : y + 10, x : x + 14])]
+            assert len(hits) == 1
+            found.update(hits)
+        assert {y for y, _ in found} == {x for _, x in found} == set(range(7))
+
+    def test_mirroring_goes_with_it(self) -> None:
+        batch = images(1, 9, 9).expand(200, -1, -1, -1)
+        plain = set(map(bytes, augment(batch, AugmentConfig(crop=1)).numpy()))
+        both = set(map(bytes, augment(batch, AugmentConfig(crop=1, flip=True)).numpy()))
+        assert len(plain) == 9
+        assert len(both) == 18
+
+
+class TestCutout:
+    def test_a_gray_square_whose_middle_is_on_the_image(self) -> None:
+        batch = torch.zeros(400, 12, 16, 3, dtype=torch.uint8)
+        gray = augment(batch, AugmentConfig(cutout=4))[..., 0] == 128
+        rows, columns = gray.any(2).sum(1), gray.any(1).sum(1)
+        assert torch.equal(gray.sum((1, 2)), rows * columns)
+        assert set(rows.tolist()) == set(columns.tolist()) == {2, 3, 4}
+
+    def test_a_square_larger_than_the_image_covers_it(self) -> None:
+        assert (augment(images(4, 8, 8), AugmentConfig(cutout=16)) == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"crop": 2, "shift": 0.1}, "crop and shift"),
+        ({"flip": "sometimes"}, "flip"),
+        ({"crop": -1}, "crop"),
+        ({"mixup": -0.1}, "mixup"),
+        ({"rand_augment": {"magnitude": 31}}, "magnitude"),
+    ],
+)
+def test_contradictions_and_wrong_values_are_refused(config: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        AugmentConfig.model_validate(config)

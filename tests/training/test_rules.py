@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 
+from podium.config import TrainerConfig
 from podium.config.training import EarlyStoppingConfig, PlateauConfig
 from podium.errors import TrainingFailed
 from podium.training.callbacks import EarlyStopping, Plateau
@@ -14,30 +16,52 @@ from podium.training.health import chance_bound, check_learned, check_loss
 from podium.training.schedules import learning_rate
 
 
+def rates(steps: int, **trainer: object) -> list[float]:
+    config = TrainerConfig.model_validate(trainer)
+    return [learning_rate(config, 0.1, step, steps) for step in range(steps)]
+
+
 class TestSchedules:
     def test_constant(self) -> None:
-        assert {learning_rate("constant", 0.1, step, 10) for step in range(10)} == {0.1}
+        assert set(rates(10)) == {0.1}
 
     def test_cosine_falls_from_the_peak(self) -> None:
-        rates = [learning_rate("cosine", 0.1, step, 100) for step in range(100)]
-        assert rates[0] == 0.1
-        assert rates[50] == pytest.approx(0.05)
-        assert rates == sorted(rates, reverse=True)
-        assert 0 < rates[-1] < 1e-4
+        found = rates(100, schedule="cosine")
+        assert found[0] == 0.1
+        assert found[50] == pytest.approx(0.05)
+        assert found == sorted(found, reverse=True)
+        assert 0 < found[-1] < 1e-4
 
     def test_one_cycle_rises_to_the_peak_and_falls(self) -> None:
-        rates = [learning_rate("one_cycle", 0.1, step, 100) for step in range(100)]
-        top = rates.index(max(rates))
-        assert rates[top] == pytest.approx(0.1)
+        found = rates(100, schedule="one_cycle")
+        top = found.index(max(found))
+        assert found[top] == pytest.approx(0.1)
         assert top == 24
-        assert rates[:25] == sorted(rates[:25])
-        assert rates[24:] == sorted(rates[24:], reverse=True)
-        assert 0 < rates[-1] < 0.002
+        assert found[:25] == sorted(found[:25])
+        assert found[24:] == sorted(found[24:], reverse=True)
+        assert 0 < found[-1] < 0.002
 
-    @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+    def test_triangular_rises_for_the_warm_up_and_falls_to_the_final_rate(self) -> None:
+        found = rates(100, schedule="triangular", warm_up=0.2, final_rate=0.07)
+        assert found[0] == pytest.approx(0.005)
+        assert found[19] == pytest.approx(0.1)
+        assert found[:20] == sorted(found[:20])
+        assert found[19:] == sorted(found[19:], reverse=True)
+        assert 0.007 < found[-1] < 0.0085
+        slopes = [a - b for a, b in pairwise(found[19:])]
+        assert slopes == pytest.approx([slopes[0]] * len(slopes))
+
+    def test_a_triangle_without_warm_up_starts_at_the_peak(self) -> None:
+        assert rates(4, schedule="triangular", warm_up=0.0) == pytest.approx([0.1, 0.075, 0.05, 0.025])
+
+    def test_a_triangle_may_stay_at_its_peak(self) -> None:
+        assert rates(6, schedule="triangular", warm_up=0.0, final_rate=1.0) == pytest.approx([0.1] * 6)
+
+    @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle", "triangular"])
     @pytest.mark.parametrize("steps", [1, 2, 3])
-    def test_few_steps_are_never_at_rate_zero(self, schedule: str, steps: int) -> None:
-        assert all(0 < learning_rate(schedule, 1.0, step, steps) <= 1.0 for step in range(steps))  # type: ignore[arg-type]
+    @pytest.mark.parametrize("warm_up", [0.0, 0.2, 0.99])
+    def test_few_steps_are_never_at_rate_zero(self, schedule: str, steps: int, warm_up: float) -> None:
+        assert all(0 < rate <= 0.1 + 1e-12 for rate in rates(steps, schedule=schedule, warm_up=warm_up))
 
 
 class TestEarlyStopping:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from podium.contract import InputContract
 
 app = typer.Typer(no_args_is_help=True, help="Show the recipes: networks with the way they are trained.")
 
 CLASSES = 10
 SIDE = 32
 """Parameters are counted for the reference systems' images: 32×32, 10 classes."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -19,43 +25,14 @@ def recipes() -> None:
 
 
 @app.command("list")
-def list_command(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def list_command(as_json: AsJson = False) -> None:
     """List all recipes; parameters are counted for 32×32 images of 10 classes."""
-    import json
-
-    rows = _rows()
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("id", "source", "family", "input", "parameters", "trainable", "published")
-    for row in rows:
-        published = row["published_accuracy"]
-        table.add_row(
-            row["id"],
-            row["source"],
-            row["family"],
-            "×".join(map(str, row["input_size"])),
-            f"{row['parameters']:,}",
-            f"{row['trainable_parameters']:,}",
-            "–" if published is None else f"{published:.4f}",
-        )
-    Console().print(table)
-
-
-def _rows() -> list[dict]:
-    from podium.contract import InputContract
     from podium.models import count_parameters, skeleton
     from podium.models.recipes import list_recipes
     from podium.settings import Settings
 
-    names = tuple(str(i) for i in range(CLASSES))
-    contract = InputContract(height=SIDE, width=SIDE, mean=(0.5,) * 3, std=(0.25,) * 3, class_names=names)
-    rows = []
+    contract = contract_of(SIDE, CLASSES)
+    rows: list[dict[str, Any]] = []
     for recipe in list_recipes(Settings.from_environment().recipes):
         total, trainable = count_parameters(skeleton(recipe.model, contract))
         rows.append(
@@ -69,4 +46,56 @@ def _rows() -> list[dict]:
                 "published_accuracy": recipe.published_accuracy,
             }
         )
-    return rows
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from podium.cli.recipes_view import render_list
+
+    render_list(rows, SIDE, CLASSES)
+
+
+@app.command("show")
+def show(
+    recipe: Annotated[str, typer.Argument(metavar="ID", help="A recipe, as `podium recipes list` names it.")],
+    size: Annotated[int, typer.Option(min=1, help="Side of the images in pixels.")] = SIDE,
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = CLASSES,
+    as_json: AsJson = False,
+) -> None:
+    """Show a recipe's network layer by layer, and how it is trained."""
+    from dataclasses import asdict
+
+    from podium.models.layer_table import layer_table
+    from podium.models.recipes import load_recipe, recipe_header
+    from podium.settings import Settings
+
+    folder = Settings.from_environment().recipes
+    config = load_recipe(recipe, folder)
+    header = recipe_header(recipe, folder)
+    table = layer_table(config.model, contract_of(size, classes))
+    if as_json:
+        document = {
+            "id": config.id,
+            "source": config.source,
+            "family": config.model.family,
+            "input_size": [size, size],
+            "classes": classes,
+            **asdict(table),
+            "views": config.model.views,
+            "published_accuracy": config.published_accuracy,
+            "options": config.model.options,
+            "trainer": config.trainer.model_dump(mode="json"),
+            "header": header,
+        }
+        typer.echo(json.dumps(document, indent=2))
+        return
+    from podium.cli.recipes_view import render_recipe
+
+    render_recipe(config, header, table, size, classes)
+
+
+def contract_of(side: int, classes: int) -> InputContract:
+    """Some contract of that size; its normalization changes no count."""
+    from podium.contract import InputContract
+
+    names = tuple(str(i) for i in range(classes))
+    return InputContract(height=side, width=side, mean=(0.5,) * 3, std=(0.25,) * 3, class_names=names)

@@ -3,14 +3,16 @@
 from podium.config.base import Frozen
 from podium.config.recipe import Candidate, ModelConfig, RecipeConfig
 from podium.config.run import CandidateConfig, RunConfig, ValidationConfig
-from podium.config.training import AugmentConfig, TrainerConfig
+from podium.config.training import AugmentConfig, AveragingConfig, RandAugmentConfig, TrainerConfig
 
 __all__ = [
     "AugmentConfig",
+    "AveragingConfig",
     "Candidate",
     "CandidateConfig",
     "Frozen",
     "ModelConfig",
+    "RandAugmentConfig",
     "RecipeConfig",
     "RunConfig",
     "TrainerConfig",

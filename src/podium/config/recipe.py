@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,10 @@ class ModelConfig(Frozen):
     """A name in ``podium.models.FAMILIES``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """The fields of the family's ``Options``."""
+    views: Literal[1, 2, 6] = 1
+    """Views of an image whose logits are averaged in evaluation: the image; its mirror image, too; and both shifted by
+    one pixel. It is part of the network, so that the registered model gives in service what was measured. Wrong for
+    digits and letters, as mirroring is."""
 
 
 class RecipeConfig(Frozen):

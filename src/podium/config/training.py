@@ -9,17 +9,44 @@ from pydantic import Field, model_validator
 from podium.config.base import Frozen
 
 
+class RandAugmentConfig(Frozen):
+    """A few operations on color and geometry for each image, all of one strength.
+
+    Cubuk et al. 2019, arXiv 1909.13719.
+    """
+
+    operations: int = Field(2, ge=1, le=8)
+    """Operations applied to an image, one after the other, drawn with replacement."""
+    magnitude: int = Field(9, ge=0, le=30)
+    """Strength of each, from 0 (next to nothing) to 30."""
+
+
 class AugmentConfig(Frozen):
     """Random changes to training images, drawn anew for each sample and epoch."""
 
-    flip: bool = False
-    """Mirror left-right with probability 0.5. Wrong for digits and letters."""
+    flip: Literal[False, True, "alternating"] = False
+    """Mirror left-right with probability 0.5. ``alternating``: a random half in odd epochs, the other half in even ones
+    (Jordan 2024, arXiv 2404.00498, section 3.6). Wrong for digits and letters."""
     rotation: float = Field(0.0, ge=0, le=180)
     """Largest rotation either way, in degrees."""
     zoom: float = Field(0.0, ge=0, lt=1)
     """Largest relative change of size either way: 0.1 means a factor in [0.9, 1.1]."""
     shift: float = Field(0.0, ge=0, lt=1)
-    """Largest displacement along each axis, as a fraction of the side."""
+    """Largest displacement along each axis, as a fraction of the side; the border's pixels are repeated."""
+    crop: int = Field(0, ge=0)
+    """Largest displacement along each axis, in pixels; what moves in mirrors the image at its border."""
+    cutout: int = Field(0, ge=0)
+    """Side in pixels of a square turned gray at a random place (DeVries & Taylor 2017, arXiv 1708.04552)."""
+    rand_augment: RandAugmentConfig | None = None
+    mixup: float = Field(0.0, ge=0)
+    """Alpha of the Beta distribution that images and targets of a batch are mixed by (Zhang et al. 2017,
+    arXiv 1710.09412); 0: not mixed."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.crop and self.shift:
+            raise ValueError("crop and shift both displace the image: set one of the two to 0")
+        return self
 
 
 class EarlyStoppingConfig(Frozen):
@@ -48,24 +75,54 @@ class FineTuneConfig(Frozen):
     """Fraction of the backbone's layers, from the top, that is trained."""
 
 
+class AveragingConfig(Frozen):
+    """Exponential moving average of the weights, which validation, early stopping and the result use."""
+
+    decay: float = Field(0.999, gt=0, lt=1)
+    """Share of the old average that a step leaves."""
+    every: int = Field(1, ge=1)
+    """Steps between two updates, which then count for as many steps."""
+
+
 class TrainerConfig(Frozen):
     """One training run. The recipe file gives the values that differ from these defaults."""
 
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(64, ge=1)
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "rmsprop", "adadelta", "sgd", "muon"] = "adam"
+    """``muon`` trains convolutions and hidden matrices by orthogonalized momentum, the rest by SGD."""
     learning_rate: float = Field(1e-3, gt=0)
+    bias_rate: float = Field(1.0, gt=0)
+    """Learning rate of biases and normalization, as a multiple of ``learning_rate``."""
+    head_rate: float = Field(1.0, gt=0)
+    """Learning rate of the last matrix (that of the classifier), as a multiple of ``learning_rate``."""
     weight_decay: float = Field(0.0, ge=0)
-    """Decoupled for adamw; an L2 penalty on the gradient for the others."""
-    momentum: float = Field(0.9, ge=0, lt=1)
-    """Used by sgd (Nesterov) and rmsprop."""
-    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    """Decoupled for adamw and muon; for the others a penalty on the gradient (half of what Keras calls l2). Parts with
+    a learning rate of their own decay as fast as the others."""
+    bias_decay: bool = False
+    """Whether biases and normalization decay, too."""
+    momentum: float | None = Field(None, ge=0, lt=1)
+    """For sgd and muon (Nesterov) and rmsprop; null: 0.9, 0.95 and 0, as is usual for each."""
+    unit_filters: bool = False
+    """muon: before each step, scale each convolution so that its filters' norm is 1 in the root mean square, instead of
+    weight decay. Only for networks whose convolutions are followed by a normalization."""
+    schedule: Literal["constant", "cosine", "one_cycle", "triangular"] = "constant"
+    """``triangular`` rises in a straight line for ``warm_up``, then falls in one to ``final_rate``."""
+    warm_up: float = Field(0.2, ge=0, lt=1)
+    """triangular: fraction of the steps."""
+    final_rate: float = Field(0.0, ge=0, le=1)
+    """triangular: as a fraction of the peak."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     early_stopping: EarlyStoppingConfig | None = None
     plateau: PlateauConfig | None = None
     fine_tune: FineTuneConfig | None = None
     """Only for recipes with a pretrained backbone, whose first phase trains the head alone."""
     augment: AugmentConfig = AugmentConfig()
+    averaging: AveragingConfig | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """bfloat16 is autocast: weights and optimizer stay float32. ``auto``: the faster one, measured."""
+    compile: Literal["auto", "never", "always"] = "auto"
+    """``auto``: where compiling is expected to save more time than it takes."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -13,8 +13,9 @@ from podium.config import Frozen, ModelConfig
 from podium.config.load import nearest, parse
 from podium.contract import InputContract
 from podium.errors import ConfigError
-from podium.models import cnn_blocks, resnet, simple_cnn, transfer
+from podium.models import cnn_blocks, resnet, simple_cnn, speednet, transfer
 from podium.models.family import Family
+from podium.models.views import LEAST_SIDE, average_views
 from podium.models.weights import EMBEDDED_WEIGHTS, WeightsStore
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -22,6 +23,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "simple_cnn": simple_cnn.FAMILY,
         "cnn_blocks": cnn_blocks.FAMILY,
         "resnet": resnet.FAMILY,
+        "speednet": speednet.FAMILY,
         "transfer": transfer.FAMILY,
     }
 )
@@ -55,10 +57,22 @@ def options_of(model: ModelConfig, file: Path | str = "recipe") -> Frozen:
 
 
 def skeleton(model: ModelConfig, contract: InputContract) -> nn.Module:
-    """The network's structure on the ``meta`` device, without values: for counting, and for loading a state dict."""
+    """The network's structure on the ``meta`` device, without values: for counting, and for loading a state dict.
+
+    In evaluation mode it averages over ``model.views``; that is part of the structure, and has no values either.
+
+    Raises:
+        ConfigError: The options are refused, or do not fit the contract.
+    """
     family = family_of(model)
+    if model.views > 2 and min(contract.height, contract.width) < LEAST_SIDE:
+        raise ConfigError(
+            f"model.views: {model.views} views need images of {LEAST_SIDE}×{LEAST_SIDE} pixels or more,"
+            f" not {contract.height}×{contract.width}",
+            remedy="set views to 1 or 2, or use larger images",
+        )
     with torch.device("meta"):
-        return family.network(options_of(model), contract)
+        return average_views(family.network(options_of(model), contract), model.views)
 
 
 def build(

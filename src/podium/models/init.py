@@ -11,7 +11,7 @@ def glorot_uniform(net: nn.Module, generator: torch.Generator) -> None:
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight, generator=generator)
-        _reset(module)
+        reset(module)
 
 
 def kaiming_normal(net: nn.Module, generator: torch.Generator) -> None:
@@ -21,14 +21,14 @@ def kaiming_normal(net: nn.Module, generator: torch.Generator) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
         elif isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight, generator=generator)
-        _reset(module)
+        reset(module)
 
 
-def _reset(module: nn.Module) -> None:
+def reset(module: nn.Module) -> None:
     """Zero biases; BatchNorm starts as the identity."""
     if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.BatchNorm2d):
+    elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         module.reset_running_stats()
         nn.init.ones_(module.weight)
         nn.init.zeros_(module.bias)

@@ -1,9 +1,14 @@
-"""Layers that draw from an explicit generator, so that parallel trainings in one process cannot disturb each other."""
+"""Layers that torch lacks. Dropout draws from a generator of its training, since others may train beside it."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from podium.contract import Channels
+
+_BRIGHTNESS: Channels = (0.299, 0.587, 0.114)
+"""Of red, green and blue in luma: ITU-R BT.601, as Pillow's mode "L" has it."""
 
 
 class Dropout(nn.Module):
@@ -14,14 +19,26 @@ class Dropout(nn.Module):
         self.rate = rate
         self.generator: torch.Generator | None = None
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> torch.Tensor:
         """Zero each value with probability ``rate`` and scale the rest. Raises RuntimeError without a generator."""
         if not self.training or self.rate == 0.0:
             return x
         if self.generator is None:
             raise RuntimeError("Dropout in training mode without a generator: call set_dropout_generator first")
-        keep = 1.0 - self.rate
-        return x * torch.empty_like(x).bernoulli_(keep, generator=self.generator).div_(keep)
+        return x * self._mask(x, self.generator)
+
+    def _mask(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """0 or 1 / (1 - rate) for each value, in the layout of ``x``.
+
+        Sixteen random bits a value, drawn as words of 64: several times faster on a CPU than a Bernoulli draw each. The
+        rate is rounded to 1/65536, and the scale follows the rounded one, so that the mean is kept.
+        """
+        layout = torch.empty_like(x)
+        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device)
+        words.random_(-(2**63), None, generator=generator)
+        bits = words.view(torch.int16)[: x.numel()].as_strided(layout.size(), layout.stride())
+        dropped = min(round(self.rate * 2**16), 2**16 - 1)
+        return (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))
 
     def extra_repr(self) -> str:
         """Show the rate in the module's repr."""
@@ -33,3 +50,39 @@ def set_dropout_generator(net: nn.Module, generator: torch.Generator) -> None:
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = generator
+
+
+class Grayscale(nn.Module):
+    """Brightness of normalized RGB images: luma by ITU-R BT.601, itself normalized. Has no parameters and no state.
+
+    With x = (v - mean) / std for each channel, luma less its mean is Σ w·std·x. It is divided by Σ w·std, which is the
+    standard deviation of the luma of gray images, whose channels vary together.
+
+    Args:
+        mean: Of the input contract, per channel on [0, 1].
+        std: Likewise.
+    """
+
+    def __init__(self, mean: Channels, std: Channels) -> None:
+        super().__init__()
+        self.mean = sum(weight * value for weight, value in zip(_BRIGHTNESS, mean, strict=True))
+        """Of the luma, on [0, 1]."""
+        self.std = sum(weight * value for weight, value in zip(_BRIGHTNESS, std, strict=True))
+        self.weights = tuple(weight * value / self.std for weight, value in zip(_BRIGHTNESS, std, strict=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×3×H×W → N×1×H×W."""
+        red, green, blue = self.weights
+        return x[:, 0:1] * red + x[:, 1:2] * green + x[:, 2:3] * blue
+
+    def extra_repr(self) -> str:
+        """Show the weights in the module's repr."""
+        return "weights=" + ", ".join(f"{weight:.4f}" for weight in self.weights)
+
+
+class GlobalAveragePool(nn.Module):
+    """The mean of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×C."""
+        return x.mean(dim=(2, 3))

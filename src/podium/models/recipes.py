@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from podium.config.load import load_yaml, nearest, parse
 from podium.errors import ConfigError
 from podium.models import family_of, options_of
 
-BLOCKS = ("early_stopping", "plateau", "fine_tune", "augment")
+BLOCKS = ("early_stopping", "plateau", "fine_tune", "augment", "averaging")
 """Fields of ``trainer`` that are mappings; null takes one away."""
 
 
@@ -28,6 +29,28 @@ def load_recipe(recipe: str, recipes_dir: Path) -> RecipeConfig:
         ConfigError: There is no such recipe, a key or value is refused, or it does not fit its family.
     """
     return _read(recipe, recipes_dir)[0]
+
+
+def recipe_header(recipe: str, recipes_dir: Path) -> dict[str, str]:
+    """What the comment at the head of a recipe file says: source, command, time, result, and what it leaves open.
+
+    A line ``# key: text`` begins an entry; further comment lines continue it.
+
+    Raises:
+        ConfigError: There is no such recipe.
+    """
+    entries: dict[str, str] = {}
+    key = ""
+    for line in _file_of(recipe, recipes_dir).read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        text = line.removeprefix("#").strip()
+        if match := re.fullmatch(r"([a-z]+):\s+(.*)", text):
+            key = match[1]
+            entries[key] = match[2]
+        elif key:
+            entries[key] += f" {text}"
+    return entries
 
 
 def resolve_candidates(
@@ -65,11 +88,7 @@ def resolve_candidates(
 
 def _read(recipe: str, recipes_dir: Path, where: str = "recipe") -> tuple[RecipeConfig, dict[str, Any]]:
     """A recipe, and its ``trainer`` as written."""
-    file = recipes_dir / f"{recipe}.yaml"
-    known = [path.stem for path in recipes_dir.glob("*.yaml")]
-    if recipe not in known:
-        remedy = nearest(recipe, known) if known else "check the folder"
-        raise ConfigError(f"{where}: there is no recipe {recipe!r} in {recipes_dir}", remedy=remedy)
+    file = _file_of(recipe, recipes_dir, where)
     raw = load_yaml(file)
     config = parse(RecipeConfig, raw, file)
     if config.id != recipe:
@@ -77,6 +96,14 @@ def _read(recipe: str, recipes_dir: Path, where: str = "recipe") -> tuple[Recipe
     options_of(config.model, file)
     _check_backbone(config, f"{file}: trainer")
     return config, raw.get("trainer") or {}
+
+
+def _file_of(recipe: str, recipes_dir: Path, where: str = "recipe") -> Path:
+    known = [path.stem for path in recipes_dir.glob("*.yaml")]
+    if recipe not in known:
+        remedy = nearest(recipe, known) if known else "check the folder"
+        raise ConfigError(f"{where}: there is no recipe {recipe!r} in {recipes_dir}", remedy=remedy)
+    return recipes_dir / f"{recipe}.yaml"
 
 
 def _check_backbone(recipe: RecipeConfig, where: str) -> None:

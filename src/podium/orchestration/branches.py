@@ -9,7 +9,7 @@ from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunConte
 
 from podium import atomic
 from podium.config import RunConfig
-from podium.errors import TrainingFailed
+from podium.errors import TrainingFailed, TrainingStopped
 from podium.evaluation.compare import build_leaderboard
 from podium.orchestration.progress import Board
 from podium.orchestration.stopping import stop_training
@@ -41,7 +41,7 @@ def gather(branches: Mapping[str, Any], progress: Board) -> tuple[dict[str, Any]
     for name, future in branches.items():
         try:
             done[name] = future.result()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TrainingStopped):
             stop_training()
             raise
         except Exception as error:  # noqa: BLE001 - whatever a candidate died of, the others go on and it is reported

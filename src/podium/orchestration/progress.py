@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from podium.config import Candidate
 from podium.results import EpochRecord
+from podium.training import Tick
 
 logger = logging.getLogger(__name__)
 
@@ -19,12 +20,14 @@ _boards: list[Board] = []
 
 
 class Board:
-    """One bar a candidate. ``epoch`` and ``failed`` may be called from any thread."""
+    """One bar a candidate. Its methods may be called from any thread."""
 
     def __init__(self, progress: Progress, candidates: Sequence[Candidate]) -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+        self._totals: dict[str, int] = {}
         for candidate in candidates:
+            self._totals[candidate.name] = _epochs(candidate)
             self._tasks[candidate.name] = progress.add_task(candidate.name, total=_epochs(candidate), note="waiting")
 
     def epoch(self, name: str, record: EpochRecord) -> None:
@@ -36,11 +39,20 @@ class Board:
         if not self._progress.console.is_terminal:
             self._progress.console.print(f"{name}: epoch {record.epoch}: {note}", highlight=False, markup=False)
 
+    def step(self, name: str, tick: Tick) -> None:
+        """Show where an epoch is: the bar moves on by its part; the time that remains follows from its speed."""
+        now = tick.epoch - 1 + tick.step / tick.steps
+        ahead = (self._totals[name] - now) * tick.images / tick.images_per_second
+        note = (
+            f"{tick.epoch}/{self._totals[name]}  loss {tick.loss:.2f}  {tick.accuracy:5.1%}"
+            f"  {tick.images_per_second:,.0f} images/s  {_duration(ahead)} left  {tick.memory / 2**30:.1f} GiB"
+        )
+        self._progress.update(self._tasks[name], completed=now, note=note)
+
     def done(self, name: str, note: str) -> None:
         """Show how a candidate ended."""
         task = self._tasks[name]
-        total = next(t.total for t in self._progress.tasks if t.id == task)
-        self._progress.update(task, completed=total, note=note)
+        self._progress.update(task, completed=self._totals[name], note=note)
 
 
 @contextmanager
@@ -49,8 +61,8 @@ def board(candidates: Sequence[Candidate]) -> Iterator[Board]:
     console = Console(file=sys.__stderr__)
     # A note may be an error's text, and that may hold square brackets.
     name, note = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[note]}"))
-    columns = (name, BarColumn(24), MofNCompleteColumn(), note)
-    with Progress(*columns, TimeElapsedColumn(), console=console, redirect_stdout=False, redirect_stderr=False) as bars:
+    columns = (name, BarColumn(10), note)
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bars:
         shown = Board(bars, candidates)
         _boards.append(shown)
         try:
@@ -65,6 +77,19 @@ def report_epoch(name: str, record: EpochRecord) -> None:
         _boards[-1].epoch(name, record)
         return
     logger.info("%s: epoch %d: validation accuracy %.4f", name, record.epoch, record.validation_accuracy)
+
+
+def report_progress(name: str, tick: Tick) -> None:
+    """Tell the board of this process, if there is one."""
+    if _boards:
+        _boards[-1].step(name, tick)
+
+
+def _duration(seconds: float) -> str:
+    """Such as ``1:05``, ``2:00:00``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _epochs(candidate: Candidate) -> int:

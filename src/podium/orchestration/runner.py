@@ -13,17 +13,15 @@ from zenml.utils import source_utils
 from podium import atomic
 from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.pipeline import RunError, StrictPipeline
+from podium.orchestration.stopping import heed_sigterm, stop_training, stopped_status
 from podium.settings import Settings
-
-INTERRUPTED = 130
-"""The exit status that shells give a program ended by Ctrl-C."""
 
 
 def run(source: str, config: str) -> int:
     """Run to the end; an error is told on standard error in a few lines, an unexpected one in full in a file.
 
     Returns:
-        The process's exit status.
+        The process's exit status: 130 after Ctrl-C, 75 after SIGTERM; trainings have then saved their state.
     """
     try:
         _load(source).with_options(config_path=config)()
@@ -31,8 +29,9 @@ def run(source: str, config: str) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, RunInterruptedException):
+        stop_training()
         click.echo("stopped; run the same command again to go on", err=True)
-        return INTERRUPTED
+        return stopped_status()
     except Exception as error:  # noqa: BLE001 - told in one line, kept in full
         return tell(error)
     return 0
@@ -75,4 +74,5 @@ def _recorded(error: Exception) -> PodiumError:
 
 
 if __name__ == "__main__":
+    heed_sigterm()
     sys.exit(run(*sys.argv[1:]))

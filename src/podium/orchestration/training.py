@@ -13,8 +13,8 @@ from podium.data import Dataset
 from podium.digest import digest_json
 from podium.errors import PodiumError
 from podium.models import WeightsStore, family_of, options_of
-from podium.orchestration.progress import report_epoch
-from podium.orchestration.stopping import check_stopped
+from podium.orchestration.progress import report_epoch, report_progress
+from podium.orchestration.stopping import stopping
 from podium.registry import tracking
 from podium.results import EpochRecord
 from podium.settings import Settings
@@ -42,6 +42,7 @@ def train_tracked(
 
     Raises:
         TrainingFailed: The candidate cannot be trained; its MLflow run is closed as FAILED with the cause.
+        TrainingStopped: It was asked to stop (so says its MLflow run, too); the next run goes on at the very step.
     """
     digest = dataset.manifest.digest
     key = candidate_key(candidate, digest, code, settings)
@@ -50,16 +51,23 @@ def train_tracked(
     def on_epoch(record: EpochRecord) -> None:
         tracked.log_epoch(record)
         report_epoch(candidate.name, record)
-        check_stopped()
 
-    def on_progress(_: Tick) -> None:
-        check_stopped()
+    def on_progress(tick: Tick) -> None:
+        report_progress(candidate.name, tick)
 
     try:
         work = work_folder(settings, key)
         weights = WeightsStore(settings.weights)
         bundle = train(
-            candidate, dataset, contract, work=work, weights=weights, on_epoch=on_epoch, on_progress=on_progress
+            candidate,
+            dataset,
+            contract,
+            work=work,
+            weights=weights,
+            on_epoch=on_epoch,
+            on_progress=on_progress,
+            stop=stopping,
+            tuning=settings.tuning,
         )
     except Exception as error:
         tracked.fail(cause_of(error))

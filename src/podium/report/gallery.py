@@ -99,15 +99,16 @@ def _augment(
 ) -> tuple[tuple[Picture, ...], ...]:
     import torch
 
-    from podium.training import augment_batch
+    from podium.training.augment import Samples, augment_batch
 
+    samples = Samples(torch.arange(AUGMENTED), epoch=1, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     rows = []
     for i in indices:
         image = np.array(dataset["train"].images[i])
         name = dataset.manifest.class_names[int(dataset["train"].labels[i])]
         batch = torch.from_numpy(np.repeat(image[None], AUGMENTED, axis=0))
-        changed = np.asarray(augment_batch(batch, config, generator))
+        changed = np.asarray(augment_batch(batch, config, generator, samples))
         pictures = [picture(image, f"{name}, original")]
         pictures += [picture(new, f"{name}, augmented") for new in changed]
         rows.append(tuple(pictures))

@@ -68,13 +68,21 @@ def augmentation(config: AugmentConfig) -> str:
     """What an augmentation does, in words."""
     parts = []
     if config.flip:
-        parts.append("left-right flip")
+        parts.append("alternating left-right flip" if config.flip == "alternating" else "left-right flip")
     if config.rotation:
         parts.append(f"rotation ±{config.rotation:g}°")
     if config.zoom:
         parts.append(f"zoom ±{100 * config.zoom:g}{THIN}%")
     if config.shift:
         parts.append(f"shift ±{100 * config.shift:g}{THIN}%")
+    if config.crop:
+        parts.append(f"crop ±{config.crop}{THIN}px")
+    if config.rand_augment:
+        parts.append(f"RandAugment ({config.rand_augment.operations} × {config.rand_augment.magnitude})")
+    if config.cutout:
+        parts.append(f"cutout {config.cutout}{THIN}px")
+    if config.mixup:
+        parts.append(f"mixup (α = {config.mixup:g})")
     return ", ".join(parts) or "no augmentation"
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from podium.bundle import Bundle
 from podium.errors import RegistryError, TrainingFailed
 from podium.results import EpochRecord
 from podium.training.callbacks import EarlyStopping, Plateau
+from podium.training.health import Health
 
 log = logging.getLogger(__name__)
 
@@ -33,35 +35,38 @@ class Progress(BaseModel):
     """Index of the phase that goes on."""
     epochs: int = 0
     """Finished epochs of this phase."""
+    step: int = 0
+    """Finished steps of the epoch that goes on."""
     history: list[EpochRecord] = []
     stopping: EarlyStopping | None = None
     plateau: Plateau | None = None
+    health: Health = Field(default_factory=Health)
     stopped_early: bool = False
     seconds: float = 0.0
-    """Time spent in all attempts."""
+    """Time spent in finished epochs, in all attempts."""
+    epoch_seconds: float = 0.0
+    """Time spent in the epoch that goes on."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training after a finished epoch."""
+    """A training after a finished step."""
 
     progress: Progress
-    model: dict[str, Tensor]
-    best: dict[str, Tensor]
-    """The best epoch's weights; empty without early stopping."""
-    optimizer: dict[str, Tensor]
+    groups: dict[str, dict[str, Tensor]]
+    """``model``, ``optimizer``, ``best`` (the best epoch's weights; empty without early stopping) and, within an epoch,
+    ``epoch``: its order and sums."""
     generator: Tensor
 
     def save(self, work: Path, identity: str) -> None:
         """Replace the checkpoint in ``work`` atomically. Raises TrainingFailed if it cannot be written."""
-        groups = {"model": self.model, "best": self.best, "optimizer": self.optimizer}
-        tensors = {f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()}
+        tensors = {f"{group}/{name}": value for group, values in self.groups.items() for name, value in values.items()}
         tensors["generator"] = self.generator
         content = safetensors.torch.save(
             {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
             {IDENTITY: identity, "progress": self.progress.model_dump_json()},
         )
-        with _writing(work):
+        with writing(work):
             atomic.write_bytes(work / CHECKPOINT, content)
 
 
@@ -78,21 +83,15 @@ def load_checkpoint(work: Path, identity: str) -> Checkpoint | None:
                 return None
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no mapping
         progress = Progress.model_validate_json(meta["progress"])
+        generator = tensors.pop("generator")
     except (OSError, SafetensorError, ValidationError, KeyError) as error:
         log.warning("%s cannot be read (%s): starting from the beginning", file, error)
         return None
-    return Checkpoint(
-        progress,
-        model=_group(tensors, "model"),
-        best=_group(tensors, "best"),
-        optimizer=_group(tensors, "optimizer"),
-        generator=tensors["generator"],
-    )
-
-
-def _group(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    prefix = f"{name}/"
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    groups: dict[str, dict[str, Tensor]] = defaultdict(dict)
+    for key, value in tensors.items():
+        group, _, name = key.partition("/")
+        groups[group][name] = value
+    return Checkpoint(progress, groups, generator)
 
 
 def save_finished(work: Path, bundle: Bundle, identity: str) -> None:
@@ -101,7 +100,7 @@ def save_finished(work: Path, bundle: Bundle, identity: str) -> None:
     Raises:
         TrainingFailed: It cannot be written.
     """
-    with _writing(work):
+    with writing(work):
         with atomic.new_directory(work / FINISHED) as folder:
             bundle.save(folder)
             (folder / IDENTITY).write_text(identity)
@@ -109,7 +108,8 @@ def save_finished(work: Path, bundle: Bundle, identity: str) -> None:
 
 
 @contextmanager
-def _writing(work: Path) -> Iterator[None]:
+def writing(work: Path) -> Iterator[None]:
+    """Raise TrainingFailed if something cannot be written into ``work`` in the block."""
     try:
         yield
     except (OSError, SafetensorError) as error:

@@ -15,11 +15,15 @@ from podium.bundle import Bundle
 from podium.config import Candidate
 from podium.contract import InputContract
 from podium.data import Dataset
+from podium.digest import digest_json
 from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
-from podium.training.checkpoint import load_finished, save_finished
+from podium.training.checkpoint import load_finished, save_finished, writing
+from podium.training.execution import Execution, Settled, fixed_execution
 from podium.training.identity import identity
 from podium.training.inputs import check_dataset
-from podium.training.session import Job, OnEpoch, OnProgress, Session
+from podium.training.job import Job, OnEpoch, OnProgress
+from podium.training.session import Session
+from podium.training.stopping import Stop, heeding_signals
 from podium.training.threads import cpu_threads
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,8 @@ def train(
     weights: WeightsStore = EMBEDDED_WEIGHTS,
     on_epoch: OnEpoch | None = None,
     on_progress: OnProgress | None = None,
+    stop: Stop | None = None,
+    tuning: Path | None = None,
 ) -> Bundle:
     """Train a candidate; continue where an interrupted attempt left off; reuse a finished result.
 
@@ -45,11 +51,14 @@ def train(
         candidate: Network, trainer, seed, threads.
         dataset: ``train`` is trained on, ``validation`` steers callbacks; ``test`` is not touched.
         contract: From ``podium.models.contracts.contract_for``.
-        work: Folder of this candidate alone: lock, checkpoint after every epoch, ``finished/`` result. The caller
-            deletes it with ``discard`` when the result is stored elsewhere.
+        work: Folder of this candidate alone: lock, checkpoint (of every epoch, and of the step at which the training is
+            asked to stop), ``finished/`` result. The caller deletes it with ``discard`` when the result is stored.
         weights: Where a transfer candidate finds its backbone.
         on_epoch: Called after each epoch, once its checkpoint is written; not again for epochs before a resumption.
         on_progress: Called every 50 steps and at the end of each epoch.
+        stop: Asked before each step whether to stop. In the main thread SIGTERM and Ctrl-C ask for it, too.
+        tuning: Folder of measurements of what is faster on this machine, for recipes that leave it open; without it,
+            each training measures for itself.
 
     Returns:
         The trained candidate: the best epoch's weights with early stopping, the last epoch's without.
@@ -57,21 +66,35 @@ def train(
     Raises:
         DataError: The data set breaks the contract.
         WeightsError: Pretrained weights are missing or do not fit.
-        TrainingFailed: The loss became NaN or exploded, the network stayed at chance level, or ``work`` cannot be
-            written.
+        TrainingFailed: The loss became NaN or exploded, gradients died, the network stayed at chance level, or
+            ``work`` cannot be written.
+        TrainingStopped: As it was asked to. The same call goes on at the very step.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    key = identity(candidate, contract, dataset.manifest.digest, weights, device)
+    base = identity(candidate, contract, dataset.manifest.digest, weights, device)
     with _alone(work), cpu_threads(candidate.threads):
-        finished = load_finished(work, key)
+        execution = fixed_execution(candidate.trainer) or Settled.load(work, base)
+        finished = load_finished(work, _key(base, execution)) if execution else None
         if finished is not None:
             log.info("%s: reusing the finished training in %s", candidate.name, work)
             return finished
         check_dataset(dataset, contract)
         net = build(candidate.recipe.model, contract, seed=candidate.seed, weights=weights)
-        bundle = Session(Job(candidate, contract, dataset, device, work, key), net).run(on_epoch, on_progress)
+        session = Session(Job(candidate, contract, dataset, device, work), net)
+        if execution is None:
+            execution = session.tune(tuning)
+            with writing(work):
+                Settled(identity=base, execution=execution).save(work)
+        key = _key(base, execution)
+        with heeding_signals(stop) as request:
+            bundle = session.run(execution, key, request, on_epoch, on_progress)
         save_finished(work, bundle, key)
         return bundle
+
+
+def _key(base: str, execution: Execution) -> str:
+    """The identity of a training that is run so."""
+    return digest_json([base, execution.model_dump(mode="json")])
 
 
 def discard(work: Path) -> None:

@@ -1,21 +1,27 @@
-"""One epoch over the training split."""
+"""One epoch over the training split; it can be left after any step and gone on with later."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import Optimizer
 
 from podium.config import TrainerConfig
-from podium.training.augment import augment_batch
-from podium.training.health import check_loss
+from podium.training.augment import Samples, augment_batch, mix
+from podium.training.averaging import Averager
+from podium.training.execution import Runner
+from podium.training.feed import Feed
+from podium.training.hardware import used_memory
+from podium.training.health import Health
 from podium.training.inputs import Normalizer
 from podium.training.optimizers import set_rate
+from podium.training.stopping import Stop
 
 REPORT_EVERY = 50
 """Steps between two looks at the loss (which make a GPU wait)."""
@@ -31,9 +37,15 @@ class Tick:
     step: int
     """Finished steps of the epoch."""
     steps: int
+    images: int
+    """Of an epoch."""
     loss: float
     """Mean over the epoch so far."""
+    accuracy: float
+    """Of the training images of the epoch so far, as the network was at their step."""
     images_per_second: float
+    memory: int
+    """Bytes taken now; see ``hardware.used_memory``."""
 
 
 @dataclass(frozen=True)
@@ -46,75 +58,128 @@ class EpochResult:
     """Learning rate of the last step."""
 
 
+@dataclass
+class Position:
+    """Where an epoch stands. Tensors lie on the device."""
+
+    order: Tensor
+    """int64 N: the images, as they come."""
+    loss: Tensor
+    """float64: summed over the images seen."""
+    tally: Tensor
+    """int64 C×2: images of each class that were given a wrong and the right label."""
+    step: int = 0
+    """Finished steps."""
+    seconds: float = 0.0
+    _since: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def start(cls, count: int, classes: int, generator: torch.Generator) -> Position:
+        """Begin with a new order of ``count`` images."""
+        device = generator.device
+        order = torch.randperm(count, generator=generator, device=device)
+        loss = torch.zeros((), dtype=torch.float64, device=device)
+        return cls(order, loss, torch.zeros(classes, 2, dtype=torch.int64, device=device))
+
+    @classmethod
+    def restore(cls, tensors: dict[str, Tensor], step: int, seconds: float, device: torch.device) -> Position:
+        """Go on where ``tensors`` was given."""
+        order, loss, tally = (tensors[name].to(device) for name in ("order", "loss", "tally"))
+        return cls(order, loss, tally, step, seconds)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything but step and seconds."""
+        return {"order": self.order, "loss": self.loss, "tally": self.tally}
+
+    def clock(self) -> float:
+        """Add the time since the last call (or the start) to ``seconds``, and return them."""
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        return self.seconds
+
+    def means(self, seen: int) -> tuple[float, float]:
+        """Loss and accuracy of the images seen; makes a GPU wait."""
+        return float(self.loss) / seen, int(self.tally[:, 1].sum()) / seen
+
+
 @dataclass(frozen=True)
-class TrainingData:
-    """The training split on the device."""
+class Loop:
+    """What all steps of a phase have in common."""
 
-    images: Tensor
-    """uint8 N×H×W×3."""
-    labels: Tensor
-    """int64 N."""
+    run_net: Runner
+    optimizer: Optimizer
+    averager: Averager | None
+    feed: Feed
     normalize: Normalizer
+    trainer: TrainerConfig
     classes: int
+    generator: torch.Generator
+    """On the device; gives order, augmentation and dropout."""
+    seed: int
+    """Of the training."""
 
-    def steps(self, batch_size: int) -> int:
-        """Batches an epoch; the last one may be smaller."""
-        return -(-len(self.labels) // batch_size)
+    def run(
+        self,
+        position: Position,
+        health: Health,
+        *,
+        phase: str,
+        epoch: int,
+        rate: Callable[[int], float],
+        stop: Stop,
+        on_progress: Callable[[Tick], None] | None = None,
+    ) -> EpochResult | None:
+        """Train the network on the rest of an epoch.
 
+        Args:
+            position: Where to begin; kept up to date.
+            health: Looks at the training every ``REPORT_EVERY`` steps.
+            phase: Name of the phase, for ``on_progress``.
+            epoch: Number of the epoch, for messages.
+            rate: Learning rate of a step, counted from 0 within this epoch.
+            stop: Asked before each step.
+            on_progress: Called every ``REPORT_EVERY`` steps and at the end.
 
-def run_epoch(
-    net: nn.Module,
-    optimizer: Optimizer,
-    data: TrainingData,
-    trainer: TrainerConfig,
-    *,
-    phase: str,
-    epoch: int,
-    rate: Callable[[int], float],
-    generator: torch.Generator,
-    on_progress: Callable[[Tick], None] | None = None,
-) -> EpochResult:
-    """Train ``net`` on every image once, in a new order.
+        Returns:
+            The epoch's means; None if ``stop`` ended it before, after ``position.step`` steps.
 
-    Args:
-        net: On the data's device.
-        optimizer: Over its trainable parameters.
-        data: The training split.
-        trainer: Batch size, label smoothing, augmentation.
-        phase: Name of the phase, for ``on_progress``.
-        epoch: Number of the epoch, for messages.
-        rate: Learning rate of a step, counted from 0 within this epoch.
-        generator: On the data's device; gives order, augmentation and dropout.
-        on_progress: Called every ``REPORT_EVERY`` steps and at the end.
+        Raises:
+            TrainingFailed: The training is of no use; see ``Health``.
+        """
+        net = self.run_net.net.train()
+        size, count = self.trainer.batch_size, len(self.feed)
+        steps = self.feed.steps(size)
+        looked, lr, loss, accuracy = position.step, 0.0, 0.0, 0.0
+        with closing(self.feed.batches(position.order, size, position.step)) as batches:
+            while position.step < steps:
+                if stop():
+                    return None
+                lr = rate(position.step)
+                set_rate(self.optimizer, lr)
+                self._step(*next(batches), epoch, position)
+                position.step += 1
+                if position.step % REPORT_EVERY == 0 or position.step == steps:
+                    seen = min(position.step * size, count)
+                    loss, accuracy = position.means(seen)
+                    passed, looked = position.step - looked, position.step
+                    health.look(net, loss, steps=passed, epoch=epoch, classes=self.classes, rate=lr)
+                    if on_progress:
+                        speed, memory = seen / position.clock(), used_memory(self.feed.device)
+                        on_progress(Tick(phase, epoch, position.step, steps, count, loss, accuracy, speed, memory))
+        return EpochResult(loss, accuracy, lr)
 
-    Raises:
-        TrainingFailed: The mean loss is not finite, or exploded.
-    """
-    net.train()
-    device = data.images.device
-    steps = data.steps(trainer.batch_size)
-    order = torch.randperm(len(data.labels), generator=generator, device=device)
-    loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-    correct = torch.zeros((), dtype=torch.int64, device=device)
-    start = time.perf_counter()
-    seen, mean, lr = 0, 0.0, 0.0
-    for step, index in enumerate(order.split(trainer.batch_size)):
-        lr = rate(step)
-        set_rate(optimizer, lr)
-        truth = data.labels[index]
-        images = augment_batch(data.images[index], trainer.augment, generator)
-        logits = net(data.normalize(images))
-        loss = functional.cross_entropy(logits, truth, label_smoothing=trainer.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
+    def _step(self, index: Tensor, pixels: Tensor, truth: Tensor, epoch: int, position: Position) -> None:
+        augment = self.trainer.augment
+        pixels = augment_batch(pixels, augment, self.generator, Samples(index, epoch, self.seed))
+        images, targets = mix(self.normalize(pixels), truth, self.classes, augment, self.generator)
+        logits = self.run_net(images)
+        loss = functional.cross_entropy(logits, targets, label_smoothing=self.trainer.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        self.optimizer.step()
+        if self.averager:
+            self.averager.update()
         with torch.no_grad():
-            loss_sum += loss.detach() * len(index)
-            correct += (logits.argmax(1) == truth).sum()
-        seen += len(index)
-        if (step + 1) % REPORT_EVERY == 0 or step + 1 == steps:
-            mean = float(loss_sum) / seen
-            check_loss(mean, epoch=epoch, classes=data.classes, rate=lr)
-            if on_progress:
-                on_progress(Tick(phase, epoch, step + 1, steps, mean, seen / (time.perf_counter() - start)))
-    return EpochResult(mean, int(correct) / seen, lr)
+            position.loss += loss.detach() * len(index)
+            right = (logits.argmax(1) == truth).long()
+            position.tally.view(-1).index_add_(0, truth * 2 + right, torch.ones_like(right))

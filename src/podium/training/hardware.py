@@ -1,9 +1,11 @@
-"""What the machine is, for figures that are published."""
+"""What the machine is, and how much memory it has and a training takes."""
 
 from __future__ import annotations
 
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 
 import torch
@@ -16,6 +18,35 @@ def describe_hardware() -> str:
     else:
         device = f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
     return f"{device}; PyTorch {torch.__version__}"
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can be taken on a device. On the CPU: what the system could free without swapping."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def used_memory(device: torch.device) -> int:
+    """Bytes taken now: by tensors on a GPU, by this process on the CPU (mapped files included)."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return peak_memory(device)
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes that were taken at once: by tensors on a GPU, by this process on the CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _processor() -> str:

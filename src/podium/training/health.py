@@ -3,26 +3,133 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from podium.errors import TrainingFailed
 
 EXPLODED = 20.0
 """A training loss that lies this many nats above that of guessing evenly is no loss to go on with."""
+EXPLODED_AGAIN = 5.0
+"""The same for a network that has been better than guessing before."""
 SIGMAS = 3.0
 """By how many standard errors a network must beat guessing."""
+DEAD_STEPS = 50
+"""Steps for which a layer's gradient must have been zero."""
+EARLY = 0.1
+"""Fraction of a phase after which a network must be better than guessing on the images that it is trained on."""
+EARLY_EPOCHS = 2
+"""Epochs that must have passed, too; those of a warm-up do not count."""
+NO_BETTER = 0.999
+"""Share of the labels' entropy above which a loss is that of guessing."""
 
 
-def check_loss(loss: float, *, epoch: int, classes: int, rate: float) -> None:
-    """Look at a mean training loss (in nats). Raises TrainingFailed if it is not finite, or exploded."""
+@dataclass
+class Health:
+    """What has been seen of a training; kept in its checkpoints."""
+
+    best: float | None = None
+    """Lowest mean training loss."""
+    learned: bool = False
+    """Whether the network has been better than guessing in an epoch."""
+    epochs: int = 0
+    """Finished ones in which the learning rate did not rise."""
+    idle: dict[str, int] = field(default_factory=dict)
+    """Steps for which the gradients of these parameters have been zero."""
+
+    def look(self, net: nn.Module, loss: float, *, steps: int, epoch: int, classes: int, rate: float) -> None:
+        """Look at a training after an optimizer's step.
+
+        Args:
+            net: With the gradients of its last step.
+            loss: Mean over the epoch so far, in nats.
+            steps: Since the last look.
+            epoch: For messages.
+            classes: Their number.
+            rate: The learning rate.
+
+        Raises:
+            TrainingFailed: The loss is not finite or exploded, or a layer has had no gradient for ``DEAD_STEPS``.
+        """
+        check_loss(loss, epoch=epoch, classes=classes, rate=rate, best=self.best)
+        self.best = loss if self.best is None else min(self.best, loss)
+        dead = _without_gradient(net) if loss > 0.1 * math.log(classes) else []  # one that knows it all has none, too
+        self.idle = {name: self.idle.get(name, 0) + steps for name in dead}
+        check_gradients(net, self.idle, epoch=epoch, rate=rate)
+
+    def finish_epoch(self, tally: Tensor, loss: float, *, epoch: int, done: float, rate: float, rising: bool) -> None:
+        """Look at a finished epoch.
+
+        Args:
+            tally: int64 C×2: images of each class that were given a wrong and the right label while training.
+            loss: Its mean loss, in nats.
+            epoch: For messages.
+            done: Fraction of the phase that is done.
+            rate: The learning rate.
+            rising: Whether that rose in the epoch.
+
+        Raises:
+            TrainingFailed: The network is at chance level, though it had time to leave it.
+        """
+        if self.learned:
+            return
+        counts = tally.sum(1)
+        present = counts > 0
+        counts, right = counts[present].double(), tally[present, 1].double()
+        recall, bound = float((right / counts).mean()), chance_bound([int(n) for n in counts])
+        shares = counts / counts.sum()
+        entropy = -float((shares * shares.log()).sum())
+        self.learned = recall > bound or loss < NO_BETTER * entropy
+        self.epochs += not rising
+        if self.learned or self.epochs < EARLY_EPOCHS or done < EARLY or done >= 1:  # at the end, validation decides
+            return
+        raise TrainingFailed(
+            f"at chance level after epoch {epoch}: mean recall on the training images is {recall:.3f}, guessing gives"
+            f" {1 / len(counts):.3f}; the loss is {loss:.3g}, guessing gives {entropy:.3g}",
+            remedy=f"{_remedy(rate)}; check that labels belong to the images",
+        )
+
+
+def _without_gradient(net: nn.Module) -> list[str]:
+    """Names of the trained matrices and filters whose gradient is zero everywhere."""
+    named = [(name, p.grad) for name, p in net.named_parameters() if p.ndim > 1 and p.grad is not None]
+    if not named:
+        return []
+    norms = torch.stack(torch._foreach_norm([grad for _, grad in named], math.inf)).tolist()
+    return [name for (name, _), norm in zip(named, norms, strict=True) if norm == 0]
+
+
+def check_gradients(net: nn.Module, idle: Mapping[str, int], *, epoch: int, rate: float) -> None:
+    """Raise TrainingFailed if a parameter of ``net`` has had no gradient for ``DEAD_STEPS`` (``idle``: steps)."""
+    dead = [name for name, steps in idle.items() if steps >= DEAD_STEPS]
+    if not dead:
+        return
+    trained = sum(1 for p in net.parameters() if p.ndim > 1 and p.grad is not None)
+    which = "all" if len(dead) == trained else f"{len(dead)} of {trained}"
+    raise TrainingFailed(
+        f"dead gradients in epoch {epoch}: those of {which} weights have been zero for {max(idle.values())} steps"
+        f" (the first: {dead[0]!r})",
+        remedy=f"lower the learning rate (now {rate:g}) or change the initialization: units behind these weights"
+        " give the same for every image",
+    )
+
+
+def check_loss(loss: float, *, epoch: int, classes: int, rate: float, best: float | None = None) -> None:
+    """Look at a mean training loss, and the lowest before it (in nats).
+
+    Raises:
+        TrainingFailed: It is not finite, or exploded: far above that of guessing.
+    """
     check_finite(loss, "training", epoch=epoch, rate=rate)
     guessing = math.log(classes)
-    if loss > guessing + EXPLODED:
-        raise TrainingFailed(
-            f"the training loss exploded to {loss:.3g} in epoch {epoch}; guessing evenly costs {guessing:.3g}",
-            remedy=_remedy(rate),
-        )
+    learned = best is not None and best < guessing
+    if loss <= guessing + (EXPLODED_AGAIN if learned else EXPLODED):
+        return
+    before = f"it had been {best:.3g}" if learned else f"guessing evenly costs {guessing:.3g}"
+    raise TrainingFailed(f"the training loss exploded to {loss:.3g} in epoch {epoch}; {before}", remedy=_remedy(rate))
 
 
 def check_finite(loss: float, kind: str, *, epoch: int, rate: float) -> None:

@@ -9,6 +9,7 @@ from podium.config import Candidate
 from podium.contract import InputContract
 from podium.digest import digest_json
 from podium.models import WeightsStore, family_of, options_of
+from podium.training.hardware import describe_hardware
 
 
 def identity(
@@ -31,5 +32,20 @@ def identity(
             "code": code_digest("podium.training"),
             "torch": torch.__version__,
             "device": device.type,
+        }
+    )
+
+
+def tuning_key(candidate: Candidate, contract: InputContract, device: torch.device) -> str:
+    """SHA-256 over what the time of a step depends on."""
+    trainer = candidate.recipe.trainer
+    return digest_json(
+        {
+            "model": candidate.recipe.model.model_dump(mode="json"),
+            "input": [contract.height, contract.width, len(contract.class_names)],
+            "trainer": [trainer.batch_size, trainer.precision, trainer.compile],
+            "threads": candidate.threads,
+            "machine": [device.type, describe_hardware()],
+            "code": code_digest("podium.models", "podium.training.tuning"),
         }
     )

@@ -2,33 +2,82 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim import SGD, Adadelta, Adam, AdamW, Optimizer, RMSprop
 
 from podium.config import TrainerConfig
+from podium.training.muon import Muon
+
+MOMENTUM = {"sgd": 0.9, "muon": 0.95}
+"""Where the configuration leaves it open; 0 for the others."""
+REST_MOMENTUM = 0.85
+"""muon: of what is trained by SGD."""
 
 
 def make_optimizer(net: nn.Module, config: TrainerConfig, rate: float) -> Optimizer:
-    """An optimizer over the trainable parameters; weight decay spares biases and BatchNorm."""
-    parameters = [p for p in net.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    """An optimizer over the trainable parameters.
+
+    Hidden weights, the last matrix (the classifier's) and the rest (biases, normalization) are groups with learning
+    rates of their own; weight decay is divided by the same factor, so that all decay as fast (Jordan 2024, arXiv
+    2404.00498).
+    Constants that the configuration does not name are Keras's for RMSprop and Adadelta, torch's for the others.
+    """
+    hidden, head, rest = _parts(net)
+    momentum = MOMENTUM.get(config.optimizer, 0.0) if config.momentum is None else config.momentum
+    groups: list[dict[str, Any]] = [
+        _group(hidden, 1.0, config.weight_decay),
+        _group(head, config.head_rate, config.weight_decay),
+        _group(rest, config.bias_rate, config.weight_decay if config.bias_decay else 0.0),
     ]
-    if config.optimizer == "adam":
-        return Adam(groups, lr=rate, fused=True)
-    if config.optimizer == "adamw":
-        return AdamW(groups, lr=rate, fused=True)
-    if config.optimizer == "rmsprop":
-        return RMSprop(groups, lr=rate, alpha=0.9, momentum=config.momentum, foreach=True)
-    return SGD(groups, lr=rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True)
+    if config.optimizer == "muon":
+        convolutions = [p for p in hidden if p.ndim > 2]
+        matrices = [p for p in hidden if p.ndim == 2]
+        groups[:1] = [
+            {**_group(convolutions, 1.0, config.weight_decay), "orthogonal": True, "unit": config.unit_filters},
+            {**_group(matrices, 1.0, config.weight_decay), "orthogonal": True},
+        ]
+        for group in groups[2:]:
+            group["momentum"] = REST_MOMENTUM
+    optimizer = _create(config, [group for group in groups if group["params"]], rate, momentum)
+    set_rate(optimizer, rate)
+    return optimizer
+
+
+def _create(config: TrainerConfig, groups: list[dict[str, Any]], rate: float, momentum: float) -> Optimizer:
+    match config.optimizer:
+        case "adam":
+            return Adam(groups, lr=rate, fused=True)
+        case "adamw":
+            return AdamW(groups, lr=rate, fused=True)
+        case "rmsprop":
+            return RMSprop(groups, lr=rate, alpha=0.9, eps=1e-7, momentum=momentum, foreach=True)
+        case "adadelta":
+            return Adadelta(groups, lr=rate, rho=0.95, eps=1e-7, foreach=True)
+        case "sgd":
+            return SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
+        case "muon":
+            return Muon(groups, lr=rate, momentum=momentum)
+
+
+def _parts(net: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+    """Trainable parameters: hidden weights, the last matrix if there is one, biases and normalization."""
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    head = [p for p in parameters if p.ndim == 2][-1:]
+    hidden = [p for p in parameters if p.ndim > 1 and all(p is not last for last in head)]
+    return hidden, head, [p for p in parameters if p.ndim <= 1]
+
+
+def _group(parameters: list[nn.Parameter], factor: float, weight_decay: float) -> dict[str, Any]:
+    return {"params": parameters, "factor": factor, "weight_decay": weight_decay / factor}
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """Set the learning rate of all groups."""
+    """Set the learning rate: of each group, times its factor."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["factor"]
 
 
 def state_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

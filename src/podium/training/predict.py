@@ -12,6 +12,7 @@ from podium.bundle import Bundle
 from podium.contract import InputContract
 from podium.errors import RegistryError
 from podium.models import skeleton
+from podium.training.feed import Feed
 from podium.training.inputs import Normalizer, check_images
 
 
@@ -69,20 +70,19 @@ def predict_probabilities(
 
 
 def assess(
-    net: nn.Module, images: Tensor, labels: Tensor, normalize: Normalizer, classes: int, batch_size: int = 256
+    net: nn.Module, feed: Feed, normalize: Normalizer, classes: int, batch_size: int = 256
 ) -> tuple[float, float, Tensor]:
-    """Loss (nats), accuracy and confusion matrix (int64 C×C, rows true) of a network on tensors of one device.
+    """Loss (nats), accuracy and confusion matrix (int64 C×C, rows true) of a network on a split on its device.
 
     The network is put into evaluation mode and left in it.
     """
     net.eval()
-    loss = torch.zeros((), dtype=torch.float64, device=images.device)
-    confusion = torch.zeros(classes * classes, dtype=torch.int64, device=images.device)
+    loss = torch.zeros((), dtype=torch.float64, device=feed.device)
+    confusion = torch.zeros(classes * classes, dtype=torch.int64, device=feed.device)
     with torch.inference_mode():
-        for start in range(0, len(labels), batch_size):
-            logits = net(normalize(images[start : start + batch_size]))
-            truth = labels[start : start + batch_size]
+        for _, images, truth in feed.in_order(batch_size):
+            logits = net(normalize(images)).float()
             loss += functional.cross_entropy(logits, truth, reduction="sum")
-            confusion += torch.bincount(truth * classes + logits.argmax(1), minlength=classes * classes)
+            confusion.index_add_(0, truth * classes + logits.argmax(1), torch.ones_like(truth))
     matrix = confusion.reshape(classes, classes).cpu()
-    return float(loss) / len(labels), int(matrix.diagonal().sum()) / len(labels), matrix
+    return float(loss) / len(feed), int(matrix.diagonal().sum()) / len(feed), matrix

@@ -1,0 +1,110 @@
+"""Training speed side by side: a plain loop, Lightning's, timm's and Podium's engine, on the same images and network.
+
+    python benchmarks/training.py DATA [--recipe cnn_3block] [--images 5000] [--rounds 3] [--threads 2]
+
+DATA is an imported data set. Every loop trains the recipe's network with its batch size, optimizer and augmentation:
+torchvision's transforms (v2, on Pillow images, one by one, in DataLoader workers) in the plain loop and Lightning's,
+timm's own in timm's, the engine's in Podium's. All are in float32; with --compiled, Podium once more compiled. A round
+trains an epoch with each, one after the other; before, each has had one that is not timed. Lightning and timm are
+measured where they are installed; they are no dependencies. Prints images/s and ratios of medians as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from training_loops import COMPILED, LOOPS, Task  # beside this script
+
+from podium.config import Candidate
+from podium.data import open_dataset
+from podium.models import skeleton
+from podium.models.contracts import contract_for
+from podium.models.recipes import load_recipe
+from podium.training.hardware import describe_hardware
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def matmul_peak(seconds: float = 2.0, side: int = 1536) -> float:
+    """Multiply-adds a second of float32 matrix products, counted twice (FLOP/s); the best of many."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    a, b = torch.rand(side, side, device=device), torch.rand(side, side, device=device)
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        torch.mm(a, b)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return 2 * side**3 / best
+
+
+def step_flops(net: nn.Module, side: tuple[int, int]) -> float:
+    """FLOP of a training step an image: three times those of a forward pass (Kaplan et al. 2020)."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net.train()
+        for module in net.modules():
+            if hasattr(module, "rate"):
+                module.rate = 0.0
+        net(torch.empty(2, 3, *side, device="meta"))
+    return 3 * counter.get_total_flops() / 2
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--recipe", default="cnn_3block")
+    parser.add_argument("--images", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compiled", action="store_true")
+    arguments = parser.parse_args()
+    recipe = load_recipe(arguments.recipe, ROOT / "configs" / "recipes")
+    candidate = Candidate(name=recipe.id, recipe=recipe, seed=0, threads=arguments.threads)
+    dataset = open_dataset(arguments.data)
+    contract = contract_for(candidate, dataset.manifest)
+    torch.set_num_threads(arguments.threads)
+    task = Task(candidate, contract, dataset, min(arguments.images, len(dataset["train"])))
+    epochs: dict[str, Callable[[], None]] = {}
+    for name, (needs, make) in LOOPS.items():
+        if name == COMPILED and not arguments.compiled:
+            continue
+        if needs is None or importlib.util.find_spec(needs):
+            epochs[name] = make(task)
+            epochs[name]()
+        else:
+            print(f"{name}: not measured, {needs} is not installed")
+    speeds: dict[str, list[float]] = {name: [] for name in epochs}
+    for _ in range(arguments.rounds):
+        for name, epoch in epochs.items():
+            start = time.perf_counter()
+            epoch()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            speeds[name].append(task.images / (time.perf_counter() - start))
+    peak = matmul_peak()
+    flops = step_flops(skeleton(recipe.model, contract), (contract.height, contract.width))
+    base = statistics.median(speeds["plain loop"])
+    print(f"\n{describe_hardware()}; {arguments.threads} threads; {recipe.id}, batches of {task.trainer.batch_size};")
+    print(
+        f"{task.images} images of {dataset.manifest.name}; {arguments.rounds} rounds; peak {peak / 1e9:.0f} GFLOP/s\n"
+    )
+    print("| loop | images/s (least to greatest) | of the plain loop | of the peak |\n|---|---|---|---|")
+    for name, values in speeds.items():
+        middle = statistics.median(values)
+        spread = f"{middle:,.0f} ({min(values):,.0f} to {max(values):,.0f})"
+        print(f"| {name} | {spread} | {middle / base:.2f} | {middle * flops / peak:.1%} |")
+
+
+if __name__ == "__main__":
+    main()

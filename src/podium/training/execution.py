@@ -1,0 +1,97 @@
+"""How a network is run in training: in which precision, and compiled or not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from podium import atomic
+from podium.config import Frozen, TrainerConfig
+from podium.errors import TrainingFailed
+
+SETTLED: Final = "execution.json"
+
+_compiling = threading.Lock()
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class Execution(Frozen):
+    """How a network is run."""
+
+    precision: Precision = "float32"
+    compiled: bool = False
+
+
+def fixed_execution(trainer: TrainerConfig) -> Execution | None:
+    """What the recipe says; None where it leaves something to be measured."""
+    if trainer.precision == "auto" or trainer.compile == "auto":
+        return None
+    return Execution(precision=trainer.precision, compiled=trainer.compile == "always")
+
+
+class Settled(Frozen):
+    """The execution of one training, beside its checkpoint: whoever goes on keeps to it."""
+
+    identity: str
+    execution: Execution
+
+    def save(self, work: Path) -> None:
+        """Write it into ``work``. Raises OSError."""
+        atomic.write_text(work / SETTLED, self.model_dump_json())
+
+    @classmethod
+    def load(cls, work: Path, identity: str) -> Execution | None:
+        """What was settled for the training of this identity; None if nothing was."""
+        try:
+            settled = cls.model_validate_json((work / SETTLED).read_bytes())
+        except (OSError, ValidationError):
+            return None
+        return settled.execution if settled.identity == identity else None
+
+
+class Runner:
+    """A network as ``execution`` says; it shares the network's parameters."""
+
+    def __init__(self, net: nn.Module, execution: Execution, device: torch.device, batch_size: int) -> None:
+        self.net = net
+        self.execution = execution
+        self.device = device
+        self.batch_size = batch_size
+        self._compiled: Callable[[Tensor], Tensor] | None = None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalized float32 N×3×H×W → float32 logits N×C. Raises TrainingFailed if the network cannot be compiled."""
+        half = self.execution.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            # Whatever is smaller than a batch (the last one of an epoch) would be compiled once more.
+            if self.execution.compiled and len(images) == self.batch_size:
+                return self._compile(images).float()
+            return self.net(images).float()
+
+    def _compile(self, images: Tensor) -> Tensor:
+        if self._compiled is not None:
+            return self._compiled(images)
+        with _compiling:  # candidates train in threads
+            try:
+                self._compiled = torch.compile(self.net, dynamic=False)
+                return self._compiled(images)
+            except Exception as error:  # the compilers of several back ends, each with its own errors
+                reason = str(error).strip().splitlines()[0]
+                raise TrainingFailed(
+                    f"the network cannot be compiled: {type(error).__name__}: {reason}",
+                    remedy="set the trainer's `compile` to never, or install a C++ compiler",
+                ) from error
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 itself: AMX or AVX-512 BF16, or compute capability 8 and up."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())

@@ -1,0 +1,29 @@
+"""What one training is about, and whom it reports to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from podium.config import Candidate
+from podium.contract import InputContract
+from podium.data import Dataset
+from podium.results import EpochRecord
+from podium.training.epoch import Tick
+
+OnEpoch = Callable[[EpochRecord], None]
+OnProgress = Callable[[Tick], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained, on what, where."""
+
+    candidate: Candidate
+    contract: InputContract
+    dataset: Dataset
+    device: torch.device
+    work: Path

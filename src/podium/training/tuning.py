@@ -1,0 +1,196 @@
+"""Measure in which precision a network trains faster, and whether compiling it pays, where the recipe says ``auto``."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import torch
+from filelock import FileLock
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torch.nn import functional
+
+from podium import atomic
+from podium.config import Frozen, TrainerConfig
+from podium.errors import TrainingFailed
+from podium.models.layers import Dropout
+from podium.training.execution import Execution, Precision, Runner, has_bfloat16
+
+log = logging.getLogger(__name__)
+
+WORTH_MEASURING: Final = 60.0
+"""Seconds: a shorter training is run as it is."""
+GAIN: Final = 0.9
+"""bfloat16 must take less than this share of float32's time, as it gives up digits."""
+COMPILED: Final = 0.8
+"""Share of the time that compiled code takes where it pays: what it may save is guessed from it."""
+COMPILING: Final = 120.0
+"""Seconds to compile, where it was not measured yet: twice what was seen for small networks on two cores."""
+ROUNDS: Final = 3
+STEPS: Final = 3
+"""A round measures each choice for so many steps, one choice after the other; the fastest round counts."""
+
+
+class Measured(Frozen):
+    """Seconds a step, and to compile; None where it was not measured."""
+
+    float32: float | None = None
+    bfloat16: float | None = None
+    compiled: float | None = None
+    """In the precision that was the faster one."""
+    compiling: float | None = None
+    compiles: bool = True
+    """False where it was tried and failed."""
+
+
+def choose(measured: Measured, trainer: TrainerConfig, steps: int) -> Execution:
+    """The execution with which ``steps`` steps take the least time; what the recipe says is not weighed.
+
+    Args:
+        measured: What is known.
+        trainer: Its ``precision`` and ``compile``.
+        steps: Of the whole training.
+    """
+    precision: Precision = "float32" if trainer.precision == "auto" else trainer.precision
+    if trainer.precision == "auto" and measured.float32 and measured.bfloat16:
+        precision = "bfloat16" if measured.bfloat16 < GAIN * measured.float32 else "float32"
+    compiled = trainer.compile == "always"
+    eager = measured.bfloat16 if precision == "bfloat16" else measured.float32
+    if trainer.compile == "auto" and eager and measured.compiled and measured.compiling is not None:
+        compiled = (eager - measured.compiled) * steps > measured.compiling
+    return Execution(precision=precision, compiled=compiled)
+
+
+def tune(
+    net: nn.Module, sample: tuple[Tensor, Tensor], trainer: TrainerConfig, steps: int,
+    *, key: str, cache: Path | None,
+) -> Execution:  # fmt: skip
+    """Measure what the recipe leaves open, as far as that can pay within ``steps`` steps.
+
+    Args:
+        net: On its device, in training mode; its state is as before afterwards.
+        sample: A batch of normalized images and their labels, on the device.
+        trainer: Its ``precision`` and ``compile``; one of them is ``auto``.
+        steps: Of the whole training.
+        key: What measurements depend on: network, batch, device, threads, versions.
+        cache: Folder of earlier measurements; a lock there keeps others from measuring at the same time.
+    """
+    if cache is None:
+        return choose(_measure(net, sample, trainer, steps, Measured()), trainer, steps)
+    cache.mkdir(parents=True, exist_ok=True)
+    file = cache / f"{key[:32]}.json"
+    with FileLock(cache / "lock"):
+        before = _read(file)
+        measured = _measure(net, sample, trainer, steps, before)
+        if measured != before:
+            atomic.write_text(file, measured.model_dump_json())
+    return choose(measured, trainer, steps)
+
+
+def _read(file: Path) -> Measured:
+    try:
+        return Measured.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        return Measured()
+
+
+def _measure(
+    net: nn.Module, sample: tuple[Tensor, Tensor], trainer: TrainerConfig, steps: int, known: Measured
+) -> Measured:
+    device = sample[0].device
+    with _untouched(net):
+        if known.float32 is None:
+            (seconds,) = _race([Runner(net, Execution(), device, trainer.batch_size)], sample, rounds=1)
+            known = known.model_copy(update={"float32": seconds})
+        assert known.float32 is not None
+        if known.float32 * steps < WORTH_MEASURING:
+            return known
+        if trainer.precision != "float32" and known.bfloat16 is None and has_bfloat16(device):
+            both: tuple[Precision, ...] = ("float32", "bfloat16")
+            runners = [Runner(net, Execution(precision=p), device, trainer.batch_size) for p in both]
+            known = known.model_copy(update=dict(zip(both, _race(runners, sample), strict=True)))
+        return _measure_compiled(net, sample, trainer, steps, known)
+
+
+def _measure_compiled(
+    net: nn.Module, sample: tuple[Tensor, Tensor], trainer: TrainerConfig, steps: int, known: Measured
+) -> Measured:
+    """Compile, if what that may save is more than what it costs."""
+    precision = choose(known, trainer, steps).precision
+    eager = known.bfloat16 if precision == "bfloat16" else known.float32
+    if trainer.compile != "auto" or known.compiling is not None or not known.compiles or eager is None:
+        return known
+    if not has_compiler(sample[0].device) or eager * steps * (1 - COMPILED) < COMPILING:
+        return known
+    device, size = sample[0].device, trainer.batch_size
+    runners = [Runner(net, Execution(precision=precision, compiled=c), device, size) for c in (False, True)]
+    start = time.perf_counter()
+    try:
+        _steps(runners[1], *sample, 1)
+    except TrainingFailed as error:
+        log.warning("%s; it is run uncompiled", error.message)
+        return known.model_copy(update={"compiles": False})
+    compiling = time.perf_counter() - start
+    eager, compiled = _race(runners, sample)
+    return known.model_copy(update={precision: eager, "compiled": compiled, "compiling": compiling})
+
+
+def has_compiler(device: torch.device) -> bool:
+    """Whether there is what ``torch.compile`` makes code with: a C++ compiler, or Triton on a GPU."""
+    if device.type == "cuda":
+        return bool(torch.utils._triton.has_triton())
+    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++", "c++") if name)
+
+
+def _race(runners: Sequence[Runner], sample: tuple[Tensor, Tensor], rounds: int = ROUNDS) -> list[float]:
+    """Seconds a step of each: the fastest round, as whatever else the machine does can only slow one down."""
+    best = [math.inf] * len(runners)
+    for runner in runners:
+        _steps(runner, *sample, 1)
+    for _ in range(rounds):
+        for place, runner in enumerate(runners):
+            best[place] = min(best[place], _steps(runner, *sample, STEPS))
+    return best
+
+
+def _steps(runner: Runner, images: Tensor, labels: Tensor, count: int) -> float:
+    """Seconds that forward and backward pass take.
+
+    On the CPU they are those of the calling thread, whose part of the work is that of any other: time in which other
+    processes and candidates had the core is not counted.
+    """
+    gpu = images.device.type == "cuda"
+    wait, clock = (torch.cuda.synchronize, time.perf_counter) if gpu else (lambda: None, time.thread_time)
+    wait()
+    start = clock()
+    for _ in range(count):
+        runner.net.zero_grad(set_to_none=True)
+        functional.cross_entropy(runner(images), labels).backward()
+    wait()
+    return (clock() - start) / count
+
+
+@contextmanager
+def _untouched(net: nn.Module) -> Iterator[None]:
+    """Put the state of ``net``, and of the generators that it draws from, back to what it was."""
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    layers = (module.generator for module in net.modules() if isinstance(module, Dropout))
+    drawn = [(generator, generator.get_state()) for generator in set(layers) if generator is not None]
+    training = net.training
+    net.train()
+    try:
+        yield
+    finally:
+        net.load_state_dict(state)
+        net.zero_grad(set_to_none=True)
+        net.train(training)
+        for generator, before in drawn:
+            generator.set_state(before)

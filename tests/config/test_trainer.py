@@ -1,0 +1,50 @@
+"""The trainer's fields: what is refused, and how it is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from podium.config import TrainerConfig
+from podium.config.load import parse
+from podium.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"augment": {"flip": "sometimes"}}, ["trainer.augment.flip", "'alternating'", "'sometimes'"]),
+        ({"augment": {"crop": 2, "shift": 0.1}}, ["trainer.augment", "crop and shift"]),
+        ({"augment": {"crop": 2.5}}, ["trainer.augment.crop", "2.5"]),
+        ({"augment": {"rand_augment": {"magnitude": 31}}}, ["trainer.augment.rand_augment.magnitude", "31"]),
+        ({"augment": {"mixup": -0.1}}, ["trainer.augment.mixup", "-0.1"]),
+        ({"averaging": {"decay": 1}}, ["trainer.averaging.decay", "less than 1"]),
+        ({"schedule": "triangle"}, ["trainer.schedule", "'triangular'", "'triangle'"]),
+        ({"schedule": "triangular", "plateau": {}}, ["plateau", "'triangular'"]),
+        ({"warm_up": 1}, ["trainer.warm_up", "less than 1"]),
+        ({"optimizer": "lamb"}, ["trainer.optimizer", "'muon'", "'lamb'"]),
+        ({"precision": "float16"}, ["trainer.precision", "'bfloat16'"]),
+        ({"head_rate": 0}, ["trainer.head_rate"]),
+        ({"learning_rate": "0.1"}, ["trainer.learning_rate", "'0.1'"]),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(settings: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(TrainerConfig, settings, "r.yaml", "trainer")
+    assert caught.value.message.startswith("r.yaml: trainer")
+    assert all(word in caught.value.message for word in words)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"momentum": None},
+        {"augment": {"flip": False}},
+        {"augment": {"flip": "alternating", "rand_augment": {}}},
+        {"averaging": {}},
+        {"schedule": "triangular", "warm_up": 0.0, "final_rate": 1.0},
+    ],
+)
+def test_what_makes_sense_is_taken(settings: dict[str, Any]) -> None:
+    parse(TrainerConfig, settings, "r.yaml", "trainer")

@@ -1,0 +1,127 @@
+"""``podium recipes list`` and ``show``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from podium.cli.recipes import app, contract_of
+from podium.config import ModelConfig
+from podium.errors import ConfigError
+from podium.models import FAMILIES
+from podium.models.layer_table import layer_table
+from podium.models.recipes import list_recipes
+
+from .counts import COUNTS
+from .helpers import RECIPES
+
+IDS = [recipe.id for recipe in list_recipes(RECIPES)]
+NARROW = {"COLUMNS": "80"}
+
+
+def call(*words: str, **environment: str) -> str:
+    result = CliRunner().invoke(app, list(words), env={**NARROW, **environment})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+class TestList:
+    def test_json_has_the_documented_fields(self) -> None:
+        rows = {row["id"]: row for row in json.loads(call("list", "--json"))}
+        assert list(rows) == IDS
+        assert rows["simple_cnn"] == {
+            "id": "simple_cnn",
+            "source": "E1",
+            "family": "simple_cnn",
+            "input_size": [32, 32],
+            "parameters": 315_722,
+            "trainable_parameters": 315_722,
+            "published_accuracy": 0.68,
+        }
+        assert rows["transfer_resnet20"]["published_accuracy"] is None
+
+    def test_the_table_names_every_recipe_on_one_line_of_80_columns(self) -> None:
+        lines = call("list").splitlines()
+        assert max(map(len, lines)) <= 80
+        for recipe in list_recipes(RECIPES):
+            (line,) = (line for line in lines if line.split()[:1] == [recipe.id])
+            total, trainable = COUNTS[recipe.id]
+            assert line.split()[1:5] == [recipe.source, recipe.model.family, f"{total:,}", f"{trainable:,}"]
+
+
+class TestShow:
+    @pytest.mark.parametrize("recipe", IDS)
+    def test_json_adds_up_for_every_recipe(self, recipe: str) -> None:
+        shown = json.loads(call("show", recipe, "--json"))
+        assert (shown["parameters"], shown["trainable_parameters"]) == COUNTS[recipe]
+        for sum_of in ("parameters", "trainable_parameters", "flops"):
+            assert sum(layer[sum_of] for layer in shown["layers"]) == shown[sum_of] > 0
+        assert shown["layers"][-1]["output_shape"] == [10]
+        assert shown["header"]["source"]
+        assert shown["trainer"]["epochs"] > 0
+
+    def test_shapes_and_operations_are_those_of_the_layers(self) -> None:
+        layers = {layer["name"]: layer for layer in json.loads(call("show", "simple_cnn", "--json"))["layers"]}
+        first, dense = layers["0"], layers["7"]
+        assert (first["type"], first["output_shape"], first["parameters"]) == ("Conv2d", [32, 30, 30], 896)
+        assert first["flops"] == 2 * 30 * 30 * 32 * 27
+        assert (dense["type"], dense["parameters"], dense["flops"]) == ("Linear", 2304 * 128 + 128, 2 * 2304 * 128)
+
+    def test_operations_grow_with_the_image_and_parameters_do_not(self) -> None:
+        small, large = (json.loads(call("show", "resnet20", "--size", side, "--json")) for side in ("32", "64"))
+        assert small["parameters"] == large["parameters"]
+        assert large["flops"] == pytest.approx(4 * small["flops"], rel=1e-3)
+        more = json.loads(call("show", "resnet20", "--classes", "100", "--json"))
+        assert more["parameters"] == small["parameters"] + 90 * 65
+
+    @pytest.mark.parametrize("recipe", ["resnet20", "speedrun_96", "cnn_4block_l2"])
+    def test_the_page_fits_80_columns_and_cuts_nothing(self, recipe: str) -> None:
+        output = call("show", recipe)
+        assert max(map(len, output.splitlines())) <= 80
+        assert "…" not in output
+        shown = json.loads(call("show", recipe, "--json"))
+        for layer in shown["layers"]:
+            (line,) = (line for line in output.splitlines() if line.split()[:1] == [layer["name"]])
+            assert line.split()[1:3] == [layer["type"], "×".join(map(str, layer["output_shape"]))]
+        assert f"{shown['parameters']:,}, of which {shown['trainable_parameters']:,}" in output
+
+    def test_the_trainers_settings_beside_the_defaults_are_shown(self) -> None:
+        lines = {line.strip() for line in call("show", "deep_cnn_650k").splitlines()}
+        settings = {" ".join(line.split()) for line in lines}
+        assert {"batch_size 32", "optimizer adam", "plateau.floor 3e-05", "early_stopping.patience 10"} <= settings
+        assert not any(line.startswith(("label_smoothing", "fine_tune", "schedule")) for line in settings)
+
+    def test_views_are_named_with_what_they_cost(self) -> None:
+        assert "6 times that in evaluation" in " ".join(call("show", "speedrun").split())
+
+    def test_an_unknown_recipe_is_one_error_with_the_nearest_name(self) -> None:
+        result = CliRunner().invoke(app, ["show", "resnet2"])
+        assert isinstance(result.exception, ConfigError)
+        assert result.exception.exit_code == 2
+        assert "'resnet2'" in str(result.exception)
+        assert "did you mean 'resnet20'" in str(result.exception)
+
+    def test_images_too_small_for_the_network_are_refused(self) -> None:
+        result = CliRunner().invoke(app, ["show", "simple_cnn", "--size", "4"])
+        assert isinstance(result.exception, ConfigError)
+        assert "4×4" in str(result.exception)
+
+    def test_what_a_recipe_file_says_is_no_markup(self, tmp_path: Path) -> None:
+        folder = tmp_path / "configs" / "recipes"
+        folder.mkdir(parents=True)
+        (folder / "x.yaml").write_text(
+            "# source:  [bold]me[/] [link=x]\n# result:  [/]\nid: x\nsource: '[red]s'\nmodel: {family: simple_cnn}\n"
+        )
+        assert "[bold]me[/] [link=x]" in call("show", "x", PODIUM_ROOT=str(tmp_path))
+        assert "[red]s" in call("list", PODIUM_ROOT=str(tmp_path))
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_every_family_can_be_tabulated(family: str) -> None:
+    options = {"weights": "none"} if family == "transfer" else {}
+    table = layer_table(ModelConfig(family=family, options=options, views=6), contract_of(40, 5))
+    assert table.layers[-1].output_shape == (5,)
+    assert sum(layer.flops for layer in table.layers) == table.flops

@@ -1,0 +1,137 @@
+"""Trainings stopped between two steps, or killed: the same bits as without it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from podium.data import Dataset
+from podium.errors import TrainingStopped
+from podium.models import WeightsStore
+from podium.results import EpochRecord
+from podium.training.stopping import Stop
+
+from .helpers import candidate, same
+from .test_engine import FULL
+from .test_resume import CASES, fit
+
+
+def stop_after(steps: int) -> Stop:
+    """Ask for a stop before the step numbered ``steps``, counted from 0 over all epochs."""
+    asked = iter(range(steps))
+    return lambda: next(asked, None) is None
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_a_training_stopped_between_two_steps_gives_the_same_bits(
+    case: str, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    model, settings = CASES[case]
+    chosen = candidate(model, **settings)
+    whole = fit(chosen, small_dataset, tmp_path / "whole", store)
+    draw = random.Random(case)
+    done, stops = 0, 0
+    steps = 6 * whole.summary.epochs
+    while done < steps:
+        more = draw.choice([0, 1, draw.randrange(2, 20)])
+        if done + more >= steps:
+            break
+        with pytest.raises(TrainingStopped, match="after step"):
+            fit(chosen, small_dataset, tmp_path / "work", store, stop=stop_after(more))
+        done, stops = done + more, stops + 1
+    assert stops > 2
+    resumed = fit(chosen, small_dataset, tmp_path / "work", store)
+    assert same(whole, resumed)
+
+
+def test_a_stop_says_where_and_how_to_go_on(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
+    with pytest.raises(TrainingStopped) as caught:
+        fit(candidate(), small_dataset, tmp_path / "w", store, stop=stop_after(8))
+    assert caught.value.message == "tiny_simple: stopped in epoch 2 after step 2"
+    assert "run the same command again" in caught.value.remedy
+    assert caught.value.exit_code == 75
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_stops_after_the_step_and_handlers_come_back(
+    number: int, status: int, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    before = signal.getsignal(number)
+    epochs: list[int] = []
+
+    def on_epoch(record: EpochRecord) -> None:
+        epochs.append(record.epoch)
+        os.kill(os.getpid(), number)
+
+    with pytest.raises(TrainingStopped) as caught:
+        fit(candidate(), small_dataset, tmp_path / "w", store, on_epoch)
+    assert caught.value.exit_code == status
+    assert epochs == [1]
+    assert signal.getsignal(number) is before
+
+
+def test_a_stop_reaches_trainings_in_threads(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
+    asked = threading.Event()
+
+    def one(seed: int) -> BaseException | None:
+        chosen = candidate(seed=seed, epochs=10_000, precision="float32", compile="never")
+        with pytest.raises(TrainingStopped) as caught:
+            fit(chosen, small_dataset, tmp_path / str(seed), store, lambda _: asked.set(), asked.is_set)
+        return caught.value
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(one, [1, 2]))
+    assert all((tmp_path / str(seed) / "checkpoint.safetensors").is_file() for seed in (1, 2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_process_is_continued(
+    number: signal.Signals, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    """SIGTERM, as schedulers send it, loses nothing; SIGKILL at most the epoch that goes on."""
+    chosen = candidate("blocks", epochs=8, **{**FULL, "early_stopping": None})
+    whole = fit(chosen, small_dataset, tmp_path / "whole", store)
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / "candidate.json").write_text(chosen.model_dump_json())
+    script = f"""
+import sys
+from pathlib import Path
+from podium.config import Candidate
+from podium.data import open_dataset
+from podium.errors import PodiumError
+from podium.models.contracts import contract_for
+from podium.training import train
+chosen = Candidate.model_validate_json(Path({str(tmp_path / "candidate.json")!r}).read_text())
+dataset = open_dataset(Path({str(small_dataset.path)!r}))
+try:
+    train(chosen, dataset, contract_for(chosen, dataset.manifest), work=Path({str(work)!r}),
+          on_epoch=lambda record: print(record.epoch, flush=True), on_progress=lambda tick: print("tick", flush=True))
+except PodiumError as error:
+    sys.exit(error.exit_code)
+"""
+    for victim in random.Random(os.getpid()).sample(range(1, 7), 2):
+        reached = 0
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip().isdigit() and (reached := int(line)) >= victim:
+                time.sleep(random.Random(victim).random() * 0.02)  # anywhere within the next epoch or its checkpoint
+                process.send_signal(number)
+                break
+        assert process.wait(30) == (75 if number == signal.SIGTERM else -number)
+        assert not (work / "finished").exists()
+    resumed = fit(chosen, small_dataset, work, store)
+    assert same(whole, resumed)
+    assert resumed.summary.resumed_from is not None
+    assert resumed.summary.resumed_from >= reached
