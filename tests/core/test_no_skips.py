@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
 SKIPS = """
@@ -50,6 +52,7 @@ def test_every_skip_is_a_failure_under_ci(tmp_path: Path) -> None:
         assert f"Skipped: {reason} - and CI=true" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_elsewhere_a_skip_is_a_skip(tmp_path: Path) -> None:
     (tmp_path / "test_some.py").write_text(SKIPS)
     done = ran(tmp_path, None)
@@ -57,6 +60,7 @@ def test_elsewhere_a_skip_is_a_skip(tmp_path: Path) -> None:
     assert "1 passed, 3 skipped, 1 xfailed" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_module_that_is_skipped_is_a_failure_too(tmp_path: Path) -> None:
     (tmp_path / "test_absent.py").write_text("import pytest\npytest.importorskip('no_such_module_anywhere')\n")
     done = ran(tmp_path, "true")

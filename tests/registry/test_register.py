@@ -92,6 +92,7 @@ def test_a_rejected_model_does_not_become_challenger_again(house: House) -> None
     assert house.aliases() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("write", [1, 2, 3, 4, 5])
 def test_a_crash_at_any_write_is_continued(house: House, write: int, *, after: bool) -> None:

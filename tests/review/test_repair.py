@@ -29,6 +29,7 @@ def state(house: House):
     return fold(EventLog(house.settings.reviews).events(), "podium")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("write", [1, 2, 3])
 def test_a_crash_in_an_approval_is_repaired(house: House, write: int, *, after: bool) -> None:
