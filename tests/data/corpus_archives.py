@@ -14,6 +14,8 @@ import numpy as np
 
 from podium.data.importing import Listing
 from podium.data.sources import list_cifar, list_webdataset
+from podium.data.sources.shards import SHARDS
+from podium.data.sources.split_files import sort_by_name
 from tests.data.corpus import GOOD, Fault, Outcome
 from tests.data.corpus_images import PIXELS
 from tests.data.source_made import cifar_members, encode, python2_pickle, samples, write_tar
@@ -130,6 +132,13 @@ def batch(labels: list[int], pixels: int = 3072) -> bytes:
     return python2_pickle({"data": np.zeros((len(labels), pixels), np.uint8), "labels": labels})
 
 
+def anew(members: dict[str, bytes], _: Path) -> None:
+    """Thousands of tuples: bytes are written as text and a call of ``_codecs.encode``, an array through two calls."""
+    for name in list(members):
+        if not name.endswith("html"):
+            members[name] = pickle.dumps(pickle.loads(members[name], encoding="bytes"), 2)
+
+
 def renamed(old: str, new: str) -> Callable[[dict[str, bytes], Path], object]:
     return lambda members, _: members.update({new: members.pop(old)})
 
@@ -139,6 +148,8 @@ FAULTS = (
     wds("label without an image", "bad", "no image of this key", shard(sample(cls=b"1"))),
     wds("image twice", "bad", "more than one image", shard([*sample(png=PNG, cls=b"1"), *sample(png=PNG)])),
     wds("image as .jpg and as .png", "bad", "more than one image", shard(sample(jpg=PNG, png=PNG, cls=b"1"))),
+    wds("image and .cls with dots in their names", "bad", "a key ends at the first dot",
+        shard([("x/new.v1.5.png", PNG), ("x/new.v1.5.cls", b"1")])),
     wds("key that comes again later", "bad", "stands twice",
         shard([*sample(png=PNG, cls=b"1"), ("y/a.txt", b"x"), *sample(cls=b"1")])),
     wds(".cls that is empty", "bad", "no label", shard(sample(png=PNG, cls=b""))),
@@ -159,6 +170,11 @@ FAULTS = (
     wds("pipe as an image", "ignored", "not a regular file", special(tarfile.FIFOTYPE)),
     wds("member without a suffix", "ignored", "its name is not KEY.SUFFIX", shard([("LICENSE", b"x")])),
     wds("other members of a sample", "imported", "all images", shard([("0/0009.txt", b"x"), ("0/0009.seg", b"y")])),
+    wds("folder of train and test shards, given as train", "refused", "in it is named for test",
+        lambda root: _split_shards(root, lambda: list_webdataset({"train": [str(root)]}))),
+    wds("folder of train and test shards", "imported", "each shard in its split",
+        lambda root: _split_shards(root, lambda: list_webdataset(
+            {split: list(map(str, own)) for split, own in sort_by_name([root], SHARDS).items()})), GOOD),
     wds("no shard there", "refused", "No such file",
         lambda root: lambda: list_webdataset({"train": [str(root / "s-{0..3}.tar")]})),
     wds("pattern that fits nothing", "refused", "no such file",
@@ -188,8 +204,9 @@ FAULTS = (
     cifar("pickle with a program in the names", "refused", "mkdir, and could run any program",
           members=lambda m, r: m.update({"cifar-10-batches-py/batches.meta": pickle.dumps(Runs(r), 0)})),
     cifar("pickle whose memo takes 16 GB", "refused", "a memo of", members=test_batch(b"\x80\x02}r\xff\xff\xff\x7f.")),
-    cifar("pickle of 100,000 nested tuples", "refused", "more than 200 tuples",
+    cifar("pickle of 100,000 nested tuples", "refused", "tuples within tuples, more than 10 deep",
           members=test_batch(b"\x80\x02)" + b"\x85" * 100_000 + b".")),
+    cifar("pickles that Python 3 wrote for Python 2", "imported", "all images", members=anew),
     cifar("pickle cut off", "refused", "the pickle is damaged", members=test_batch(batch([1, 2])[:-50])),
     cifar("array of another shape", "refused", "no array 'data' of N×3072", members=test_batch(batch([1, 2], 3000))),
     cifar("label out of range", "refused", "label 10 is out of range", members=test_batch(batch([1, 10]))),
@@ -205,6 +222,12 @@ FAULTS = (
     cifar("binary batch cut off", "refused", "no multiple of 3073", source="cifar10-binary",
           members=lambda m, _: m.update({"cifar-10-batches-bin/test_batch.bin": b"x" * 5000})),
 )  # fmt: skip
+
+
+def _split_shards(root: Path, lister: Callable[[], Listing]) -> Callable[[], Listing]:
+    for seed, name in enumerate(("x-train-000000.tar", "x-test-000000.tar")):
+        write_tar(root / name, samples(GOOD, seed=seed))
+    return lister
 
 
 def _only(root: Path, members: list[tuple[str, bytes]]) -> Callable[[], Listing]:

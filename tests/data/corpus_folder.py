@@ -79,6 +79,12 @@ def many_ways(root: Path) -> None:
             (root / "bus" / f"d{i}" / link).symlink_to(root / "bus" / f"d{i + 1}")
 
 
+def nest(root: Path) -> None:
+    (root / "images").mkdir()
+    for folder in [entry for entry in root.iterdir() if entry.name != "images"]:
+        folder.rename(root / "images" / folder.name)
+
+
 def unreadable(name: str) -> Callable[[Path], None]:
     def change(root: Path) -> None:
         (root / "bus" / "x.png").write_bytes(encode(PIXELS))
@@ -124,6 +130,10 @@ FAULTS = (
     fault("class name that is not UTF-8", "refused", "cannot be a class name",
           lambda r: (r / "bus").rename(r / os.fsdecode(b"\xff"))),
     fault("one class alone", "refused", "1 class;", lambda r: [shutil.rmtree(r / name) for name in ("bus", "car")]),
+    fault("class folders one folder deeper", "refused", "images meant? It holds folders itself: 'bus', 'car', 'tram'",
+          nest),
+    fault("splits one folder deeper, beside notes", "refused", "images meant? It holds folders itself: 'test', 'train'",
+          lambda r: [nest(r), (r / "notes").mkdir()], "train", "test"),
     fault("images without class folders", "refused", "0 classes",
           lambda r: [shutil.rmtree(r / name) for name in ("bus", "car", "tram")]),
     fault("class that train does not have", "refused", "classes that train does not have: 'ship'",

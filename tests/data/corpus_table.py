@@ -49,6 +49,10 @@ def line(text: str) -> Change:
     return lambda table: table + text + "\n"
 
 
+def with_column(name: str, value: str) -> Change:
+    return lambda table: table.replace("\n", f",{value}\n").replace(f"label,{value}", f"label,{name}")
+
+
 def names_are(*names: str) -> Callable[[Dataset], None]:
     def check(dataset: Dataset) -> None:
         assert dataset.manifest.class_names == names
@@ -63,6 +67,14 @@ FAULTS = (
     fault("empty table", "refused", "no column 'path'; the first line names nothing", lambda t: ""),
     fault("header alone", "refused", "no rows", lambda t: "path,label\n"),
     fault("no column of labels", "refused", "no column 'label'", lambda t: t.replace("path,label", "path,class")),
+    fault("misspelled column of labels", "refused", "no column 'label'",
+          lambda t: t.replace("path,label", "path,lable")),
+    fault("misspelled column of splits", "refused", "no column 'split', but 'splits'", with_column("splits", "train")),
+    fault("splits in a column of another name", "refused", "no column 'split', but 'subset'",
+          with_column("subset", "train")),
+    fault("groups in a column of nearly that name", "refused", "no column 'group', but 'groups'",
+          with_column("groups", "g")),
+    fault("columns of no use", "imported", "all rows, and the columns are told", with_column("patient_id", "p")),
     fault("commas in a .tsv", "refused", "no column 'path'", lambda t: t, name="t.tsv"),
     fault("column that stands twice", "refused", "stands twice", lambda t: t.replace("path,label", "path,label,label")),
     fault("line with a value too many", "refused", "3 values under 2", line("images/x.png,bus,oops")),

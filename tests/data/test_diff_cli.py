@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from podium.cli.data_diff import diff
 from podium.data import SPLITS, open_dataset, write_dataset
 from podium.data.items import default_items
-from podium.errors import DataError
+from podium.errors import ConfigError, DataError
 from tests.conftest import make_arrays
 
 NAMES = ("[bold]left[/]", "<script>alert(1)</script>", "right")
@@ -136,3 +136,8 @@ def test_what_cannot_be_compared_is_said(run, two: Path) -> None:
     with pytest.raises(DataError, match=r"test\.labels\.npy") as damaged:
         run(two / "old")
     assert damaged.value.exit_code == 1
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_data_are_opened(run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--report .*: is a folder"):
+        run(tmp_path / "no data here", "--report", tmp_path)

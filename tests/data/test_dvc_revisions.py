@@ -8,12 +8,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from dvc.repo import Repo
 
 from podium.data import open_dataset
 from podium.data.dvc import track
 from podium.data.revisions import open_revision, read_record
 from podium.errors import DataError
+from tests.data.test_digits import DIGEST
 from tests.data.test_dvc_track import write
 
 
@@ -161,3 +163,38 @@ def test_a_malformed_record_of_a_revision_is_refused(made: tuple[Path, list[str]
     call(root, "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "gone")
     with pytest.raises(DataError, match=r"data\.dvc is not in that revision"):
         read_record("HEAD", root / "data.dvc")
+
+
+def test_embedded_data_need_neither_cache_nor_remote(tmp_path: Path) -> None:
+    """A fresh clone: git has the records, DVC has nothing."""
+
+    def record(**note: object) -> None:
+        content = {"outs": [{"md5": "a" * 32 + ".dir", "path": "data"}], "meta": {"podium": note}}
+        (tmp_path / "data.dvc").write_text(yaml.safe_dump(content))
+        call(tmp_path, "git", "add", "data.dvc")
+        call(tmp_path, "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "record")
+
+    call(tmp_path, "git", "init", "-q")
+    Repo.init(str(tmp_path)).close()
+    record(digest=DIGEST, source="digits")
+    with open_revision("HEAD", tmp_path / "data", tmp_path / "data.dvc") as revision:
+        assert revision.dataset.manifest.digest == DIGEST
+        assert len(revision.dataset.items("train")) == len(revision.dataset["train"])
+        folder = revision.dataset.path
+    assert not folder.exists()
+    assert not (tmp_path / "data").exists()
+    for note in (
+        {"digest": "f" * 64, "source": "digits"},
+        {"digest": DIGEST, "source": "parquet"},
+        {"digest": DIGEST, "source": ["digits"]},
+        {"digest": DIGEST},
+        {"source": "digits"},
+    ):
+        record(**note)
+        with (
+            pytest.raises(DataError, match="neither in DVC's cache nor in its remote") as caught,
+            open_revision("HEAD", tmp_path / "data", tmp_path / "data.dvc"),
+        ):
+            pass
+        other = note.get("digest") == "f" * 64
+        assert (f"ffffffffffff is recorded, the import of 'digits' gives {DIGEST[:12]}" in str(caught.value)) is other

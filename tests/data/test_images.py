@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from podium.data import images
+from podium.data import images, modes
 from podium.data.budget import Budget
 from podium.data.images import decode_image, decode_native
 from podium.errors import DataError
@@ -186,7 +186,7 @@ def test_16_bit_images_are_scaled_in_strips_as_in_one_piece(monkeypatch):
     values = np.random.default_rng(0).integers(0, 0x10000, (37, 23), dtype=np.uint16)
     expected = ((values.astype(np.int64) + 128) // 257).astype(np.uint8)
     for strip in (1 << 20, 23 * 5, 1):
-        monkeypatch.setattr(images, "_STRIP_PIXELS", strip)
+        monkeypatch.setattr(modes, "_STRIP_PIXELS", strip)
         decoded = decode_native(encode(Image.fromarray(values)))
         assert (decoded == expected[..., None]).all()
 
@@ -196,7 +196,7 @@ def test_strips_make_no_difference(mode, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (31, 17, 4), dtype=np.uint8)
     content = encode(Image.fromarray(pixels, "RGBA").convert(mode), "TIFF" if mode == "CMYK" else "PNG")
     whole = decode_native(content)
-    monkeypatch.setattr(images, "_STRIP_PIXELS", 17 * 4)
+    monkeypatch.setattr(modes, "_STRIP_PIXELS", 17 * 4)
     assert (decode_native(content) == whole).all()
 
 
@@ -225,7 +225,7 @@ def test_photographs_of_large_cameras_are_let_in_and_keep_their_brightness(resiz
     assert resize == "pad" or decode_image(photo, height=2, width=2, resize=resize).min() == 255
 
 
-@pytest.mark.parametrize("where", ["_to_rgb", "_fit"])
+@pytest.mark.parametrize("where", ["to_rgb", "_fit"])
 def test_too_little_memory_names_the_image(where, monkeypatch):
     def fails(*_):
         raise MemoryError

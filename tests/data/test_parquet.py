@@ -95,7 +95,7 @@ def test_columns_are_found_by_type_or_given_and_binary_is_enough(tmp_path):
     assert import_parquet(tmp_path / "a", [named]).class_names == ("cat", "dog")
     table = pa.table({"scan": noise(20), "x": [0] * 20, "y": [i % 2 for i in range(20)]})
     pq.write_table(table, tmp_path / "b.parquet")
-    with pytest.raises(DataError, match=r"(?s)no label column; the columns are .*'x': 'int64'.*--label-column"):
+    with pytest.raises(DataError, match=r"(?s)could be one: 'x', 'y'; the columns are .*'x': 'int64'.*--label-column"):
         import_parquet(tmp_path / "b", [tmp_path / "b.parquet"])
     manifest = import_parquet(tmp_path / "b", [tmp_path / "b.parquet"], label_column="y")
     assert manifest.class_names == ("0", "1")

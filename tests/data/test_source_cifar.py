@@ -165,7 +165,7 @@ class Runs:
         (lambda _: b"Pan object\n.", "the instruction PERSID"),
         (lambda _: b"\x80\x02\x82\x01.", "the instruction EXT1"),
         (lambda _: b"\x80\x02}r\xff\xff\xff\x7f.", "a memo of 2,147,483,647 entries"),
-        (lambda _: b"\x80\x02)" + b"\x85" * 100_000 + b"}h\x00K\x01s.", "more than 200 tuples"),
+        (lambda _: b"\x80\x02)" + b"\x85" * 100_000 + b"}h\x00K\x01s.", "tuples within tuples, more than 10 deep"),
         (lambda _: b"]" * 1_100, "more than 1,000 instructions"),
         (lambda _: b"\x80\x02cnumpy\ndtype\nU\x01OK\x00K\x01\x87R.", "an array of type b'O'"),
         (lambda _: b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00xX\x03\x00\x00\x00zip\x86R.", "the codec 'zip'"),

@@ -8,7 +8,7 @@ import pytest
 
 from podium.data.sources import list_webdataset
 from podium.data.sources.archive import open_archive
-from podium.data.sources.webdataset import expand_shards
+from podium.data.sources.shards import expand_shards
 from podium.errors import DataError
 from tests.data.source_made import NAMES, encode, pictures, samples, write_tar
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podium.cli import data_sources
+from podium.cli.data_files import choose_files
 from podium.cli.data_options import Config, Force, NoDvc, Target, import_command, install_and_tell, read_names
 from podium.cli.data_policy import choose_policy
 from podium.config.base import DEFAULT_RESIZE
@@ -38,9 +39,14 @@ def import_digits(target: Target = None, config: Config = None, force: Force = F
 
 @import_command(app, "parquet")
 def parquet(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Files, or a folder of them, whose names say train, val or test."),
+    ] = None,
     train: Annotated[
-        list[Path], typer.Option(help="File of the training split, folder of files, or pattern; may be repeated.")
-    ],
+        list[Path] | None,
+        typer.Option(help="In place of PATH: file, folder or pattern of the training split; may be repeated."),
+    ] = None,
     test: Annotated[list[Path] | None, typer.Option(help="As --train, of the test split; else drawn.")] = None,
     validation: Annotated[
         list[Path] | None, typer.Option(help="As --train, of the validation split; else drawn.")
@@ -51,18 +57,20 @@ def parquet(
         Path | None, typer.Option(help="Text file of class names in label order, one a line; else from the metadata.")
     ] = None,
 ) -> tuple[str, Listing]:
-    """Parquet files in the layout of the Hugging Face hub: encoded images and integer labels."""
+    """Parquet files in the layout of the Hugging Face hub: encoded images, and labels as numbers or names."""
     from podium.data.sources import list_parquet
+    from podium.data.sources.split_files import PARQUET
 
+    name, files = choose_files(PARQUET, paths, train, validation, test)
     listing = list_parquet(
-        train,
-        test or (),
-        validation or (),
+        files["train"],
+        files["test"],
+        files["validation"],
         class_names=read_names(classes),
         image_column=image_column,
         label_column=label_column,
     )
-    return train[0].stem, listing
+    return name, listing
 
 
 data_sources.register(app)

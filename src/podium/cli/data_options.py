@@ -79,7 +79,11 @@ def _common(
         ),
     ] = None,
     drop_duplicates: Annotated[
-        bool, typer.Option("--drop-duplicates", help="Remove images from train that also stand in validation or test.")
+        bool,
+        typer.Option(
+            "--drop-duplicates",
+            help="Remove images from train and validation that also stand in a later split (train, validation, test).",
+        ),
     ] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded; excluded.tsv lists them.")
@@ -161,7 +165,7 @@ def _import(
             duplicates="drop" if chosen["drop_duplicates"] else "keep",
             on_bad="skip" if chosen["skip_bad"] else "refuse",
         )
-        _tell_ignored(listing)
+        _tell(listing)
         install_and_tell(
             policy.target,
             lambda folder: import_images(listing, options, folder, tell),
@@ -200,7 +204,11 @@ def install_and_tell(
         typer.echo(tracking(settings.data, settings.root / "data.dvc", manifest.digest, source=source))
 
 
-def _tell_ignored(listing: Listing) -> None:
+def _tell(listing: Listing) -> None:
+    from podium.data.sources.labels import alike
+
+    for note in (*listing.notes, *alike(listing.class_names)):
+        typer.echo(note, err=True)
     if listing.ignored:
         some = "; ".join(f"{one.name} ({one.reason})" for one in listing.ignored[:5])
         more = " …" if len(listing.ignored) > 5 else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from podium.cli.data_files import choose_files
 from podium.cli.data_options import Progress, import_command, read_names
 from podium.errors import ConfigError
 from podium.settings import Settings
@@ -74,12 +75,22 @@ def table(
         Path | None, typer.Option(help="Folder that the paths are relative to; the table's own unless given.")
     ] = None,
     classes: Classes = None,
+    path_column: Annotated[str | None, typer.Option(help="What the table calls the column 'path'.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="What it calls the column 'label'.")] = None,
+    split_column: Annotated[str | None, typer.Option(help="What it calls 'split' (train, validation, test).")] = None,
+    group_column: Annotated[
+        str | None,
+        typer.Option(help="What it calls 'group': all images of a patient, a video, … go into one drawn split."),
+    ] = None,
 ) -> tuple[str, Listing]:
     """A table of image files and labels."""
     from podium.data.sources.files import printable
     from podium.data.sources.table import list_table
 
-    return printable(file.stem), list_table(file, images=images, class_names=read_names(classes))
+    given = {"path": path_column, "label": label_column, "split": split_column, "group": group_column}
+    columns = {kind: name for kind, name in given.items() if name is not None}
+    listing = list_table(file, images=images, class_names=read_names(classes), columns=columns)
+    return printable(file.stem), listing
 
 
 def arrays(
@@ -105,23 +116,27 @@ def arrays(
 
 
 def webdataset(
-    train: Annotated[list[str], typer.Option(help="Shards of the training split: 'a-{000..009}.tar', 'a-*.tar'.")],
-    validation: Annotated[
-        list[str] | None, typer.Option(help="As --train, of the validation split; else drawn.")
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Shards, or a folder of them, whose names say train, val or test."),
     ] = None,
-    test: Annotated[list[str] | None, typer.Option(help="As --train, of the test split; else drawn.")] = None,
+    train: Annotated[
+        list[Path] | None,
+        typer.Option(help="In place of PATH: folder or shards of the training split, 'a-{000..009}.tar', 'a-*.tar'."),
+    ] = None,
+    validation: Annotated[
+        list[Path] | None, typer.Option(help="As --train, of the validation split; else drawn.")
+    ] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="As --train, of the test split; else drawn.")] = None,
     label_key: Annotated[
         str | None, typer.Option(help="Of the .json members; label, cls or class unless given.")
     ] = None,
     classes: Classes = None,
 ) -> tuple[str, Listing]:
     """WebDataset tar shards: KEY.jpg (or .png, …) with KEY.cls or KEY.json."""
-    from podium.data.sources.files import printable
-    from podium.data.sources.webdataset import expand_shards, list_webdataset
-    from podium.results import SplitName
+    from podium.data.sources.shards import SHARDS
+    from podium.data.sources.webdataset import list_webdataset
 
-    shards: dict[SplitName, list[str]] = {"train": train, "validation": validation or [], "test": test or []}
-    first = expand_shards(train)[0]
-    return printable(first.name.partition(".")[0]), list_webdataset(
-        shards, class_names=read_names(classes), label_key=label_key
-    )
+    name, files = choose_files(SHARDS, paths, train, validation, test)
+    shards = {split: [str(file) for file in own] for split, own in files.items()}
+    return name, list_webdataset(shards, class_names=read_names(classes), label_key=label_key)

@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from podium.config.base import DEFAULT_RESIZE, Resize
 from podium.data.budget import Budget
+from podium.data.modes import to_rgb
 from podium.errors import DataError
 
 MAX_PIXELS: Final = 120_000_000
@@ -35,7 +36,6 @@ _DAMAGE: Final = (
     Image.DecompressionBombError,
 )
 """What Pillow's decoders raise on damaged files, found by changing bytes at random."""
-_STRIP_PIXELS: Final = 1 << 20
 _REDUCTION: Final = 64
 """Pillow's quick reduction by more than this, in each direction, gets darker: its reciprocals have 24 bits."""
 _OPENING = threading.Lock()
@@ -53,6 +53,8 @@ class Original:
     """Pillow's; empty for pixels that came from no image file."""
     orientation: int = 0
     """EXIF's 1…8; 0 if it says nothing."""
+    dim: bool = False
+    """16-bit values that use less than a sixteenth of their range (``modes.DIM``)."""
 
 
 def decode_image(
@@ -119,14 +121,14 @@ def decode_original(
         with _named(name):
             image.load()
             orientation = _orientation(image)
-            rgb = _to_rgb(image, name)
+            rgb, dim = to_rgb(image, name)
             del image  # its pixels are not needed any more
             ImageOps.exif_transpose(rgb, in_place=True)
         try:
             array = np.asarray(_fit(rgb, *size, resize) if size else rgb)
         except MemoryError:
             raise _damaged(name, "not enough memory") from None
-    return array, Original(width, height, mode, kind, orientation)
+    return array, Original(width, height, mode, kind, orientation, dim)
 
 
 def encoded_size(content: bytes) -> tuple[int, int] | None:
@@ -192,43 +194,6 @@ def _own_pixel_bound() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
-
-
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Convert any mode to RGB, a strip of rows at a time; keeps the EXIF block."""
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode == "F":
-        raise DataError(f"{name}: its pixels are floating-point numbers", remedy="convert the image to 8 or 16 bits")
-    rgb = Image.new("RGB", image.size)
-    rows = max(1, _STRIP_PIXELS // max(1, image.width))
-    for top in range(0, image.height, rows):
-        box = (0, top, image.width, min(top + rows, image.height))
-        rgb.paste(_strip_to_rgb(image.crop(box), name), box)
-    rgb.info["exif"] = image.getexif().tobytes()
-    return rgb
-
-
-def _strip_to_rgb(strip: Image.Image, name: str) -> Image.Image:
-    if strip.mode.startswith("I"):
-        return _from_16_bit(strip, name)
-    if strip.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in strip.info:
-        rgba = strip.convert("RGBA")
-        flat = Image.new("RGBA", rgba.size, "white")
-        flat.alpha_composite(rgba)
-        return flat.convert("RGB")
-    return strip.convert("RGB")
-
-
-def _from_16_bit(strip: Image.Image, name: str) -> Image.Image:
-    """Scale 0…65535 to 0…255 (Pillow's own conversion cuts everything above 255 off)."""
-    values = np.asarray(strip).astype(np.int64)
-    if values.min() < 0 or values.max() > 0xFFFF:
-        raise DataError(
-            f"{name}: holds pixel values from {values.min()} to {values.max()}",
-            remedy="convert the image to 8 or 16 bits",
-        )
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
 
 
 def _fit(image: Image.Image, height: int, width: int, resize: Resize) -> Image.Image:

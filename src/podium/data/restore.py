@@ -76,6 +76,12 @@ def restore(data: Path, record: Path) -> Restored:
     return Restored(install(data, importer, name=note.source).manifest, "imported")
 
 
+def rebuild(source: str, target: Path) -> Manifest | None:
+    """Import an embedded source into ``target``, a folder that does not exist; None if there is no such source."""
+    embedded = SOURCES[source].embedded if source in SOURCES else None
+    return embedded(target) if embedded else None
+
+
 def recorded_hash(data: Path, record: Path) -> str | None:
     """Return DVC's hash from ``record`` if that is the one of what ``data`` holds now; None otherwise.
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 
+from podium.data.restore import rebuild
 from podium.data.store import Dataset, open_dataset
 from podium.errors import DataError
 
@@ -38,6 +39,8 @@ class Record:
     """DVC's hash of the folder, ending in ``.dir``."""
     digest: str | None
     """The data set's digest, if the record has Podium's note."""
+    source: str | None = None
+    """The embedded source that gave this version, if the note names one."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Revision:
 def open_revision(name: str | None, data: Path, record: Path) -> Iterator[Revision]:
     """Open a data set for reading; what it needs of DVC's remote is fetched into DVC's cache first.
 
-    A revision's files are read where they lie in DVC's cache; nothing is checked out. Every byte is verified.
+    A revision's files are read where they lie in DVC's cache; nothing is checked out. What DVC does not have, but an
+    embedded source gives (the digits), is imported into a temporary folder. Every byte is verified.
 
     Args:
         name: A folder with a data set, or else a git revision (commit, branch, tag, ``HEAD~2``); ``data`` if None.
@@ -76,8 +80,15 @@ def open_revision(name: str | None, data: Path, record: Path) -> Iterator[Revisi
     root, recorded = record.parent, read_record(name, record)
     with tempfile.TemporaryDirectory(prefix="podium-revision-") as scratch:
         folder = Path(scratch) / data.name
-        folder.mkdir()
-        for file, path in _cached_files(root, name, recorded.md5).items():
+        try:
+            cached = _cached_files(root, name, recorded.md5)
+        except DataError as error:
+            # A fresh clone has no cache, and needs no remote for what comes with Podium.
+            if not _rebuilt(name, recorded, folder, error):
+                raise
+            cached = {}
+        folder.mkdir(exist_ok=True)
+        for file, path in cached.items():
             (folder / file).symlink_to(path)
         try:
             dataset = open_dataset(folder)
@@ -111,12 +122,27 @@ def read_record(revision: str, record: Path) -> Record:
         if not _MD5.fullmatch(md5) or not md5.endswith(".dir"):
             raise ValueError(f"md5 is {md5!r}")
         note = (content.get("meta") or {}).get("podium") or {}
-        return Record(commit, md5, note.get("digest"))
+        told = {key: value for key in ("digest", "source") if isinstance(value := note.get(key), str)}
+        return Record(commit, md5, told.get("digest"), told.get("source"))
     except (StopIteration, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         reason = str(error) or f"no output is called {record.stem!r}"
         raise DataError(
             f"{revision}: {record.name} is not a .dvc file of a folder ({reason})", remedy=_REMEDY
         ) from None
+
+
+def _rebuilt(revision: str, recorded: Record, folder: Path, missing: DataError) -> bool:
+    """Import what an embedded source gives. Raises DataError if that is another version by now."""
+    if not recorded.source or not recorded.digest:
+        return False
+    found = rebuild(recorded.source, folder)
+    if found and found.digest != recorded.digest:
+        raise DataError(
+            f"{missing.message}; {recorded.digest[:12]} is recorded, the import of {recorded.source!r} gives"
+            f" {found.digest[:12]} with this version of Podium",
+            remedy=f"{missing.remedy}; or import it with the Podium of {revision} and name that folder instead",
+        )
+    return found is not None
 
 
 def git(root: Path, *arguments: str) -> bytes | None:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from podium.data.duplicates import digest_array
 from podium.data.images import Original, Resize, decode_original, fit_array
 from podium.data.importing.listing import Part, Row, Unreadable
-from podium.data.importing.staging import RECORD, Decoded, Kind, Staging
+from podium.data.importing.staging import DIM, RECORD, Decoded, Kind, Staging
 from podium.data.jpeg import decode_plain
 from podium.data.near import describe_block
 from podium.errors import DataError
@@ -121,6 +121,7 @@ def _decode(
     kinds: dict[Kind, int] = {}
     places = [0] * len(rows)
     good: list[int] = []
+    dim: list[int] = []
     bad: list[tuple[int, str]] = []
     for i, row in enumerate(rows):
         out = images[len(good)]
@@ -144,9 +145,12 @@ def _decode(
         records["width"][i], records["height"][i] = original.width, original.height
         records["orientation"][i] = original.orientation
         good.append(i)
+        if original.dim:
+            dim.append(i)
     images = images[: len(good)]
     records["kind"] = places
     records["good"][good] = 1
+    records["good"][dim] = DIM
     records["digest"][good] = digest_array(images)
     return Decoded(images, records, list(kinds), bad, describe_block(images) if described and good else None)
 

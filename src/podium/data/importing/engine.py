@@ -87,6 +87,7 @@ class _Import:
             raise self._refusal()
         if staging.bad:
             _log.warning("%s left out: what cannot be decoded", plural(len(staging.bad), "image"))
+        self._tell_dim()
         for split, images in self._given().items():
             if not len(images):
                 raise DataError(f"{split}: no image of it can be decoded", remedy="give intact files for this split")
@@ -117,6 +118,19 @@ class _Import:
         )
         open_dataset(target)
         return manifest
+
+    def _tell_dim(self) -> None:
+        """Warn of 16-bit images that come out nearly black; all are scaled alike, so that they stay comparable."""
+        dim = self.staging.dim_rows().tolist()
+        if dim:
+            some = ", ".join(self._split_and_name(row)[1] for row in dim[:_SHOWN])
+            _log.warning(
+                "%s 16-bit values below 4,096 of 65,535 alone, and will be nearly black: %s%s; if a camera of 12 bits"
+                " took them, multiply them all by 16, or convert them to 8 bits on one scale, and import them again",
+                plural(len(dim), "image has", "images have"),
+                some,
+                ", …" if len(dim) > _SHOWN else "",
+            )
 
     def _decode(self) -> Staging:
         rows, size = int(self.starts[-1]), self.options.size or self.listing.size
@@ -217,7 +231,7 @@ class _Import:
 
 def _fingerprint(parts: Sequence[Part], how: str) -> str:
     """Identity of an import as far as decoding goes: files with size and time, names, decoders, size."""
-    digest = hashlib.sha256(f"2 {PIL.__version__} {simplejpeg.__version__} {how}".encode())
+    digest = hashlib.sha256(f"3 {PIL.__version__} {simplejpeg.__version__} {how}".encode())
     for part in parts:
         count = len(part.labels)
         digest.update(f"\n{count}".encode())

@@ -75,3 +75,5 @@ class Listing:
     ignored: Sequence[Ignored] = field(default=())
     size: tuple[int, int] | None = None
     """Height and width, where the source's format fixes them."""
+    notes: Sequence[str] = field(default=())
+    """Sentences for the person who imports: what was found without being named, and what is not used."""

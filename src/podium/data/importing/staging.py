@@ -24,7 +24,10 @@ from podium.data.near import SIZE, Descriptors, describe
 RECORD: Final = np.dtype(
     [("good", "u1"), ("kind", "u1"), ("orientation", "u1"), ("width", "<i4"), ("height", "<i4"), ("digest", "<u8", 2)]
 )
-"""27 bytes a row: whether it was decoded, mode and format (an index), EXIF orientation, size, digest of the pixels."""
+"""27 bytes a row: whether it was decoded (0, 1, or ``DIM``), mode and format (an index), EXIF orientation, size, digest
+of the pixels."""
+DIM: Final = 2
+"""Decoded, from 16-bit values that use less than a sixteenth of their range."""
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
 Kind = tuple[str, str]
 """Mode and format of a file, as Pillow calls them."""
@@ -110,6 +113,10 @@ class Staging:
         """Row in the source of every image that is kept: int64, n."""
         return np.flatnonzero(self.records["good"][: self.done])
 
+    def dim_rows(self) -> NDArray[np.int64]:
+        """Row in the source of every image whose 16-bit values use little of their range: int64."""
+        return np.flatnonzero(self.records["good"][: self.done] == DIM)
+
     def blocks(self, images: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """Yield the images of these numbers (ascending, counted among the good) block by block, with the numbers.
 
@@ -161,7 +168,7 @@ class Staging:
 
     def _is_intact(self) -> bool:
         """Compare the pixels with their digests (after a power failure a file may have its length and be empty)."""
-        good = self.records[: self.done]["good"] == 1
+        good = self.records[: self.done]["good"] > 0
         if int(good.sum()) != self.kept or int((~good).sum()) != len(self.bad):
             return False
         digests = self.records[: self.done]["digest"][good]

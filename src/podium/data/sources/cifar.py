@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from podium.data.importing.listing import Ignored, Listing, Part, Row
 from podium.data.sources.cifar_files import LAYOUTS, Layout, check_md5, read_members
 from podium.data.sources.labels import number_integers
-from podium.data.sources.restricted_pickle import ForbiddenPickle, load_dict
+from podium.data.sources.restricted_pickle import ForbiddenName, ForbiddenPickle, load_dict
 from podium.errors import DataError
 from podium.results import SplitName
 
@@ -138,10 +138,15 @@ def _batch(
 def _unpickle(path: Path, member: str, content: bytes) -> dict[str, Any]:
     try:
         return load_dict(content)
-    except ForbiddenPickle as error:
+    except ForbiddenName as error:
         raise DataError(
             f"{path}: {member}: refused: the pickle holds {error}, and could run any program",
             remedy="do not trust this file; fetch the archive from its authors",
+        ) from None
+    except ForbiddenPickle as error:
+        raise DataError(
+            f"{path}: {member}: refused: the pickle holds {error}, which CIFAR's files do not need",
+            remedy="fetch the archive from its authors, or write its files anew with pickle's protocol 2",
         ) from None
     except ValueError as error:
         raise DataError(

@@ -60,8 +60,10 @@ def list_folder(root: Path) -> Listing:
     classes = {split: _classes(walk, level, root) for split, level in levels.items()}
     names = tuple(sorted(classes["train"]))
     if problem := problem_with_names(names):
+        inner = _meant(walk, classes["train"], root)
         raise DataError(
-            f"{root / levels['train']}: {problem}", remedy="give one folder of images for each class (ROOT/CLASS/IMAGE)"
+            f"{root / levels['train']}: {problem}{inner}",
+            remedy="give one folder of images for each class (ROOT/CLASS/IMAGE)",
         )
     parts: dict[SplitName, Sequence[Part]] = {}
     for split, found in classes.items():
@@ -118,11 +120,24 @@ def _part(root: Path, walk: _Walk, names: Sequence[str], folders: Mapping[str, s
         counts.append(len(files) - before)
     empty = [name for name, count in zip(names, counts, strict=True) if not count]
     if (empty and required) or not files:
+        inner = _meant(walk, {name: folders[name] for name in names if name not in empty and name in folders}, root)
         raise DataError(
-            f"{root}: no image in the folder of class {', '.join(map(repr, empty[:_SHOWN])) or 'any class'}",
+            f"{root}: no image in the folder of class {', '.join(map(repr, empty[:_SHOWN])) or 'any class'}{inner}",
             remedy="add images (.jpg, .png, .webp, .bmp, .gif, .tiff, …) or remove the folder",
         )
     return FilesPart(root.absolute(), files, np.repeat(np.arange(len(names), dtype=np.int64), counts))
+
+
+def _meant(walk: _Walk, folders: Mapping[str, str], root: Path) -> str:
+    """Words for the case that the class folders lie one level deeper: in the only folder that has images."""
+    if len(folders) != 1:
+        return ""
+    (outer,) = folders.values()
+    inner = walk.folders(outer)
+    if len(inner) < 2 and not any(name.lower() in SPLIT_NAMES for name in inner):
+        return ""
+    some = ", ".join(map(repr, inner[:_SHOWN])) + (" …" if len(inner) > _SHOWN else "")
+    return f"; is {printable(str(root / outer))} meant? It holds folders itself: {some}"
 
 
 class _Walk:

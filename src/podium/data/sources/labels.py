@@ -23,6 +23,20 @@ def normal_name(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip())
 
 
+def alike(class_names: Sequence[str]) -> list[str]:
+    """A sentence if classes differ in capitals alone: ``a`` and ``A`` may be letters, ``cat`` and ``CAT`` are not."""
+    same: dict[str, list[str]] = {}
+    for name in class_names:
+        same.setdefault(name.casefold(), []).append(name)
+    groups = [" and ".join(map(repr, names)) for names in same.values() if len(names) > 1]
+    if not groups:
+        return []
+    some = ", ".join(groups[:_SHOWN]) + (f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else "")
+    return [
+        f"classes that differ in capitals alone are imported as different ones: {some}; write them alike to join them"
+    ]
+
+
 def number_labels(
     values: Sequence[str], at: At, class_names: Sequence[str] | None = None
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:

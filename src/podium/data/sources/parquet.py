@@ -1,9 +1,8 @@
-"""Parquet files in the layout of the Hugging Face hub: encoded images in a struct column, and integer labels."""
+"""Parquet files in the layout of the Hugging Face hub: encoded images in a struct column, and labels."""
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from podium.config.base import DEFAULT_RESIZE, Resize
@@ -11,8 +10,7 @@ from podium.data.importing.engine import ImportOptions, import_images
 from podium.data.importing.listing import Listing, Part
 from podium.data.manifest import Manifest
 from podium.data.sources.hf_layout import open_sources, open_unlabelled
-from podium.errors import DataError
-from podium.results import SplitName
+from podium.data.sources.split_files import PARQUET, expand, refuse_repetition
 
 
 def list_parquet(
@@ -28,38 +26,35 @@ def list_parquet(
 
     Args:
         train: Files of the training split, in order; a folder stands for the ``.parquet`` files in it, a pattern such
-            as ``train-*.parquet`` for those that fit it, in the order of their names.
+            as ``train-*.parquet`` for those that fit it, in the order of their names. Where these are named for
+            different splits, they are refused; ``split_files.sort_by_name`` divides them.
         test: Files of the test split; drawn from train if there are none.
         validation: Files of the validation split; drawn from train if there are none.
         class_names: In label order; read from the files' ``huggingface`` metadata unless given.
         image_column: Column of the encoded images; found unless given.
-        label_column: Column of the integer labels; found unless given.
+        label_column: Column of the labels, integers or text; found unless given.
 
     Raises:
         DataError: A file, column or label is wrong; file and row are named.
     """
-    given: dict[SplitName, list[Path]] = {
-        "train": _files(train),
-        "validation": _files(validation),
-        "test": _files(test),
-    }
-    _refuse_repetition(given)
-    parts, names = open_sources(given, image_column, label_column, class_names)
+    given = expand({"train": train, "validation": validation, "test": test}, PARQUET)
+    refuse_repetition(given)
+    parts, names, notes = open_sources(given, image_column, label_column, class_names)
     files = [part.file.name for group in parts.values() for part in group]
     more = f" and {len(files) - 5:,} more" if len(files) > 5 else ""
-    return Listing(names, parts, f"parquet: {', '.join(files[:5])}{more}")
+    return Listing(names, parts, f"parquet: {', '.join(files[:5])}{more}", notes=notes)
 
 
-def list_unlabelled(paths: Sequence[Path]) -> Sequence[Part] | None:
+def list_unlabelled(files: Sequence[Path]) -> tuple[Sequence[Part], Sequence[str]] | None:
     """Look at parquet files of images without labels; None if one has a column that ``list_parquet`` would take.
 
-    Args:
-        paths: As in ``list_parquet``.
+    Returns:
+        The files, and how a column without a usual name was found.
 
     Raises:
         DataError: A file cannot be read, or has no column of images.
     """
-    return open_unlabelled(_files(paths))
+    return open_unlabelled(files)
 
 
 def import_parquet(
@@ -118,31 +113,3 @@ def import_parquet(
             progress(done, total)
 
     return import_images(listing, chosen, target, told)
-
-
-def _files(given: Sequence[Path]) -> list[Path]:
-    """Replace folders and patterns by the files that they stand for."""
-    files: list[Path] = []
-    for path in given:
-        if path.is_dir():
-            found = sorted(entry for entry in path.iterdir() if entry.suffix == ".parquet" and entry.is_file())
-        elif not path.exists() and glob.has_magic(str(path)):
-            found = sorted(map(Path, glob.glob(str(path))))
-        else:
-            found = [path]
-        if not found:
-            raise DataError(f"{path}: no .parquet file there", remedy="name parquet files, or a folder that has some")
-        files += found
-    return files
-
-
-def _refuse_repetition(given: Mapping[SplitName, Sequence[Path]]) -> None:
-    """A file that is named twice would put the same images into two splits, or twice into one."""
-    seen: dict[Path, str] = {}
-    for split, files in given.items():
-        for file in files:
-            if (before := seen.setdefault(file.resolve(), split)) != split or files.count(file) > 1:
-                raise DataError(
-                    f"{file}: named for {before} and for {split}" if before != split else f"{file}: named twice",
-                    remedy="name every file once; a folder stands for all parquet files in it",
-                )

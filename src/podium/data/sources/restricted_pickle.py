@@ -25,15 +25,20 @@ _INSTRUCTIONS: Final = frozenset(
         *("EMPTY_DICT", "DICT", "SETITEM", "SETITEMS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
     }
 )
-_MOST_TUPLES: Final = 200
-"""An array needs five; tuples within tuples, a million deep, would overflow the stack when they are hashed."""
+_DEEPEST_TUPLES: Final = 10
+"""An array needs two; tuples within tuples, a million deep, would overflow the stack when they are hashed."""
 _MOST_INSTRUCTIONS: Final = 3_000_000
 """CIFAR-100's largest file has 0.4 million; one byte can make an object of 64."""
 _MOST_DIGITS: Final = 4000
+_MARK: Final = -1
 
 
 class ForbiddenPickle(ValueError):
     """The pickle wants more than arrays, lists, dicts, text and numbers; nothing of it was run."""
+
+
+class ForbiddenName(ForbiddenPickle):
+    """It names a function or a class of its own choice, and could run any program."""
 
 
 def load_dict(content: bytes) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def load_dict(content: bytes) -> dict[str, Any]:
 
 
 def _check(content: bytes) -> None:
-    tuples = 0
+    depths = _TupleDepths()
     for count, (instruction, given, _) in enumerate(pickletools.genops(content)):
         argument: Any = given
         if count > _MOST_INSTRUCTIONS:
@@ -77,12 +82,56 @@ def _check(content: bytes) -> None:
         elif name in ("PUT", "LONG_BINPUT"):
             if argument > len(content):  # the table of remembered objects would be made that long
                 raise ForbiddenPickle(f"a memo of {argument:,} entries")
-        elif name.startswith("TUPLE"):
-            tuples += 1
-            if tuples > _MOST_TUPLES:
-                raise ForbiddenPickle(f"more than {_MOST_TUPLES} tuples")
         elif name == "LONG4" and argument.bit_length() > _MOST_DIGITS:
             raise ForbiddenPickle("a number of thousands of digits")
+        depths.follow(instruction, argument)
+
+
+class _TupleDepths:
+    """How deep tuples lie in tuples, followed through the stack and the memo without building anything.
+
+    Only tuples count: lists and dicts cannot be hashed, so that no hash goes through them. An item of the stack is
+    its depth, 0 for all that is no tuple.
+    """
+
+    def __init__(self) -> None:
+        self._stack: list[int] = []
+        self._memo: dict[int, int] = {}
+
+    def follow(self, instruction: pickletools.OpcodeInfo, argument: Any) -> None:
+        """Do to the depths what the instruction does to the objects.
+
+        Raises:
+            ForbiddenPickle: Tuples are nested too deeply.
+            ValueError: The stack does not hold what the instruction needs.
+        """
+        name, before = instruction.name, instruction.stack_before
+        if name == "MARK":
+            self._stack.append(_MARK)
+        elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            self._memo[len(self._memo) if argument is None else argument] = self._pop(1, keep=True)[0]
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            self._stack.append(self._memo.get(argument, 0))
+        else:
+            taken: list[int] = []
+            count = len(before)
+            if pickletools.markobject in before:
+                while (top := self._pop(1)[0]) != _MARK:
+                    taken.append(top)
+                count = before.index(pickletools.markobject)
+            taken += self._pop(count)
+            depth = 1 + max(taken, default=0) if name.startswith("TUPLE") else 0
+            if depth > _DEEPEST_TUPLES:
+                raise ForbiddenPickle(f"tuples within tuples, more than {_DEEPEST_TUPLES} deep")
+            self._stack.extend(depth for _ in instruction.stack_after)
+
+    def _pop(self, count: int, *, keep: bool = False) -> list[int]:
+        if count > len(self._stack):
+            raise ValueError("an instruction without its objects")
+        taken = self._stack[len(self._stack) - count :]
+        if not keep:
+            del self._stack[len(self._stack) - count :]
+        return taken
 
 
 class _Unpickler(pickle.Unpickler):
@@ -97,7 +146,7 @@ def _find(module: str, name: str) -> Any:
     """Return this module's own object for a name; the only place where names are looked up."""
     stand_in = _KNOWN.get((module, name))
     if stand_in is None:
-        raise ForbiddenPickle(f"{module}.{name}"[:200])
+        raise ForbiddenName(f"{module}.{name}"[:200])
     return stand_in()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,26 +15,34 @@ from podium.data.importing.listing import Listing, Part
 from podium.data.sources.files import FilesPart, printable
 from podium.data.sources.folder import SPLIT_NAMES
 from podium.data.sources.labels import more_rows, number_labels
+from podium.data.sources.table_header import find_columns
 from podium.errors import DataError
 from podium.results import SplitName
 
-COLUMNS: Final = ("path", "label", "split", "group")
 _DELIMITERS: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 
 
-def list_table(file: Path, *, images: Path | None = None, class_names: Sequence[str] | None = None) -> Listing:
-    """List the images that a table names; its first line names the columns, others than the four are not read.
+def list_table(
+    file: Path,
+    *,
+    images: Path | None = None,
+    class_names: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Listing:
+    """List the images that a table names; its first line names the columns, others than the four are told, not read.
 
     Args:
         file: UTF-8; ``.csv`` is separated by commas, ``.tsv`` by tabs. Fields may be quoted.
         images: Folder that the paths are relative to; the table's own unless given. Paths lead nowhere else.
         class_names: In label order; the sorted distinct labels unless given.
+        columns: Of ``path``, ``label``, ``split`` and ``group``, those that the table calls otherwise.
 
     Raises:
-        DataError: The table cannot be read, lacks a column or a value, leads out of the folder, names an image twice or
-            a label that is no class; all such lines are named. A file that is missing is a bad image, not an error.
+        DataError: The table cannot be read, lacks a column or a value, has a column that may be meant for one that is
+            not there, leads out of the folder, names an image twice or a label that is no class; all such lines are
+            named. A file that is missing is a bad image, not an error.
     """
-    rows = _Rows(file)
+    rows = _Rows(file, columns or {})
     root = images if images is not None else file.parent
     if not root.is_dir():
         raise DataError(f"{root}: no such folder", remedy="name the folder of the images with --images")
@@ -52,20 +60,19 @@ def list_table(file: Path, *, images: Path | None = None, class_names: Sequence[
         parts[split] = [FilesPart(root.absolute(), own, labels[chosen], own_groups, (file.absolute(),))]
     if "train" not in parts:
         raise DataError(f"{file}: no row of split 'train'", remedy="mark the training images with 'train'")
-    return Listing(classes, parts, f"table: {printable(file.name)}")
+    return Listing(classes, parts, f"table: {printable(file.name)}", notes=rows.notes)
 
 
 class _Rows:
     """The columns of a table, and the line on which every row ends."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, called: Mapping[str, str]) -> None:
         self.file = file
         self.lines: list[int] = []
         known: dict[str, str] = {}  # one object for equal values: a label stands there a million times
         with _reading(file) as reader:
-            header = [name.strip().lower() for name in next(reader, [])]
-            self._check_header(header)
-            where = {name: header.index(name) for name in COLUMNS if name in header}
+            header: list[str] = next(reader, [])
+            where, self.notes = find_columns(file, header, called)
             self.columns: dict[str, list[str]] = {name: [] for name in where}
             for cells in reader:
                 if not cells:
@@ -120,16 +127,6 @@ class _Rows:
         unknown = [row for row, value in enumerate(values) if known[value] is None]
         self._refuse(unknown, "is no split (train, validation, test)", lambda row: f"{values[row]!r} ")
         return np.array([known[value] for value in values])
-
-    def _check_header(self, header: Sequence[str]) -> None:
-        missing = [name for name in COLUMNS[:2] if name not in header]
-        twice = [name for name in COLUMNS if header.count(name) > 1]
-        if missing or twice:
-            what = f"no column {missing[0]!r}" if missing else f"column {twice[0]!r} stands twice"
-            raise DataError(
-                f"{self.file}: {what}; the first line names {', '.join(map(repr, header[:12])) or 'nothing'}",
-                remedy="name the columns path,label[,split][,group] in the first line (tabs between them in a .tsv)",
-            )
 
     def _refuse(self, rows: Sequence[int], what: str, value: Callable[[int], str] = lambda _: "") -> None:
         if rows:

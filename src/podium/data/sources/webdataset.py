@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from glob import glob, has_magic
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +18,11 @@ from podium.data.sources.archive import Archive, Member, open_archive
 from podium.data.sources.files import printable
 from podium.data.sources.folder import SUFFIXES
 from podium.data.sources.labels import number_labels
+from podium.data.sources.shards import SHARDS
+from podium.data.sources.split_files import expand, refuse_repetition
 from podium.errors import DataError
 from podium.results import SplitName
 
-_MOST_SHARDS: Final = 100_000
-_RANGE: Final = re.compile(r"\{(-?\d{1,18})\.\.(-?\d{1,18})(?=[.}])")
-"""braceexpand makes all numbers of a range before it gives the first."""
 _MOST_LABEL: Final = 1024 * 1024
 """Bytes of a member that holds a label."""
 _JSON_KEYS: Final = ("label", "cls", "class")
@@ -38,6 +34,8 @@ class _Sample:
     image: Member | None = None
     label: str | None = None
     problem: str | None = None
+    other: str | None = None
+    """A member that would be the label, were its name not divided at the first dot."""
 
     def spoil(self, problem: str) -> None:
         """Note what is wrong; the first finding counts."""
@@ -79,35 +77,6 @@ class ShardPart:
         return archive.read(offset, size)
 
 
-def expand_shards(patterns: Sequence[str]) -> list[Path]:
-    """Return the shards that patterns name: ``{000..009}`` and ``{a,b}`` as in a shell, then ``*``, ``?`` and ``[]``.
-
-    Raises:
-        DataError: A pattern is no pattern, or names no file, or a file is named twice.
-    """
-    from braceexpand import braceexpand
-
-    files: list[Path] = []
-    for pattern in patterns:
-        if any(abs(int(first) - int(last)) >= _MOST_SHARDS for first, last in _RANGE.findall(pattern)):
-            raise DataError(f"{pattern}: more than {_MOST_SHARDS:,} shards", remedy="give a narrower pattern")
-        try:
-            names = list(islice(braceexpand(pattern), _MOST_SHARDS + 1))
-        except ValueError:  # unbalanced braces are a part of the name
-            names = [pattern]
-        if len(names) > _MOST_SHARDS:
-            raise DataError(f"{pattern}: more than {_MOST_SHARDS:,} shards", remedy="give a narrower pattern")
-        for name in names:
-            found = sorted(glob(name)) if has_magic(name) and not os.path.exists(name) else [name]
-            if not found:
-                raise DataError(f"{name}: no such file", remedy="put the pattern into quotes and name existing shards")
-            files.extend(map(Path, found))
-    twice = {file for file in files if files.count(file) > 1} if len(set(files)) < len(files) else set()
-    if twice:
-        raise DataError(f"{min(twice)}: this shard is named twice", remedy="name every shard once")
-    return files
-
-
 def list_webdataset(
     shards: Mapping[SplitName, Sequence[str]],
     *,
@@ -120,7 +89,8 @@ def list_webdataset(
     bad image with its reason. Links and devices are ignored and told.
 
     Args:
-        shards: Patterns of every split (``expand_shards``); ``train`` at least. Plain tar or gzip.
+        shards: Files, folders of them or patterns (``expand_shards``) of every split; ``train`` at least. Plain tar or
+            gzip.
         class_names: In label order; else numbers, or the sorted distinct labels.
         label_key: Of the ``.json`` member; ``label``, ``cls`` or ``class`` unless given.
 
@@ -129,15 +99,18 @@ def list_webdataset(
     """
     ignored: list[Ignored] = []
     read: list[tuple[SplitName, Path, list[_Sample]]] = []
-    for split, patterns in shards.items():
-        for file in expand_shards(patterns):
+    files = expand({split: [Path(pattern) for pattern in patterns] for split, patterns in shards.items()}, SHARDS)
+    refuse_repetition(files)
+    for split, own in files.items():
+        for file in own:
             read.append((split, file.absolute(), _Reader(file, label_key, ignored).samples()))
     if not any(split == "train" for split, _, _ in read):
         raise DataError("no shard for the train split", remedy="name one with --train")
     labelled = [(file, sample) for _, file, samples in read for sample in samples if sample.label is not None]
     if not labelled:
+        why = next((f"; {_no_label(one).partition('; ')[2]}" for _, _, some in read for one in some if one.other), "")
         raise DataError(
-            f"{read[0][1]}: no sample has a label (.cls, or one of {', '.join(_JSON_KEYS)} in .json)",
+            f"{read[0][1]}: no sample has a label (.cls, or one of {', '.join(_JSON_KEYS)} in .json){why}",
             remedy="name the key of the .json with --label-key, or write .cls members",
         )
     numbers, names = number_labels(
@@ -164,7 +137,7 @@ def _part(file: Path, samples: Sequence[_Sample], given: Iterator[int]) -> Shard
         if sample.image:
             places[row] = sample.image.offset, sample.image.size
         problem = sample.problem
-        problem = problem or ("no label: neither .cls nor .json names one" if sample.label is None else None)
+        problem = problem or (_no_label(sample) if sample.label is None else None)
         problem = problem or ("no image of this key" if sample.image is None else None)
         if problem:
             problems[row] = problem
@@ -204,7 +177,7 @@ class _Reader:
             self._ignore(member, "is not a regular file")
         elif f".{suffix.rpartition('.')[2]}" in SUFFIXES:
             if sample.image:
-                sample.spoil("more than one image of this key")
+                sample.spoil("more than one image of this key (a key ends at the first dot of the file's name)")
             elif member.size > MAX_BYTES:
                 sample.spoil(f"{member.size:,} bytes, more than {MAX_BYTES:,}")
             sample.image = member
@@ -216,9 +189,19 @@ class _Reader:
             if label and sample.label not in (None, label):
                 sample.spoil(f"two labels: {sample.label!r} and {label!r}")
             sample.label = sample.label or label or None
+        elif suffix.endswith((".cls", ".json")):
+            sample.other = sample.other or member.name
 
     def _ignore(self, member: Member, reason: str) -> None:
         self.ignored.append(Ignored(f"{printable(self.file.name)}/{printable(member.name)}", reason))
+
+
+def _no_label(sample: _Sample) -> str:
+    problem = "no label: neither .cls nor .json names one"
+    if sample.other is None:
+        return problem
+    base = printable(os.path.basename(sample.other))
+    return f"{problem}; {base!r} does not count: a key ends at the first dot of the file's name"
 
 
 def _split(name: str) -> tuple[str, str]:
