@@ -91,7 +91,7 @@ def test_parquet_without_a_column_of_labels_has_none(tmp_path: Path) -> None:
     plain = parquet(tmp_path / "plain" / "a.parquet", caption=["x"] * 12)
     names, notes, images = listed(plain)
     assert names is None
-    assert notes == (f"{plain}: no column of labels (integers), so there are no labels.",)
+    assert notes == (f"{plain}: no column of labels (integers, or text called 'label'), so there are no labels.",)
     assert images == ["a.parquet#0", "a.parquet#5"]
     assert listed(plain.parent)[0] is None
     assert listed(parquet(tmp_path / "labels.parquet", label=[0, 1, 2] * 4))[0] == ("0", "1", "2")

@@ -205,7 +205,8 @@ def test_the_command_prints_text_and_documented_json(
     app = typer.Typer()
     app.command()(command)
     printed = CliRunner().invoke(app, ["podium/1"], catch_exceptions=False).output
-    for part in (commit, DATA, MD5, "clean", AUTHOR, "rejected by bob@lab", "too [green]slow[/]",
+    for part in (commit, DATA, MD5, f"{commit}, tracked files clean", "kept with the version", AUTHOR,
+                 "rejected by bob@lab", "too [green]slow[/]",
                  "class [bold]x[/] is rare",
                  "run pr, model version mv", "rejected, no alias", "fits together"):  # fmt: skip
         assert part in printed, part

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from podium.cli.validate import validate as command
 from podium.data import write_dataset
-from podium.errors import ValidationFailed
+from podium.errors import ConfigError, ValidationFailed
 from tests.conftest import ROOT, make_arrays
 
 
@@ -105,3 +105,16 @@ def test_the_run_names_its_suite(checkout):
     with (checkout / "configs" / "quickstart.yaml").open("a") as stream:
         stream.write("    validation: {suite: lenient}\n")
     assert invoke("--json").exit_code == 0
+
+
+@pytest.mark.parametrize("option", ["--report", "--out", "--data-docs"])
+def test_output_paths_are_looked_at_before_anything_is_measured(option, checkout, monkeypatch):
+    fill(checkout)
+    monkeypatch.setattr("podium.validation.validate_dataset", lambda *_: pytest.fail("it was measured first"))
+    (checkout / "file").write_text("mine")
+    for path in (checkout / "file" / "page.html", checkout / "configs"):
+        error = invoke(option, path).exception
+        assert isinstance(error, ConfigError)
+        assert str(path) in error.message
+        assert error.remedy
+    assert (checkout / "file").read_text() == "mine"

@@ -11,6 +11,7 @@ import yaml
 
 from podium.errors import ConfigError
 from podium.validation import load_suite
+from podium.validation.judge import build
 
 FLAGGED, RATIO = "expect_flagged_images_to_be_few", "expect_class_ratio_to_be_at_most"
 SHARES, CLASSES = "expect_shares_to_match_train", "expect_classes_to_have_images"
@@ -129,3 +130,27 @@ def test_a_file_that_is_no_suite_is_named_and_told_what_one_is(content: str, fou
     assert f"{file}: holds {found}, not a mapping" in caught.value.message
     assert "extends: default" in caught.value.remedy
     assert "quickstart" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "where", "problem"),
+    [
+        ({"column": "maximum"}, ".kwargs: ", "min_value and max_value cannot both be None"),
+        ({"column": "maximum", "max_value": 9, "odd": 1}, ".kwargs.odd: ", "not permitted"),
+    ],
+)
+def test_what_great_expectations_refuses_is_told_like_the_rest(
+    kwargs: dict[str, Any], where: str, problem: str, tmp_path: Path
+) -> None:
+    words = {"title": "T", "expected": "e", "found": "{observed}"}
+    item = {"id": "few", "table": "images", "type": BETWEEN, "kwargs": kwargs, "severity": "info", "meta": words}
+    (tmp_path / "below.yaml").write_text(yaml.safe_dump({"expectations": [item]}))
+    (tmp_path / "mine.yaml").write_text(f"extends: {tmp_path / 'below.yaml'}\n")
+    suite = load_suite(str(tmp_path / "mine.yaml"), tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        build(suite)
+    assert caught.value.message.startswith(f"{tmp_path / 'below.yaml'}: expectations.few{where}")
+    assert problem in caught.value.message
+    assert "__root__" not in str(caught.value)
+    assert caught.value.remedy
+    assert "below.yaml" not in suite.model_dump_json()  # the digest and the cache are about the content

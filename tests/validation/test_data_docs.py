@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from podium.errors import DataError
-from podium.validation import validate_dataset
+from podium.errors import ConfigError
+from podium.validation import Suite, validate_dataset
 from podium.validation.docs import write_data_docs
 from tests.report.browser import Browser, find_chromium
-from tests.validation.defects import rare_class
-from tests.validation.made import dataset, only
+from tests.validation.defects import rare_class, repeated
+from tests.validation.made import Arrays, dataset, only
 
 EVIL = (
     "left",
@@ -77,7 +78,7 @@ def test_the_index_leads_to_all_pages_and_says_how_they_ended(site: Path) -> Non
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:
     given = dataset()
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(DataError, match="other than Data Docs"):
+    with pytest.raises(ConfigError, match="other than Data Docs"):
         write_data_docs(validate_dataset(given, SUITE, {}), SUITE, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -101,3 +102,35 @@ def test_a_browser_without_a_network_renders_it(site: Path) -> None:
         assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert all(address.startswith("file:") for address in browser.requests)
         assert not browser.console
+
+
+def test_pages_tell_run_data_and_severity(tmp_path: Path) -> None:
+    """Great Expectations' status knows no severity: a set that may be trained on must not read "Failed" alone."""
+
+    def defects(arrays: Arrays) -> None:
+        rare_class(arrays)  # critical, in test
+        repeated(arrays)  # a warning, in train
+
+    given = dataset(defects)
+    given = replace(given, manifest=given.manifest.model_copy(update={"name": "<b>made</b>"}))
+    members = (*only("duplicates_within").expectations, *SUITE.expectations)
+    suite = Suite(name="two", expectations=members)
+    write_data_docs(validate_dataset(given, suite, {}), suite, tmp_path / "site")
+    pages = {page.stem: page.read_text() for page in (tmp_path / "site" / "validations").rglob("*.html")}
+    ends = {"train": "No critical failure (1 warning)", "validation": "Succeeded", "test": "Failed (1 critical)"}
+    for split, words in ends.items():
+        status = pages[split].partition("Status:")[2].partition("</span>")[2].partition("</span>")[0]
+        assert status.partition("</i>")[2].strip() == words
+        assert ("text-danger" in status) is (split == "test")
+        assert "__none__" not in pages[split]
+        assert "Data asset: None" not in pages[split]
+        assert "<b>made" not in pages[split]
+        assert given.manifest.digest[:12] in pages[split]
+        assert "warning: Duplicates within a split: " in pages[split]
+        assert "critical: Images of each class: " in pages[split]
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert "two, train</a>: 2 expectations, failed: 1 warning<" in index
+    assert "two, validation</a>: 2 expectations, all hold<" in index
+    assert "two, test</a>: 2 expectations, failed: 1 critical<" in index
+    asked = next((tmp_path / "site" / "expectations").glob("*train.html")).read_text()
+    assert "warning: Duplicates within a split: at most 1 % of the images (duplicates_within, expect_" in asked

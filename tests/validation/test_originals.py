@@ -82,3 +82,19 @@ def test_another_file_is_refused(content: bytes, tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         originals.read_originals(tmp_path / "none.tsv", 2)
+
+
+@pytest.mark.parametrize("block", [7, 1000])
+def test_groups_are_equal_where_their_names_are(block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(originals, "_BLOCK", block)
+    names = ["", "NA", "nan", " ", '"', "a\tb", "a\\tb", "0", "00", "p" * 300]
+    grouped = replace(odd(), groups=[names[i % 10] for i in range(200)])
+    (tmp_path / "train.items.tsv").write_bytes(HEADER + format_items(grouped))
+    found = originals.read_originals(tmp_path / "train.items.tsv", 200).groups
+    assert found is not None
+    assert found.dtype == np.uint64
+    assert len(set(found.tolist())) == 10
+    assert all((found[i::10] == found[i]).all() for i in range(10))
+    assert (found[::10] == 0).all()
+    (tmp_path / "none.tsv").write_bytes(HEADER + format_items(replace(odd(), groups=[""] * 200)))
+    assert originals.read_originals(tmp_path / "none.tsv", 200).groups is None

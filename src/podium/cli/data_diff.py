@@ -26,19 +26,22 @@ def diff(
 ) -> None:
     """Compare two versions of the data set: counts, classes, images, distributions.
 
-    A revision's bytes come from DVC's cache, or else from its remote; the working tree stays as it is. Exit status 0:
-    compared, 1: a data set is damaged or out of reach, 2: no such version.
+    A revision's bytes come from DVC's cache, or else from its remote, or from the embedded digits; the working tree
+    stays as it is. Exit status 0: compared, 1: a data set is damaged or out of reach, 2: no such version, or no place
+    for the report.
     """
     import json
 
     from rich.console import Console
 
     from podium import atomic
+    from podium.cli.outputs import ensure_writable
     from podium.data.diff import compare
     from podium.data.revisions import open_revision
     from podium.report.data_diff import render_diff, summary
     from podium.settings import Settings
 
+    ensure_writable(report=report)
     settings = Settings.from_environment()
     record = settings.root / "data.dvc"
     with open_revision(old, settings.data, record) as before, open_revision(new, settings.data, record) as after:

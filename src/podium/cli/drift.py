@@ -61,20 +61,23 @@ def drift(
     reference_splits: Annotated[Splits, typer.Option(help=_SPLITS_HELP)] = Splits.HELD_OUT,
     current_splits: Annotated[Splits, typer.Option(help="The same for the current images.")] = Splits.HELD_OUT,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with `alpha`, `sample`, `seed`, `permutations`, `minimum`.")
+        Path | None,
+        typer.Option(help="YAML file with `alpha`, `sample`, `seed`, `permutations`, `minimum`, `unreadable`."),
     ] = None,
 ) -> None:
     """Compare new images with a reference.
 
-    Exit status 0: no drift, 4: drift, 2: an argument or what it names was refused, 1: another error, such as no
-    champion (--features backbone and --features none need none).
+    Exit status 0: no drift, 4: drift, or more than 1 % of the current images cannot be decoded, 2: an argument or what
+    it names was refused, 1: another error, such as no champion (--features backbone and --features none need none).
     """
     from podium import atomic
+    from podium.cli.outputs import ensure_writable
     from podium.drift import detect_drift
     from podium.drift.opening import open_population
     from podium.errors import ConfigError, DataError
     from podium.settings import Settings
 
+    ensure_writable(report=report)
     settings = Settings.from_environment()
     chosen = _config(config, {"alpha": alpha, "sample": sample, "seed": seed})
     record = settings.root / f"{settings.data.name}.dvc"
@@ -166,6 +169,8 @@ def _print(report: DriftReport) -> None:
     console.print(table)
     for title, side in (("reference", report.reference), ("current", report.current)):
         console.print(Text(f"{title}: {side.compared:,} of {side.count:,} images of {side.name}"))
+    if report.unreadable.count:
+        console.print(Text(f"unreadable: {report.unreadable.words}", styles[report.unreadable.verdict]))
     skipped = (f"{one.name}: {one.reason}" for one in report.skipped)
     for line in (*skipped, *report.notes, *report.warnings):
         console.print(Text(line, "yellow"))

@@ -69,11 +69,16 @@ def _print(console: Console, found: Explanation) -> None:
 
 def _links(found: Explanation) -> Iterable[tuple[str, str]]:
     code, data, run = found.code, found.data, found.run
-    yield "commit", (code.commit or "none") + (", clean" if code.clean else ", with uncommitted changes")
+    yield (
+        "commit",
+        (code.commit or "none")
+        + (", tracked files clean" if code.clean else ", tracked files with uncommitted changes"),
+    )
     yield "code", code.digest
     yield "data", f"{data.digest} ({data.name or 'name unknown'}, {data.path})"
     yield "DVC", data.dvc or "-"
-    yield "config", f"{found.config.digest} ({found.config.name or 'name unknown'})"
+    kept = ", kept with the version" if found.config.content is not None else ""
+    yield "config", f"{found.config.digest} ({found.config.name or 'name unknown'}{kept})"
     yield "lock", found.environment.lock or "-"
     started = f", started {run.started:%Y-%m-%d %H:%M} UTC" if run.started else ""
     yield "run", f"{run.name}, {run.candidate} ({run.recipe}){f' by {found.author}' if found.author else ''}{started}"

@@ -45,9 +45,11 @@ def validate(
 ) -> None:
     """Check the data set as a run would, before anything is trained.
 
-    Exit status: 0 fit to be trained on, 1 unreadable, 2 config or suite refused, 3 a critical expectation failed.
+    Exit status: 0 fit to be trained on, 1 unreadable, 2 config, suite or output path refused,
+    3 a critical expectation failed.
     """
     from podium import atomic
+    from podium.cli.outputs import ensure_writable, ensure_writable_folder
     from podium.config.load import load_run_config
     from podium.data import open_dataset
     from podium.data.policy import open_configured
@@ -56,8 +58,12 @@ def validate(
     from podium.models.recipes import resolve_candidates
     from podium.settings import Settings
     from podium.validation import ensure_valid, load_suite, render_report, validate_dataset
-    from podium.validation.docs import write_data_docs
+    from podium.validation.docs import ensure_replaceable, write_data_docs
 
+    ensure_writable(report=report, out=out)
+    ensure_writable_folder("--data-docs", data_docs)
+    if data_docs:
+        ensure_replaceable(data_docs)
     settings = Settings.from_environment()
     file = settings.find(config or DEFAULT_CONFIG)
     run = load_run_config(file)
@@ -107,7 +113,7 @@ def _print(result: ValidationReport) -> None:
             where = f"{r.title}, {r.split}" + (f", {r.subject}" if r.subject else "")
             console.print(Text.assemble((severity, styles[severity]), f" {where}: {r.message}"))
             for image in r.offending[:_NAMED]:
-                console.print(Text(f"  {visible(image.place)}: {image.reason}"))
+                console.print(Text(f"  {visible(image.place)}: {visible(image.reason)}"))
             if r.offending_count > _NAMED:
                 console.print(Text(f"  … and {r.offending_count - _NAMED:,} more"))
     if result.passed:

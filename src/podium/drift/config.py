@@ -32,6 +32,8 @@ class DriftConfig(Frozen):
     permutations: int = Field(999, ge=99)
     """At least so many; more where ``alpha`` is too small for them."""
     minimum: Minimum = Minimum()
+    unreadable: float = Field(0.01, ge=0, le=1)
+    """Share of the current sample's images that may be undecodable; more is drift, whatever the tests say."""
 
     def permutations_for(self, tests: int) -> int:
         """Enough that the smallest possible p-value, 1 / (n + 1), is half of Holm's first bound, ``alpha`` / tests."""

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.drift.results import Group, TestResult, Verdict
+from podium.drift.results import Group, Kind, TestResult, Unreadable, Verdict
 from podium.report.text import listing, plural
 
 _GROUPS: Final[tuple[Group, ...]] = ("labels", "pixels", "embedding")
@@ -49,21 +49,44 @@ def decide(results: Sequence[TestResult], alpha: float) -> tuple[TestResult, ...
     return tuple(decided)
 
 
-def kinds(results: Sequence[TestResult]) -> tuple[Group, ...]:
-    """Return the groups with a test that found drift, in the order of reports."""
+def unreadable(count: int, sampled: int, maximum: float) -> Unreadable:
+    """Judge how many images of the current sample cannot be decoded.
+
+    A bound, not a test: a broken upload or a new format is a fault whatever chance says, and the other tests see
+    nothing of such images.
+
+    Args:
+        count: Images that cannot be decoded.
+        sampled: Of so many, at least 1.
+        maximum: Greatest share that is no finding.
+    """
+    share = count / sampled
+    return Unreadable(count=count, share=share, maximum=maximum, verdict="drift" if share > maximum else "none")
+
+
+def kinds(results: Sequence[TestResult], files: Unreadable | None = None) -> tuple[Kind, ...]:
+    """Return the groups with a test that found drift, in the order of reports, and ``unreadable``."""
+    groups = _groups(results)
+    return (*groups, "unreadable") if files and files.verdict == "drift" else groups
+
+
+def _groups(results: Sequence[TestResult]) -> tuple[Group, ...]:
     found = {result.group for result in results if result.verdict == "drift"}
     return tuple(group for group in _GROUPS if group in found)
 
 
-def sentence(results: Sequence[TestResult], alpha: float) -> str:
+def sentence(results: Sequence[TestResult], alpha: float, files: Unreadable | None = None) -> str:
     """Say whether there is drift and of what kind, for the head of the report."""
     drifted = [result for result in results if result.verdict == "drift"]
-    if not drifted:
+    found_in = [f"{group} ({_details(drifted, group)})" for group in _groups(results)]
+    if files and files.verdict == "drift":
+        found_in.append(f"files ({files.words})")
+    if not found_in:
         small = [result.name for result in results if result.verdict == "small"]
         found = f"No drift: none of {plural(len(results), 'test')} found a difference that matters at level {alpha:g}"
         verb = "differs" if len(small) == 1 else "differ"
         return found + (f"; {listing(small)} {verb} significantly, but little." if small else ".")
-    return f"Drift in the {listing(f'{group} ({_details(drifted, group)})' for group in kinds(results))}."
+    return f"Drift in the {listing(found_in)}."
 
 
 def _details(drifted: Sequence[TestResult], group: Group) -> str:

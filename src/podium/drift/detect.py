@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from podium.data.duplicates import digest_images, number_groups
 from podium.drift.classes import ClassTable, class_table
 from podium.drift.config import DriftConfig, Minimum
-from podium.drift.decision import decide, kinds, sentence
+from podium.drift.decision import decide, kinds, sentence, unreadable
 from podium.drift.embedding import Embedding, classifier_test
 from podium.drift.features import FeatureSource
 from podium.drift.labels import label_tests, shares_test
 from podium.drift.pixels import PIXEL_STATISTICS, pixel_statistics
 from podium.drift.population import Population
 from podium.drift.power import warnings, with_detectable
-from podium.drift.results import DriftReport, SkippedTest, TestResult
+from podium.drift.results import DriftReport, SkippedTest, TestResult, Unreadable
 from podium.drift.side import Side, draw_side
 from podium.drift.univariate import pixel_tests
 from podium.report.text import plural
@@ -72,7 +72,10 @@ def compare(
     """Test two sides that are decoded to the size of ``features``."""
     seen = (features.extract(reference.images), features.extract(current.images)) if features else None
     pixels = pixel_statistics(reference.images), pixel_statistics(current.images)
-    labels = (reference.labels, reference.class_names), (current.labels, current.class_names)
+    files = unreadable(
+        len(current.summary.unreadable), current.summary.compared + len(current.summary.unreadable), config.unreadable
+    )
+    labels = (reference.labels, reference.class_names), (_labels(current, files), current.class_names)
     classes = predicted = None
     if labels[0][0] is not None and labels[1][0] is not None:
         classes = class_table(labels[0], labels[1])  # type: ignore[arg-type]
@@ -96,15 +99,16 @@ def compare(
     if features is None:
         skipped.append(SkippedTest(name="embedding", reason="not asked for (--features none)"))
     report = DriftReport(
-        drift=any(result.verdict == "drift" for result in results),
-        kinds=kinds(results),
-        sentence=sentence(results, config.alpha),
+        drift=bool(found := kinds(results, files)),
+        kinds=found,
+        sentence=sentence(results, config.alpha, files),
         alpha=config.alpha,
         seed=config.seed,
         permutations=permutations,
         features=features.title if features else "none",
         reference=reference.summary,
         current=current.summary,
+        unreadable=files,
         tests=results,
         skipped=tuple(skipped),
         warnings=warnings(
@@ -116,6 +120,11 @@ def compare(
         notes=_notes(reference, current, classes, digests),
     )
     return report, Evidence(reference, current, *pixels, classes or predicted, embedding)
+
+
+def _labels(current: Side, files: Unreadable) -> NDArray[np.int64] | None:
+    """Of all images that are there, as far as is known; of the sample's alone where many others will be unreadable."""
+    return current.sample_labels if files.verdict == "drift" else current.labels
 
 
 def run_tests(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from podium.data.revisions import open_revision
 from podium.data.sources.parquet import list_parquet, list_unlabelled
+from podium.data.sources.split_files import PARQUET, files_of
 from podium.drift.folders import files_population
 from podium.drift.population import ListedPopulation, Population, SplitChoice, dataset_population
 from podium.errors import DataError
@@ -58,12 +59,17 @@ def open_population(
 
 
 def _parquet(name: str, path: Path) -> ListedPopulation:
-    """Rows of parquet files; without labels where no file has a column of them."""
-    parts = list_unlabelled([path])
-    if parts is not None:
-        note = f"{name}: no column of labels (integers), so there are no labels."
-        return ListedPopulation(name, tuple(parts), None, notes=(note,))
-    found = list_parquet([path])
-    return ListedPopulation(
-        name, tuple(part for group in found.parts.values() for part in group), found.class_names, found.size
-    )
+    """Rows of parquet files of any split; without labels where no file has a column of them."""
+    files = files_of(path, PARQUET)
+    if unlabelled := list_unlabelled(files):
+        parts, told = unlabelled
+        note = f"{name}: no column of labels (integers, or text called 'label'), so there are no labels."
+        return ListedPopulation(name, tuple(parts), None, notes=(note, *map(_sentence, told)))
+    found = list_parquet(files)
+    parts = tuple(part for group in found.parts.values() for part in group)
+    return ListedPopulation(name, parts, found.class_names, found.size, tuple(map(_sentence, found.notes)))
+
+
+def _sentence(note: str) -> str:
+    """A note of an import without the options that name another column: a comparison has none."""
+    return note.partition("; --")[0] + "."

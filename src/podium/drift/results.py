@@ -7,8 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from podium.config.base import Frozen
+from podium.report.text import THIN, percent, plural
 
 Group = Literal["labels", "pixels", "embedding"]
+Kind = Literal["labels", "pixels", "embedding", "unreadable"]
+"""What drift was found in; ``unreadable``: too many of the current images cannot be decoded."""
 Verdict = Literal["drift", "small", "none"]
 """``small``: significant, but the effect is below the minimum."""
 
@@ -45,6 +48,23 @@ class SkippedTest(Frozen):
     reason: str
 
 
+class Unreadable(Frozen):
+    """How many of the current sample's images cannot be decoded: no test, but a bound."""
+
+    count: int = Field(ge=0)
+    share: float = Field(ge=0, le=1)
+    maximum: float
+    """More is drift."""
+    verdict: Literal["drift", "none"]
+
+    @property
+    def words(self) -> str:
+        """Such as ``180 of 200 current images, 90.0 %, cannot be decoded``."""
+        images = round(self.count / self.share) if self.count else 0
+        told = f"{self.count:,} of {plural(images, 'current image')}, {percent(self.share)}{THIN}%, cannot be decoded"
+        return f"{told}; at most {100 * self.maximum:g}{THIN}% is allowed" if self.verdict == "drift" else told
+
+
 class SideSummary(Frozen):
     """One side of the comparison."""
 
@@ -68,8 +88,8 @@ class DriftReport(Frozen):
 
     schema_version: Literal[1] = 1
     drift: bool
-    kinds: tuple[Group, ...]
-    """Of the tests that found drift."""
+    kinds: tuple[Kind, ...]
+    """Of the tests that found drift, and ``unreadable``."""
     sentence: str
     alpha: float
     seed: int
@@ -78,6 +98,7 @@ class DriftReport(Frozen):
     """Where the embedding comes from."""
     reference: SideSummary
     current: SideSummary
+    unreadable: Unreadable
     tests: tuple[TestResult, ...]
     skipped: tuple[SkippedTest, ...] = ()
     warnings: tuple[str, ...] = ()

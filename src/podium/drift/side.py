@@ -35,7 +35,7 @@ class Side:
     sample_labels: NDArray[np.int64] | None
     """int64 n."""
     labels: NDArray[np.int64] | None
-    """int64 N: of all images, decoded or not."""
+    """int64: of all images but those of the sample that cannot be decoded."""
     class_names: tuple[str, ...] | None
     notes: tuple[str, ...] = ()
     """How labels were found, or why there are none."""
@@ -89,6 +89,8 @@ def draw_side(
     )
     sample_labels = None if labels is None else labels[indices[kept]]
     drawn = images[: len(names)]
+    if labels is not None:
+        labels = np.delete(labels, indices[~kept])
     return Side(
         summary, drawn, tuple(names), sample_labels, labels, population.class_names, population.notes
     )  # fmt: skip

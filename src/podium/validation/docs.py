@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from podium import atomic
-from podium.errors import DataError
+from podium.errors import ConfigError
 from podium.validation.docs_site import make_self_contained
 from podium.validation.judge import build
 from podium.validation.quiet import quiet
@@ -26,10 +26,9 @@ def write_data_docs(report: ValidationReport, suite: Suite, folder: Path) -> Non
     outside (``docs_site``).
 
     Raises:
-        DataError: The folder holds something else.
+        ConfigError: The folder holds something else.
     """
-    if folder.exists() and not (folder / _MARK).is_file() and any(folder.iterdir()):
-        raise DataError(f"{folder}: holds something other than Data Docs", remedy="name a new folder, or an empty one")
+    ensure_replaceable(folder)
     import great_expectations as gx
 
     with quiet(), tempfile.TemporaryDirectory() as made:
@@ -52,6 +51,14 @@ def write_data_docs(report: ValidationReport, suite: Suite, folder: Path) -> Non
         with atomic.new_directory(folder) as target:
             shutil.copytree(site, target, dirs_exist_ok=True)
             (target / _MARK).touch()
+
+
+def ensure_replaceable(folder: Path) -> None:
+    """Refuse a folder that holds something other than an earlier site. Raises ConfigError."""
+    if folder.exists() and not (folder / _MARK).is_file() and any(folder.iterdir()):
+        raise ConfigError(
+            f"{folder}: holds something other than Data Docs", remedy="name a new folder, or an empty one"
+        )
 
 
 def _groups(report: ValidationReport) -> dict[str, list[CheckResult]]:
@@ -86,20 +93,23 @@ def _store(context: Any, suite: Suite, name: str, results: list[CheckResult], re
         ValidationResultIdentifier,
     )
 
-    title = f"{suite.name} {name}"
+    title, now = f"{suite.name} {name}", datetime.now(UTC)
     objects = build(suite)
     members = []
     for result in results:
         config = objects[result.name].configuration
         where = f" ({result.subject})" if result.subject else ""
-        words = f"{result.title}{where}: {result.message} (expected: {result.expected})"
+        words = f"{result.severity}: {result.title}{where}: {result.message} (expected: {result.expected})"
         config.description = html.escape(words)  # Great Expectations takes it for HTML
         members.append(
             ExpectationValidationResult(
                 success=result.success, expectation_config=config, result=_escaped(result.evidence.get("result", {}))
             )
         )
-    seen = dict.fromkeys(result.name for result in results)
+    seen = {result.name: result for result in results}
+    for item, result in ((item, seen[item.id]) for item in suite.expectations if item.id in seen):
+        words = f"{item.severity}: {item.meta.title}: {result.expected} ({item.id}, {item.type})"
+        objects[item.id].description = html.escape(words)
     context.suites.add(gx.ExpectationSuite(name=title, expectations=[objects[i] for i in seen]))
     successful = sum(member.success for member in members)
     whole = ExpectationSuiteValidationResult(
@@ -112,9 +122,13 @@ def _store(context: Any, suite: Suite, name: str, results: list[CheckResult], re
             "unsuccessful_expectations": len(members) - successful,
             "success_percent": 100 * successful / max(1, len(members)),
         },
-        meta={"great_expectations_version": report.engine.split()[-1], "data": report.data_name},
+        meta={
+            "great_expectations_version": report.engine.split()[-1],
+            "run_id": {"run_name": report.data_digest[:12], "run_time": now.isoformat()},
+            "batch_spec": {"data_asset_name": html.escape(f"{report.data_name}, {name}"), "digest": report.data_digest},
+        },
     )
-    run = RunIdentifier(run_name=report.data_digest[:12], run_time=datetime.now(UTC))
+    run = RunIdentifier(run_name=report.data_digest[:12], run_time=now)
     key = ValidationResultIdentifier(
         expectation_suite_identifier=ExpectationSuiteIdentifier(title), run_id=run, batch_identifier=name
     )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import html
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import quote
 
-from podium.validation.results import CheckResult, ValidationReport
+from podium.validation.results import CheckResult, Severity, ValidationReport
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+_ENDS: Final = ("Failed", "Succeeded")
+"""Great Expectations' words for a page's status."""
 _DROPPED: Final = ("script", "style", "button", "footer")
 """With what they hold: without scripts, buttons do nothing."""
 _FETCHED: Final = ("link", "base", "img", "iframe", "embed", "object", "source", "video", "audio")
@@ -29,12 +32,13 @@ def make_self_contained(site: Path, report: ValidationReport) -> None:
 
     Args:
         site: The folder that Great Expectations wrote.
-        report: What it shows; tells how many expectations of each split failed.
+        report: What it shows; tells how many expectations of each split failed, and how severe that is.
     """
     style = files("podium.validation").joinpath("templates/data_docs.css").read_text(encoding="utf-8")
     for page in sorted(site.rglob("*.html")):
         lists = {pane: _list(site, folder, report) for pane, folder in _PANES.items()} if page.parent == site else {}
-        rewriter = _Rewriter(style, lists)
+        of = [r for r in report.results if r.split == _split(page)] if site / "validations" in page.parents else None
+        rewriter = _Rewriter(style, lists, of)
         rewriter.feed(page.read_text(encoding="utf-8"))
         rewriter.close()
         page.write_text("".join(rewriter.out), encoding="utf-8")
@@ -59,24 +63,46 @@ def _split(page: Path) -> str:
 
 
 def _told(results: Sequence[CheckResult]) -> str:
-    failed = sum(not result.success for result in results)
-    return f": {len(results)} expectations, {f'{failed} failed' if failed else 'all hold'}"
+    failed = _failed(results)
+    return f": {len(results)} expectations, {f'failed: {failed}' if failed else 'all hold'}"
+
+
+def _failed(results: Sequence[CheckResult]) -> str:
+    """How many of each severity: ``1 critical, 2 warning``."""
+    counts = Counter(result.severity for result in results if not result.success)
+    return ", ".join(f"{counts[severity]} {severity}" for severity in get_args(Severity) if counts[severity])
+
+
+def _status(results: Sequence[CheckResult]) -> tuple[str, str]:
+    """Words and icon: Great Expectations says "Failed" also where no failure is critical."""
+    failed = _failed(results)
+    if not failed:
+        return "Succeeded", "fas fa-check-circle text-success"
+    if any(not result.success and result.severity == "critical" for result in results):
+        return f"Failed ({failed})", "fas fa-times text-danger"
+    return f"No critical failure ({failed})", "fas fa-exclamation-triangle text-warning"
 
 
 class _Rewriter(HTMLParser):
     """Repeats a page without what is dropped."""
 
-    def __init__(self, style: str, lists: dict[str, str]) -> None:
+    def __init__(self, style: str, lists: dict[str, str], results: Sequence[CheckResult] | None) -> None:
         super().__init__(convert_charrefs=False)
         self.out: list[str] = []
         self._style = style
         self._lists = lists
         self._inside = 0
         """Dropped elements that are open."""
+        self._status = _status(results) if results is not None else None
+        """Of the page, until it is told."""
+        self._told = False
+        """Whether the word that follows is the status."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _DROPPED:
             self._inside += 1
+        if self._told and self._status and tag == "i":
+            attrs = [(name, self._status[1] if name == "class" else value) for name, value in attrs]
         given = dict(attrs)
         if self._inside or tag in _FETCHED:
             self.out.append("" if self._inside else html.escape(given.get("alt") or ""))
@@ -100,8 +126,13 @@ class _Rewriter(HTMLParser):
             self.out.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
-        if not self._inside:
-            self.out.append(data)
+        if self._inside:
+            return
+        word = data.strip()
+        if self._told and self._status and word in _ENDS:
+            data, self._status, self._told = data.replace(word, self._status[0]), None, False
+        self._told = self._told or (word == "Status:" and self._status is not None)
+        self.out.append(data)
 
     def handle_entityref(self, name: str) -> None:
         self.handle_data(f"&{name};")

@@ -68,6 +68,12 @@ class Suite(Frozen):
 
     name: str
     expectations: tuple[Expected, ...]
+    files: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False)
+    """The file that has the last word on each expectation, by id: for messages, and no part of the content."""
+
+    def place(self, name: str) -> str:
+        """Where an expectation stands, for messages: ``FILE: expectations.ID``."""
+        return f"{self.files.get(name, f'suite {self.name!r}')}: expectations.{name}"
 
     def columns(self) -> set[tuple[str, str]]:
         """Tables and columns that the expectations need."""

@@ -92,8 +92,7 @@ def judge(suite: Suite, objects: Mapping[str, Any], frames: Mapping[str, Sequenc
                     item = by_id[content["expectation_config"]["meta"]["id"]]
                     if problem := _exception(content.get("exception_info") or {}):
                         raise ConfigError(
-                            f"suite {suite.name!r}: expectations.{item.id}: cannot be evaluated on the table {table!r}:"
-                            f" {problem}",
+                            f"{suite.place(item.id)}: cannot be evaluated on the table {table!r}: {problem}",
                             remedy="correct its kwargs",
                         )
                     verdicts.append(_verdict(item, frame, content))
@@ -114,8 +113,8 @@ def _refuse_silence(suite: Suite, frames: Mapping[str, Sequence[Frame]], verdict
         there = any(frame.split in item.splits for frame in frames.get(item.table, ()))
         if item.severity == "critical" and item.id not in asked and there:
             raise ConfigError(
-                f"suite {suite.name!r}: expectations.{item.id}: could not be evaluated: the table"
-                f" {item.table!r} lacks {', '.join(item.needed_columns())} in {', '.join(item.splits)}",
+                f"{suite.place(item.id)}: could not be evaluated: the table {item.table!r} lacks"
+                f" {', '.join(item.needed_columns())} in {', '.join(item.splits)}",
                 remedy="name splits and columns that the data have, or leave the expectation out",
             )
     if not verdicts:
@@ -151,12 +150,12 @@ _OF_ALL_COLUMNS = ("expect_table_columns_to_match_set", "expect_table_columns_to
 
 def _refused(suite: Suite, item: Expected, kind: Any, error: Exception) -> ConfigError:
     """Say which keyword argument Great Expectations refused."""
-    where = f"suite {suite.name!r}: expectations.{item.id}.kwargs"
+    where = f"{suite.place(item.id)}.kwargs"
     problems = error.errors() if hasattr(error, "errors") else [{"loc": (), "msg": str(error)}]
     names = set(kind.__fields__) - set(_COMMON)
     # An unknown name says more than the required one that is missing for it.
     first = next((p for p in problems if "not permitted" in p["msg"]), problems[0])
-    key = ".".join(map(str, first["loc"]))
+    key = ".".join(str(part) for part in first["loc"] if part != "__root__")  # pydantic's word for all of them
     remedy = nearest(key, names) if "not permitted" in first["msg"] else f"{item.type} takes {', '.join(sorted(names))}"
     return ConfigError(f"{where}{'.' if key else ''}{key}: {first['msg']}", remedy=remedy)
 

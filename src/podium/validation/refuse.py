@@ -58,7 +58,7 @@ def ensure_valid(report: ValidationReport, dataset: Dataset, folder: Path) -> No
 
 def _line(result: CheckResult) -> str:
     where = f"{result.title}, {result.split}" + (f", {result.subject}" if result.subject else "")
-    images = [image.place for image in result.offending[:_LISTED]]
+    images = [f"{image.place}: {image.reason}" for image in result.offending[:_LISTED]]
     more = [f"… and {result.offending_count - _LISTED:,} more"] if result.offending_count > _LISTED else []
     return "\n      ".join([f"{where}: {result.message}", *map(visible, images), *more])
 

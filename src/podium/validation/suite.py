@@ -47,7 +47,8 @@ def load_suite(suite: str, root: Path) -> Suite:
         expectations.append(item)
     if not expectations:
         raise ConfigError(f"{file}: expectations: none are stated", remedy="add `extends: default`, or expectations")
-    return Suite(name=file.stem, expectations=tuple(expectations))
+    files = {item.id: str(source) for item, (_, source) in zip(expectations, merged.values(), strict=True)}
+    return Suite(name=file.stem, expectations=tuple(expectations), files=files)
 
 
 def suite_file(suite: str, root: Path) -> Path:

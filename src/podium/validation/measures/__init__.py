@@ -11,6 +11,7 @@ from podium.validation.measures.classes import CLASSES, classes
 from podium.validation.measures.contracts import CONTRACTS, contracts
 from podium.validation.measures.copies import COPIES, copies
 from podium.validation.measures.files import FILES, ITEMS, files, items
+from podium.validation.measures.groups import GROUPS, groups
 from podium.validation.measures.label_noise import LABEL_NOISE, label_noise
 from podium.validation.measures.outliers import OUTLIERS, outliers
 from podium.validation.measures.pixels import CHANNELS, PIXELS, channels, pixels
@@ -40,6 +41,7 @@ MEASURES: dict[str, Measure] = {
     "contracts": Measure("contracts", CONTRACTS, contracts),
     "copies": Measure("images", COPIES, copies, ("twin", "near_twin", "labels", "near_labels")),
     "items": Measure("images", ITEMS, items),
+    "groups": Measure("images", GROUPS, groups, ("group", "group_twin")),
     "files": Measure("files", FILES, files),
     "outliers": Measure("images", OUTLIERS, outliers, ("outlier_of",)),
     "label_noise": Measure("images", LABEL_NOISE, label_noise, ("likelier",)),
