@@ -70,7 +70,7 @@ def resolve_candidates(
         ConfigError: An unknown recipe or key, a wrong value, or an impossible combination.
     """
     cores = cores or len(os.sched_getaffinity(0))
-    threads = config.threads or max(1, cores // len(config.candidates))
+    threads = config.threads or max(1, cores // (len(config.candidates) * config.processes))
     _check_layer(config.trainer, file, "trainer")
     candidates = []
     for index, entry in enumerate(config.candidates):
@@ -82,7 +82,9 @@ def resolve_candidates(
         resolved = recipe.model_copy(update={"trainer": trainer})
         _check_backbone(resolved, f"{file}: {path}.trainer")
         seed = config.seed if entry.seed is None else entry.seed
-        candidates.append(Candidate(name=entry.label, recipe=resolved, seed=seed, threads=threads))
+        candidates.append(
+            Candidate(name=entry.label, recipe=resolved, seed=seed, threads=threads, processes=config.processes)
+        )
     return tuple(candidates)
 
 
