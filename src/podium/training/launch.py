@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import queue
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -109,9 +111,16 @@ class _Agent:
         self._lines.put(None)
 
     def messages(self, stop: Request) -> Iterator[Message]:
-        """What the processes tell, until all have ended. Once ``stop`` says so, they are asked to stop."""
-        while True:
-            if stop() or self.process.poll() is not None:
+        """What the processes tell, until all have ended. Once ``stop`` says so, they are asked to stop.
+
+        Those whose agent died are asked, too, and are not waited for longer than ``GRACE``.
+        """
+        until = math.inf
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                until = min(until, time.monotonic() + GRACE)
+                self.ask_to_stop()
+            elif stop():
                 self.ask_to_stop()
             try:
                 line = self._lines.get(timeout=POLL)
@@ -138,7 +147,7 @@ class _Agent:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(GRACE)
             self.process.kill()
-            self.process.wait()
+        if self.process.wait() < 0:  # else it has seen all of them end, and their numbers may be others'
             for pid in self.pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
