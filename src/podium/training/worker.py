@@ -93,7 +93,7 @@ def _train(order: Order, rank: int, count: int, orders: Orders) -> None:
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if gpu else torch.device("cpu")
     if gpu:
         torch.cuda.set_device(device)
-    dataset = open_dataset(order.data)
+    dataset = open_dataset(order.data, only=("train", "validation"))
     if dataset.manifest.digest != order.digest:
         raise DataError(f"{order.data}: it was replaced since the training began", remedy="run again")
 
