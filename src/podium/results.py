@@ -41,10 +41,12 @@ class TrainingSummary(Frozen):
     """Training images over training time, validation included."""
     device: str
     threads: int
+    """CPU threads of each process."""
+    processes: int = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     compiled: bool = False
     peak_memory: int | None = None
-    """Bytes: of tensors on a GPU; on the CPU of the whole process, mapped files included."""
+    """Bytes, of the first process: of tensors on a GPU; on the CPU all that it takes, mapped files included."""
     seed: int
     resumed_from: int | None
     """The last epoch of the checkpoint that this run continued, if it did."""

@@ -75,6 +75,11 @@ class Settings(BaseModel):
         return self.state / "runs"
 
     @property
+    def sweeps(self) -> Path:
+        """Results of sweeps, one folder a sweep."""
+        return self.state / "sweeps"
+
+    @property
     def reviews(self) -> Path:
         """The decision log."""
         return self.state / "reviews.db"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podium.errors import ConfigError
-from podium.orchestration.strict import TRAINING_STEPS, check_file
+from podium.orchestration.strict import TRAINING_STEPS, check_any_file, check_file, check_sweep_file
 from tests.conftest import ROOT
 
 GOOD = """
@@ -27,7 +27,7 @@ parameters:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_shipped_file_passes(file: Path) -> None:
-    assert check_file(file).candidates
+    assert check_any_file(file).name
 
 
 def test_settings_of_components_pass(tmp_path: Path) -> None:
@@ -149,3 +149,33 @@ def test_steps_are_those_of_the_pipeline(tmp_path: Path) -> None:
     assert check_file(file, steps=None)
     with pytest.raises(ConfigError, match="no such step"):
         check_file(file, steps=TRAINING_STEPS)
+
+
+def test_runs_and_sweeps_are_told_apart(tmp_path: Path) -> None:
+    run = write(tmp_path, "")
+    with pytest.raises(ConfigError, match="describes a run"):
+        check_sweep_file(run)
+    sweep = ROOT / "configs" / "sweep.yaml"
+    with pytest.raises(ConfigError, match="describes a sweep") as caught:
+        check_file(sweep)
+    assert "--pipeline pipelines.sweep.sweep_pipeline" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("trials: 8", "trails: 8"), "did you mean 'trials'?"),
+        (("trainer.augment.shift", "trainer.augment.shfit"), "did you mean 'trainer.augment.shift'?"),
+        (("recipe: simple_cnn", "recipe: simple_cn"), "did you mean 'simple_cnn'?"),
+        (("parameters:", "steps: {trail: {enable_cache: false}}\nparameters:"), "steps.trail"),
+    ],
+)
+def test_typos_in_a_sweep_are_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    text = (ROOT / "configs" / "sweep.yaml").read_text()
+    assert change[0] in text
+    file = tmp_path / "sweep.yaml"
+    file.write_text(text.replace(*change))
+    with pytest.raises(ConfigError) as caught:
+        check_sweep_file(file)
+    assert said in str(caught.value)
+    assert str(file) in caught.value.message

@@ -120,6 +120,8 @@ class TestMerge:
         assert [c.threads for c in resolve_candidates(config, RECIPES, cores=1)] == [1, 1]
         fixed = config.model_copy(update={"threads": 5})
         assert [c.threads for c in resolve_candidates(fixed, RECIPES, cores=1)] == [5, 5]
+        several = config.model_copy(update={"processes": 2})
+        assert [(c.threads, c.processes) for c in resolve_candidates(several, RECIPES, cores=9)] == [(2, 2)] * 2
 
 
 def test_every_block_of_the_trainer_can_be_taken_away() -> None:

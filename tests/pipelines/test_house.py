@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from podium.orchestration.strict import TRAINING_STEPS, step_name
+from podium.orchestration.strict import SWEEP_STEPS, TRAINING_STEPS, step_name
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("source_root")
@@ -21,9 +21,11 @@ PODIUM = sorted((ROOT / "src" / "podium").rglob("*.py"))
 
 
 def test_the_checked_step_names_are_the_pipelines() -> None:
+    from pipelines.sweep import sweep_pipeline
     from pipelines.training import training_pipeline
 
     assert tuple(step_name(step) for step in training_pipeline.depends_on) == TRAINING_STEPS
+    assert tuple(step_name(step) for step in sweep_pipeline.depends_on) == SWEEP_STEPS
 
 
 @pytest.mark.parametrize("file", STEP_FILES, ids=lambda path: path.stem)
@@ -46,9 +48,11 @@ def test_every_output_is_stored_without_pickle() -> None:
     from zenml.materializers.materializer_registry import materializer_registry
 
     from pipelines.pretraining import pretraining_pipeline
+    from pipelines.sweep import sweep_pipeline
     from pipelines.training import training_pipeline
 
-    for step in {*training_pipeline.depends_on, *pretraining_pipeline.depends_on}:
+    pipelines = (training_pipeline, pretraining_pipeline, sweep_pipeline)
+    for step in {step for pipeline in pipelines for step in pipeline.depends_on}:
         for name, output in step.entrypoint_definition.outputs.items():
             explicit = step.configuration.outputs.get(name)
             if explicit is None or not explicit.materializer_source:
@@ -64,9 +68,10 @@ def test_imports_have_no_side_effects(tmp_path: Path) -> None:
         for p in PODIUM
         if p.name != "pyfunc.py"  # MLflow loads it as code of a model
     ]
+    pipelines = [f"pipelines.{name}" for name in ("training", "pretraining", "sweep")]
     code = (
         "import os, json, importlib; before = dict(os.environ)\n"
-        f"for name in {[*modules, 'pipelines.training', 'pipelines.pretraining']!r}: importlib.import_module(name)\n"
+        f"for name in {[*modules, *pipelines]!r}: importlib.import_module(name)\n"
         "mine = lambda key: key.startswith(('PODIUM', 'ZENML'))\n"
         "print(json.dumps(sorted(k for k in os.environ if mine(k) and before.get(k) != os.environ[k])))"
     )

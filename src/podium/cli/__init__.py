@@ -24,6 +24,7 @@ def build_app() -> typer.Typer:
         recipes,
         review,
         stages,
+        sweep,
         validate,
     )
 
@@ -38,6 +39,7 @@ def build_app() -> typer.Typer:
     app.add_typer(data.app, name="data", help="Import and show the data set.")
     app.add_typer(recipes.app, name="recipes", help="List the networks and how they are trained.")
     app.add_typer(review.app, name="review", help="Decide what is promoted.")
+    app.add_typer(sweep.app, name="sweep", help="Show what a search over a recipe's fields found.")
     app.command("run")(environment.run)
     app.command("validate")(validate.validate)
     app.command("train")(stages.train)

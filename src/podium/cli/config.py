@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from podium.wording import plural
 
@@ -19,11 +20,18 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Pipeline files, such as configs/quickstart.yaml.")],
 ) -> None:
     """Check pipeline files completely: unknown keys, types, combinations, recipes, and what ZenML would ignore."""
-    from podium.orchestration.strict import check_file
+    from podium.config.sweep import SweepConfig
+    from podium.orchestration.strict import check_any_file
 
     console = Console()
     for file in files:
-        config = check_file(file)
+        config = check_any_file(file)
+        if isinstance(config, SweepConfig):
+            trials, fields = plural(config.trials, "trial"), ", ".join(config.space)
+            console.print(
+                f"[green]ok[/] {escape(str(file))}: sweep [bold]{config.name}[/] of {trials} ({escape(fields)})"
+            )
+            continue
         names = ", ".join(candidate.label for candidate in config.candidates)
         candidates = plural(len(config.candidates), "candidate")
         console.print(f"[green]ok[/] {file}: run [bold]{config.name}[/] with {candidates} ({names})")

@@ -22,13 +22,16 @@ def run(
     pipeline: Annotated[str, typer.Option(help="Dotted path of the pipeline.")] = _DEFAULT,
 ) -> None:
     """Run a pipeline as `zenml pipeline run` does, with ZenML's state below this checkout."""
-    from podium.orchestration.strict import TRAINING_STEPS, check_file
+    from podium.orchestration.strict import TRAINING_STEPS, check_any_file, check_file
     from podium.settings import Settings
 
     settings = Settings.from_environment()
     config = settings.find(config)
     # Quickly, before ZenML starts; the pipeline checks the file again and knows its own steps.
-    check_file(config, steps=TRAINING_STEPS if pipeline == _DEFAULT else None, settings=settings)
+    if pipeline == _DEFAULT:
+        check_file(config, steps=TRAINING_STEPS, settings=settings)
+    else:
+        check_any_file(config, steps_known=False, settings=settings)
     config = config.resolve()
     _replace("python", ["-m", "podium.orchestration.runner", pipeline, str(config)], settings)
 

@@ -45,13 +45,29 @@ def load_run_config(path: Path) -> RunConfig:
 
 def run_config_of(raw: dict[str, Any], file: Path | str) -> RunConfig:
     """Validate ``parameters.config`` of a file's content. Raises ConfigError."""
+    section = section_of(raw, file, "configs/quickstart.yaml")
+    if is_sweep(raw):
+        remedy = f"run it with `podium run {file} --pipeline pipelines.sweep.sweep_pipeline`"
+        raise ConfigError(f"{file}: describes a sweep (it has parameters.config.space), not a run", remedy=remedy)
+    return parse(RunConfig, section, file, "parameters.config")
+
+
+def is_sweep(raw: dict[str, Any]) -> bool:
+    """Whether a file's content describes a sweep: only they have a space."""
+    parameters = raw.get("parameters")
+    section = parameters.get("config") if isinstance(parameters, dict) else None
+    return isinstance(section, dict) and "space" in section
+
+
+def section_of(raw: dict[str, Any], file: Path | str, example: str) -> dict[str, Any]:
+    """``parameters.config`` of a file's content, unchecked; ``example`` is a file to start from. Raises ConfigError."""
     parameters = raw.get("parameters")
     if not isinstance(parameters, dict) or not isinstance(parameters.get("config"), dict):
         raise ConfigError(
             f"{file}: parameters.config is missing",
-            remedy="put the run's settings there, as configs/quickstart.yaml does",
+            remedy=f"put the settings there, as {example} does",
         )
     for key in parameters:
         if key != "config":
             raise ConfigError(f"{file}: parameters.{key}: unknown key", remedy=nearest(str(key), ["config"]))
-    return parse(RunConfig, parameters["config"], file, "parameters.config")
+    return dict(parameters["config"])

@@ -89,7 +89,9 @@ class RunConfig(Frozen):
     """Fields of every recipe's ``trainer`` to change in this run."""
     candidates: tuple[Annotated[CandidateConfig, BeforeValidator(_expand)], ...] = Field(min_length=1)
     threads: int | None = Field(None, ge=1)
-    """CPU threads a candidate; by default the machine's cores shared among the candidates, at least one."""
+    """CPU threads a process; by default the machine's cores shared among all candidates' processes, at least one."""
+    processes: int = Field(1, ge=1, le=64)
+    """Processes a candidate, for data parallel training: as many as there are GPUs, or parts of a large machine."""
     selection: SelectionConfig = SelectionConfig()
     registry: RegistryConfig = RegistryConfig()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from podium.config.run import DataConfig, RunConfig
+from podium.config.sweep import SweepConfig
 from podium.data.manifest import Manifest
-from podium.data.store import Dataset, open_dataset, read_manifest
+from podium.data.store import SPLITS, Dataset, open_dataset, read_manifest
 from podium.errors import ConfigError, DataError
 
 _NAMED: Final = ("folder", "table", "cifar")
@@ -18,24 +20,27 @@ _OTHERS: Final = ("arrays", "webdataset", "parquet")
 _DRAWN: Final = re.compile(r"(; (validation|test): \d+% of train, seed \d+)+$")
 
 
-def open_configured(config: RunConfig, root: Path, *, file: Path | None = None) -> Dataset:
+def open_configured(
+    config: RunConfig | SweepConfig, root: Path, *, file: Path | None = None, only: Collection[str] = SPLITS
+) -> Dataset:
     """Open the data set that a run's configuration names; the images are not verified.
 
     Args:
-        config: Of the run.
+        config: Of the run or sweep.
         root: The checkout.
         file: Where the configuration stands; its name unless given.
+        only: Splits to open.
 
     Raises:
         DataError: There is no data set.
         ConfigError: It has another size or policy than the configuration says.
     """
-    dataset = open_dataset(root / config.data.path)
+    dataset = open_dataset(root / config.data.path, only)
     refuse_other_policy(config.data, dataset.manifest, file or f"the configuration {config.name!r}")
     return dataset
 
 
-def check_configured(config: RunConfig, root: Path, file: Path) -> None:
+def check_configured(config: RunConfig | SweepConfig, root: Path, file: Path) -> None:
     """The same check before anything starts, if the data set is here already. Raises ConfigError."""
     try:
         manifest = read_manifest(root / config.data.path)

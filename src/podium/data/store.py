@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,7 +39,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """An opened data set. ``splits`` holds ``train``, ``validation`` and ``test``."""
+    """An opened data set. ``splits`` holds ``train``, ``validation`` and ``test``, or some of them."""
 
     path: Path
     manifest: Manifest
@@ -53,13 +53,16 @@ class Dataset:
         return read_items(self.path / f"{split}.items.tsv", self.manifest.splits[split].count)
 
     def verify(self) -> None:
-        """Read every byte once and compare with the manifest: files, digest, counts, mean and standard deviation.
+        """Read every byte of the opened splits once and compare with the manifest.
+
+        Files, digest, counts, mean and standard deviation.
 
         Raises:
             DataError: Something differs; the first such file or key of ``dataset.json`` is named.
         """
         sums = ChannelSums()
-        for name, info in self.manifest.splits.items():
+        for name in self.splits:
+            info = self.manifest.splits[name]
             for kind, recorded in (
                 ("images.npy", info.images_sha256),
                 ("labels.npy", info.labels_sha256),
@@ -84,7 +87,8 @@ class Dataset:
                 " one of them was changed",
                 remedy=_AGAIN,
             )
-        for name, info in manifest.splits.items():
+        for name in self.splits:
+            info = manifest.splits[name]
             labels = self[name].labels
             check_images(name, self[name].images)
             check_labels(name, labels, classes=len(manifest.class_names))
@@ -126,15 +130,20 @@ def _lines(file: Path) -> int:
         return 0
 
 
-def open_dataset(path: Path) -> Dataset:
+def open_dataset(path: Path, only: Collection[str] = SPLITS) -> Dataset:
     """Open a data set folder by memory mapping; costs milliseconds whatever the size.
+
+    Args:
+        path: The folder.
+        only: Splits to open, ``train`` among them; the files of the others are not looked at.
 
     Raises:
         DataError: ``path`` is no data set, was written in another schema version, or a file is missing, cut short or of
             another shape than recorded.
     """
     manifest = read_manifest(path)
-    splits = {name: _open_split(path, name, info, manifest) for name, info in manifest.splits.items()}
+    infos = {name: info for name, info in manifest.splits.items() if name in only}
+    splits = {name: _open_split(path, name, info, manifest) for name, info in infos.items()}
     return Dataset(path, manifest, splits)
 
 

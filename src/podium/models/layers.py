@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,15 @@ _BRIGHTNESS: Channels = (0.299, 0.587, 0.114)
 """Of red, green and blue in luma: ITU-R BT.601, as Pillow's mode "L" has it."""
 
 
+@dataclass
+class Rows:
+    """Which part of a batch a network is shown, where several processes share it; set before each step."""
+
+    first: int = 0
+    total: int | None = None
+    """Of the whole batch; None: the network is shown all of it."""
+
+
 class Dropout(nn.Module):
     """Dropout drawing from ``generator``, which the trainer sets; the identity in evaluation or at rate 0."""
 
@@ -18,6 +29,7 @@ class Dropout(nn.Module):
         super().__init__()
         self.rate = rate
         self.generator: torch.Generator | None = None
+        self.rows = Rows()
 
     def forward(self, x: Tensor) -> torch.Tensor:
         """Zero each value with probability ``rate`` and scale the rest. Raises RuntimeError without a generator."""
@@ -31,25 +43,41 @@ class Dropout(nn.Module):
         """0 or 1 / (1 - rate) for each value, in the layout of ``x``.
 
         Sixteen random bits a value, drawn as words of 64: several times faster on a CPU than a Bernoulli draw each. The
-        rate is rounded to 1/65536, and the scale follows the rounded one, so that the mean is kept.
+        rate is rounded to 1/65536, and the scale follows the rounded one, so that the mean is kept. A network that is
+        shown a part of a batch draws for all of it.
         """
-        layout = torch.empty_like(x)
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device)
+        layout = self._whole(x)
+        words = torch.empty((layout.numel() + 3) // 4, dtype=torch.int64, device=x.device)
         words.random_(-(2**63), None, generator=generator)
-        bits = words.view(torch.int16)[: x.numel()].as_strided(layout.size(), layout.stride())
+        bits = words.view(torch.int16)[: layout.numel()].as_strided(layout.size(), layout.stride())
+        if len(layout) > len(x):
+            bits = bits[self.rows.first : self.rows.first + len(x)]
         dropped = min(round(self.rate * 2**16), 2**16 - 1)
         return (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))
+
+    def _whole(self, x: Tensor) -> Tensor:
+        """Uninitialized values of the whole batch, laid out as ``x``, which is its part."""
+        total = self.rows.total
+        if total is None or total == len(x):
+            return torch.empty_like(x)
+        last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        return torch.empty(total, *x.shape[1:], dtype=x.dtype, device=x.device, memory_format=layout)
 
     def extra_repr(self) -> str:
         """Show the rate in the module's repr."""
         return f"rate={self.rate}"
 
 
-def set_dropout_generator(net: nn.Module, generator: torch.Generator) -> None:
-    """Let every dropout layer of ``net`` draw from ``generator`` (on the network's device)."""
+def set_dropout_generator(net: nn.Module, generator: torch.Generator, rows: Rows | None = None) -> None:
+    """Let every dropout layer of ``net`` draw from ``generator`` (on the network's device).
+
+    ``rows`` says which part of a batch the network is being shown; all of it unless given.
+    """
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = generator
+            module.rows = rows or Rows()
 
 
 class Grayscale(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,20 +70,42 @@ def resolve_candidates(
         ConfigError: An unknown recipe or key, a wrong value, or an impossible combination.
     """
     cores = cores or len(os.sched_getaffinity(0))
-    threads = config.threads or max(1, cores // len(config.candidates))
+    threads = config.threads or max(1, cores // (len(config.candidates) * config.processes))
     _check_layer(config.trainer, file, "trainer")
     candidates = []
     for index, entry in enumerate(config.candidates):
         path = f"candidates.{index}"
-        recipe, raw = _read(entry.recipe, recipes_dir, f"{file}: {path}.recipe")
-        _check_layer(entry.trainer, file, f"{path}.trainer")
-        merged = _merge(_merge(raw, config.trainer), entry.trainer)
-        trainer = parse(TrainerConfig, merged, file, f"{path}.trainer")
-        resolved = recipe.model_copy(update={"trainer": trainer})
-        _check_backbone(resolved, f"{file}: {path}.trainer")
+        resolved = resolve_recipe(entry.recipe, [config.trainer, entry.trainer], recipes_dir, file=file, path=path)
         seed = config.seed if entry.seed is None else entry.seed
-        candidates.append(Candidate(name=entry.label, recipe=resolved, seed=seed, threads=threads))
+        candidates.append(
+            Candidate(name=entry.label, recipe=resolved, seed=seed, threads=threads, processes=config.processes)
+        )
     return tuple(candidates)
+
+
+def resolve_recipe(
+    recipe: str, changes: Sequence[Mapping[str, Any]], recipes_dir: Path, *, file: Path | str, path: str
+) -> RecipeConfig:
+    """A recipe with changes of its ``trainer``, one after the other.
+
+    Args:
+        recipe: The id.
+        changes: To merge; the last of them stands at ``trainer`` below ``path``.
+        recipes_dir: Folder of recipe files.
+        file: Where recipe and changes are named, for messages.
+        path: And at which key.
+
+    Raises:
+        ConfigError: As ``resolve_candidates``.
+    """
+    loaded, merged = _read(recipe, recipes_dir, f"{file}: {path}.recipe")
+    _check_layer(changes[-1], file, f"{path}.trainer")
+    for layer in changes:
+        merged = _merge(merged, layer)
+    trainer = parse(TrainerConfig, merged, file, f"{path}.trainer")
+    resolved = loaded.model_copy(update={"trainer": trainer})
+    check_backbone(resolved, f"{file}: {path}.trainer")
+    return resolved
 
 
 def _read(recipe: str, recipes_dir: Path, where: str = "recipe") -> tuple[RecipeConfig, dict[str, Any]]:
@@ -94,7 +116,7 @@ def _read(recipe: str, recipes_dir: Path, where: str = "recipe") -> tuple[Recipe
     if config.id != recipe:
         raise ConfigError(f"{file}: id: {config.id!r} is not the file's name", remedy=f"set id to {recipe!r}")
     options_of(config.model, file)
-    _check_backbone(config, f"{file}: trainer")
+    check_backbone(config, f"{file}: trainer")
     return config, raw.get("trainer") or {}
 
 
@@ -106,7 +128,8 @@ def _file_of(recipe: str, recipes_dir: Path, where: str = "recipe") -> Path:
     return recipes_dir / f"{recipe}.yaml"
 
 
-def _check_backbone(recipe: RecipeConfig, where: str) -> None:
+def check_backbone(recipe: RecipeConfig, where: str) -> None:
+    """Raise ConfigError if the second phase of transfer learning is asked of a recipe without a backbone."""
     if recipe.trainer.fine_tune and not family_of(recipe.model).pretrained:
         raise ConfigError(
             f"{where}.fine_tune: recipe {recipe.id!r} has no pretrained backbone to fine-tune",

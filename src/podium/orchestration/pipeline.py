@@ -7,12 +7,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 from zenml.enums import ExecutionMode
 from zenml.pipelines.dynamic.pipeline_definition import DynamicPipeline
 
+from podium.config import RunConfig
+from podium.config.sweep import SweepConfig
 from podium.data.policy import check_configured
 from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.driver import driving
@@ -37,14 +39,24 @@ class RunError(click.ClickException):
         self.exit_code = error.exit_code
 
 
+class CheckFile(Protocol):
+    """Checks a whole pipeline file and returns its configuration; see ``podium.orchestration.strict``."""
+
+    def __call__(self, file: Path, *, steps: list[str]) -> RunConfig | SweepConfig:
+        """Raises ConfigError."""
+
+
 class StrictPipeline(DynamicPipeline):
     """Refuses what ZenML would ignore in the file given with ``-c``, before any step runs."""
+
+    check: CheckFile = staticmethod(check_file)
+    example: str = "configs/quickstart.yaml"
 
     def with_options(self, *, config_path: str | None = None, **kwargs: Any) -> StrictPipeline:  # type: ignore[override]
         """Copy the pipeline with options; see ZenML. Raises RunError if the file is refused."""
         if config_path is not None:
             try:
-                config = check_file(Path(config_path), steps=[step_name(step) for step in self.depends_on])
+                config = self.check(Path(config_path), steps=[step_name(step) for step in self.depends_on])
                 check_configured(config, Settings.from_environment().root, Path(config_path))
             except PodiumError as error:
                 raise RunError(error) from None
@@ -58,7 +70,7 @@ class StrictPipeline(DynamicPipeline):
         """Run the pipeline; see ZenML. Raises RunError for what a person can mend, and other errors as they are."""
         if not (args or kwargs or self._has_parameters()):
             raise RunError(
-                ConfigError(f"the pipeline {self.name} needs a configuration", remedy="add -c configs/quickstart.yaml")
+                ConfigError(f"the pipeline {self.name} needs a configuration", remedy=f"add -c {self.example}")
             )
         try:
             with _environment(_ENVIRONMENT):
@@ -72,8 +84,21 @@ class StrictPipeline(DynamicPipeline):
         return bool(self.configuration.parameters or self._from_config_file.get("parameters"))
 
 
-def strict_pipeline(*, name: str, depends_on: Sequence[Any]) -> Callable[[Callable[..., None]], StrictPipeline]:
-    """Decorate a function as a dynamic pipeline whose failed branches don't stop the others."""
+def strict_pipeline(
+    *,
+    name: str,
+    depends_on: Sequence[Any],
+    check: CheckFile = check_file,
+    example: str = StrictPipeline.example,
+) -> Callable[[Callable[..., None]], StrictPipeline]:
+    """Decorate a function as a dynamic pipeline whose failed branches don't stop the others.
+
+    Args:
+        name: Of the pipeline.
+        depends_on: Its steps.
+        check: Checks its files.
+        example: Such a file.
+    """
 
     def decorate(function: Callable[..., None]) -> StrictPipeline:
         @functools.wraps(function)
@@ -88,6 +113,7 @@ def strict_pipeline(*, name: str, depends_on: Sequence[Any]) -> Callable[[Callab
             execution_mode=ExecutionMode.CONTINUE_ON_FAILURE,
         )
         pipeline.__doc__ = function.__doc__
+        pipeline.check, pipeline.example = check, example
         return pipeline
 
     return decorate

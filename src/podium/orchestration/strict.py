@@ -10,7 +10,9 @@ from typing import Any
 from zenml.config.pipeline_run_configuration import PipelineRunConfiguration
 
 from podium.config import RunConfig
-from podium.config.load import load_yaml, nearest, run_config_of
+from podium.config.load import is_sweep, load_yaml, nearest, run_config_of
+from podium.config.sweep import SweepConfig
+from podium.config.sweep_file import sweep_config_of
 from podium.errors import ConfigError
 from podium.models.recipes import resolve_candidates
 from podium.orchestration import schema
@@ -31,8 +33,11 @@ TRAINING_STEPS = (
 )
 """The steps of the training pipeline; a test keeps the two alike."""
 
+SWEEP_STEPS = ("load_for_sweep", "trial", "rank")
+"""The steps of the sweep pipeline; likewise."""
+
 SHIPPED_STEPS = (*TRAINING_STEPS, "export")
-"""The steps of all pipelines that come with Podium."""
+"""The steps of all pipelines that come with Podium and take a run's configuration."""
 
 
 def check_file(
@@ -52,6 +57,36 @@ def check_file(
     Raises:
         ConfigError: names the file, the key's path and the nearest valid name.
     """
+    raw = _check_around(file, steps)
+    config = run_config_of(raw, file)
+    settings = settings or Settings.from_environment()
+    resolve_candidates(config, settings.recipes, file=file)
+    load_suite(config.validation.suite, settings.root)
+    return config
+
+
+def check_sweep_file(
+    file: Path, *, steps: Collection[str] | None = SWEEP_STEPS, settings: Settings | None = None
+) -> SweepConfig:
+    """The same for the file of a sweep, whose space is checked against the recipe's types. Raises ConfigError."""
+    from podium.sweeps.space import open_space  # here, since Optuna takes half a second
+
+    config = sweep_config_of(_check_around(file, steps), file)
+    open_space(config, (settings or Settings.from_environment()).recipes, file=file)
+    return config
+
+
+def check_any_file(
+    file: Path, *, steps_known: bool = True, settings: Settings | None = None
+) -> RunConfig | SweepConfig:
+    """Check a file as what it is, a run's or a sweep's; ``steps_known`` if its pipeline is Podium's own."""
+    if is_sweep(load_yaml(file)):
+        return check_sweep_file(file, steps=SWEEP_STEPS if steps_known else None, settings=settings)
+    return check_file(file, steps=SHIPPED_STEPS if steps_known else None, settings=settings)
+
+
+def _check_around(file: Path, steps: Collection[str] | None) -> dict[str, Any]:
+    """Check all but ``parameters.config``; return the file's content."""
     raw = load_yaml(file)
     run = _without_null(raw)
     sections = run.get("steps")
@@ -64,11 +99,7 @@ def check_file(
                 remedy="put the run's settings below parameters.config",
             )
     schema.check(PipelineRunConfiguration, run, file)
-    config = run_config_of(raw, file)
-    settings = settings or Settings.from_environment()
-    resolve_candidates(config, settings.recipes, file=file)
-    load_suite(config.validation.suite, settings.root)
-    return config
+    return raw
 
 
 def _without_null(value: Any) -> Any:

@@ -25,6 +25,8 @@ RUN_TAG: Final = "podium.run"
 CANDIDATE_TAG: Final = "podium.candidate"
 KEY_TAG: Final = "podium.candidate_key"
 CAUSE_TAG: Final = "podium.cause"
+SWEEP_TAG: Final = "podium.sweep"
+TRIAL_TAG: Final = "podium.trial"
 _ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -131,6 +133,11 @@ class CandidateRun:
         self.client.set_tag(self.run_id, CAUSE_TAG, cause[:_LONGEST])
         self.client.set_terminated(self.run_id, "FAILED")
 
+    def prune(self, cause: str) -> None:
+        """Close the run as KILLED: it was ended early on purpose, as ``podium.cause`` says."""
+        self.client.set_tag(self.run_id, CAUSE_TAG, cause[:_LONGEST])
+        self.client.set_terminated(self.run_id, "KILLED")
+
 
 def start_candidate_run(
     settings: Settings,
@@ -140,6 +147,7 @@ def start_candidate_run(
     key: str,
     data_digest: str,
     tracking: MlflowClient | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> CandidateRun:
     """Start a candidate's MLflow run, or continue the one that was cut off.
 
@@ -153,14 +161,16 @@ def start_candidate_run(
         key: Identity of the candidate's training (configuration, data, code): finds a killed run again.
         data_digest: Identity of the data version.
         tracking: An existing client; a new one by default.
+        tags: Further tags.
     """
     mlflow = tracking or client(settings)
     parameters = flatten(candidate.model_dump(mode="json"))
-    tags = {RUN_TAG: run, CANDIDATE_TAG: candidate.name, KEY_TAG: key, "podium.data_digest": data_digest}
+    own = {RUN_TAG: run, CANDIDATE_TAG: candidate.name, KEY_TAG: key, "podium.data_digest": data_digest}
+    own |= tags or {}
     with registry_lock(settings, "runs"):
         found = _find(mlflow, run, key)
         if found is None:
-            made = mlflow.create_run(experiment_id(mlflow), tags=tags, run_name=f"{run}/{candidate.name}")
+            made = mlflow.create_run(experiment_id(mlflow), tags=own, run_name=f"{run}/{candidate.name}")
             run_id = str(made.info.run_id)
         else:
             run_id = found

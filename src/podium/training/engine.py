@@ -16,12 +16,15 @@ from podium.config import Candidate
 from podium.contract import InputContract
 from podium.data import Dataset
 from podium.digest import digest_json
+from podium.errors import TrainingFailed
 from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
 from podium.training.checkpoint import load_finished, save_finished, writing
 from podium.training.execution import Execution, Settled, fixed_execution
 from podium.training.identity import identity
 from podium.training.inputs import check_dataset
 from podium.training.job import Job, OnEpoch, OnProgress
+from podium.training.launch import launch
+from podium.training.messages import Order
 from podium.training.session import Session
 from podium.training.stopping import Stop, heeding_signals
 from podium.training.threads import cpu_threads
@@ -79,17 +82,67 @@ def train(
             log.info("%s: reusing the finished training in %s", candidate.name, work)
             return finished
         check_dataset(dataset, contract)
-        net = build(candidate.recipe.model, contract, seed=candidate.seed, weights=weights)
-        session = Session(Job(candidate, contract, dataset, device, work), net)
-        if execution is None:
-            execution = session.tune(tuning)
-            with writing(work):
-                Settled(identity=base, execution=execution).save(work)
-        key = _key(base, execution)
+        if candidate.processes == 1:
+            job = Job(candidate, contract, dataset, device, work)
+            return fit(job, weights, base, tuning=tuning, stop=stop, on_epoch=on_epoch, on_progress=on_progress)
+        order = Order(
+            candidate=candidate,
+            contract=contract,
+            data=dataset.path.absolute(),
+            digest=dataset.manifest.digest,
+            work=work.absolute(),
+            weights=weights.folder.absolute() if weights.folder else None,
+            tuning=tuning.absolute() if tuning else None,
+            identity=base,
+        )
         with heeding_signals(stop) as request:
-            bundle = session.run(execution, key, request, on_epoch, on_progress)
-        save_finished(work, bundle, key)
-        return bundle
+            launch(order, request, on_epoch, on_progress)
+        execution = fixed_execution(candidate.trainer) or Settled.load(work, base)
+        finished = load_finished(work, _key(base, execution)) if execution else None
+        if finished is None:
+            raise TrainingFailed(f"{work}: the result cannot be read", remedy="run again")
+        return finished
+
+
+def fit(
+    job: Job,
+    weights: WeightsStore,
+    identity: str,
+    *,
+    tuning: Path | None,
+    stop: Stop | None,
+    on_epoch: OnEpoch | None,
+    on_progress: OnProgress | None,
+) -> Bundle:
+    """Train in this process, together with the others of ``job``; the first of them leaves the result in its folder.
+
+    Args:
+        job: What is trained; nobody else works in its folder.
+        weights: See ``train``.
+        identity: See ``podium.training.identity``.
+        tuning: See ``train``.
+        stop: Likewise.
+        on_epoch: Likewise.
+        on_progress: Likewise.
+    """
+    candidate, ranks = job.candidate, job.ranks
+    execution = fixed_execution(candidate.trainer) or Settled.load(job.work, identity)
+    net = build(candidate.recipe.model, job.contract, seed=candidate.seed, weights=weights)
+    session = Session(job, net)
+    if ranks.asked(execution is None):
+        if ranks.first:
+            execution = session.tune(tuning)
+            with writing(job.work):
+                Settled(identity=identity, execution=execution).save(job.work)
+        ranks.wait()
+        execution = execution or Settled.load(job.work, identity)
+    assert execution is not None
+    key = _key(identity, execution)
+    with heeding_signals(stop) as request:
+        bundle = session.run(execution, key, request, on_epoch, on_progress)
+    if ranks.first:
+        save_finished(job.work, bundle, key)
+    return bundle
 
 
 def _key(base: str, execution: Execution) -> str:

@@ -21,6 +21,7 @@ from podium.training.hardware import used_memory
 from podium.training.health import Health
 from podium.training.inputs import Normalizer
 from podium.training.optimizers import set_rate
+from podium.training.ranks import Ranks
 from podium.training.stopping import Stop
 
 REPORT_EVERY = 50
@@ -117,6 +118,7 @@ class Loop:
     """On the device; gives order, augmentation and dropout."""
     seed: int
     """Of the training."""
+    ranks: Ranks
 
     def run(
         self,
@@ -152,7 +154,7 @@ class Loop:
         looked, lr, loss, accuracy = position.step, 0.0, 0.0, 0.0
         with closing(self.feed.batches(position.order, size, position.step)) as batches:
             while position.step < steps:
-                if stop():
+                if self.ranks.asked(stop()):
                     return None
                 lr = rate(position.step)
                 set_rate(self.optimizer, lr)
@@ -172,14 +174,19 @@ class Loop:
         augment = self.trainer.augment
         pixels = augment_batch(pixels, augment, self.generator, Samples(index, epoch, self.seed))
         images, targets = mix(self.normalize(pixels), truth, self.classes, augment, self.generator)
+        rows = self.ranks.take(len(index))
+        images, targets, truth = images[rows], targets[rows], truth[rows]
         logits = self.run_net(images)
         loss = functional.cross_entropy(logits, targets, label_smoothing=self.trainer.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        with torch.no_grad():
+            lost, tally = loss.detach() * len(truth), torch.zeros_like(position.tally)
+            right = (logits.argmax(1) == truth).long()
+            tally.view(-1).index_add_(0, truth * 2 + right, torch.ones_like(right))
+            self.ranks.share(self.run_net.net, [lost, tally], rows, len(index))
+            position.loss += lost
+            position.tally += tally
         self.optimizer.step()
         if self.averager:
             self.averager.update()
-        with torch.no_grad():
-            position.loss += loss.detach() * len(index)
-            right = (logits.argmax(1) == truth).long()
-            position.tally.view(-1).index_add_(0, truth * 2 + right, torch.ones_like(right))

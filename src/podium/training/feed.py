@@ -57,9 +57,9 @@ class Feed(ABC):
         """Batches in all; the last one may be smaller."""
         return -(-len(self) // batch_size)
 
-    def in_order(self, batch_size: int) -> Generator[Batch]:
-        """Give every image once, in the split's order."""
-        return self.batches(torch.arange(len(self), device=self.device), batch_size)
+    def in_order(self, batch_size: int, part: slice = slice(None)) -> Generator[Batch]:
+        """Give every image of ``part`` once, in the split's order."""
+        return self.batches(torch.arange(len(self), device=self.device)[part], batch_size)
 
     @abstractmethod
     def batches(self, order: Tensor, batch_size: int, first: int = 0) -> Generator[Batch]:
@@ -73,11 +73,11 @@ class Resident(Feed):
         self.images, labels = to_device(split, device)
         super().__init__(labels)
 
-    def in_order(self, batch_size: int) -> Generator[Batch]:
-        """Give every image once, in the split's order, without a copy."""
-        places = torch.arange(len(self), device=self.device)
-        for part in zip(*(values.split(batch_size) for values in (places, self.images, self.labels)), strict=True):
-            yield Batch(*part)
+    def in_order(self, batch_size: int, part: slice = slice(None)) -> Generator[Batch]:
+        """Give every image of ``part`` once, in the split's order, without a copy."""
+        whole = torch.arange(len(self), device=self.device), self.images, self.labels
+        for batch in zip(*(values[part].split(batch_size) for values in whole), strict=True):
+            yield Batch(*batch)
 
     def batches(self, order: Tensor, batch_size: int, first: int = 0) -> Generator[Batch]:
         """One gather a batch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from podium.contract import InputContract
 from podium.data import Dataset
 from podium.results import EpochRecord
 from podium.training.epoch import Tick
+from podium.training.ranks import Ranks
 
 OnEpoch = Callable[[EpochRecord], None]
 OnProgress = Callable[[Tick], None]
@@ -27,3 +28,5 @@ class Job:
     dataset: Dataset
     device: torch.device
     work: Path
+    ranks: Ranks = field(default_factory=Ranks)
+    """The processes that do it together."""

@@ -47,7 +47,7 @@ class Session:
         self.parameters = count_parameters(net)
         self.net = net.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator = torch.Generator(job.device).manual_seed(job.candidate.seed)
-        set_dropout_generator(self.net, self.generator)
+        set_dropout_generator(self.net, self.generator, job.ranks.rows)
         self.normalize = Normalizer.of(job.contract, job.device)
         self.classes = len(job.contract.class_names)
         self.train = open_feed(job.dataset["train"], job.device)
@@ -65,7 +65,7 @@ class Session:
         job = self.job
         steps = sum(phase.epochs for phase in self.phases) * self.train.steps(self.trainer.batch_size)
 
-        images, labels = first_images(self.train, self.trainer.batch_size)
+        images, labels = first_images(self.train, self._take_part())
         key = tuning_key(job.candidate, job.contract, job.device)
         enter(self.net, self.phases[-1])  # the one that trains most
         return tune(self.net, (self.normalize(images), labels), self.trainer, steps, key=key, cache=cache)
@@ -92,12 +92,13 @@ class Session:
             TrainingStopped: ``stop`` asked for it; the state is saved.
         """
         self.identity = identity
-        self.runner = Runner(self.net, execution, self.job.device, self.trainer.batch_size)
+        self.runner = Runner(self.net, execution, self.job.device, self._take_part())
         checkpoint = load_checkpoint(self.job.work, identity)
         resumed_from = self._restore(checkpoint) if checkpoint else None
         if checkpoint is None:
             candidate = self.job.candidate
             prepare_network(self.net, candidate.recipe.model, self.train, self.normalize, seed=candidate.seed)
+        self.job.ranks.follow_first(self.net.state_dict().values())
         while self.progress.phase < len(self.phases):
             phase = self.phases[self.progress.phase]
             enter(self.net, phase)
@@ -116,9 +117,17 @@ class Session:
                 if on_epoch:
                     on_epoch(record)
             self._leave_phase()
-        *_, confusion = assess(self.net, self.validation, self.normalize, self.classes)
+        *_, confusion = self._assess()
         check_learned(confusion, self.job.contract.class_names)
         return self._bundle(resumed_from)
+
+    def _take_part(self) -> int:
+        """Images of a full batch that this process trains on."""
+        rows = self.job.ranks.take(self.trainer.batch_size)
+        return rows.stop - rows.start
+
+    def _assess(self) -> tuple[float, float, Tensor]:
+        return assess(self.net, self.validation, self.normalize, self.classes, ranks=self.job.ranks)
 
     @property
     def _stopped(self) -> bool:
@@ -148,7 +157,7 @@ class Session:
             position.tally.cpu(), result.loss, epoch=number, done=done, rate=result.rate, rising=rising
         )
         with self.averager.applied() if self.averager else nullcontext():
-            loss, accuracy, _ = assess(self.net, self.validation, self.normalize, self.classes)
+            loss, accuracy, _ = self._assess()
             check_finite(loss, "validation", epoch=number, rate=result.rate)
             if progress.stopping and progress.stopping.update(number, accuracy, loss):
                 self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
@@ -176,16 +185,9 @@ class Session:
     def loop(self, optimizer: Optimizer) -> Loop:
         """The steps of a phase."""
         return Loop(
-            self.runner,
-            optimizer,
-            self.averager,
-            self.train,
-            self.normalize,
-            self.trainer,
-            self.classes,
-            self.generator,
-            self.job.candidate.seed,
-        )
+            self.runner, optimizer, self.averager, self.train, self.normalize, self.trainer, self.classes,
+            self.generator, self.job.candidate.seed, self.job.ranks,
+        )  # fmt: skip
 
     def _rate(self, phase: Phase, step: int) -> float:
         """Learning rate of a step of the current epoch."""
@@ -209,6 +211,8 @@ class Session:
         progress.epochs = 0
 
     def _checkpoint(self, optimizer: Optimizer, position: Position | None = None) -> None:
+        if not self.job.ranks.first:
+            return
         groups = {"model": self.net.state_dict(), "best": self.best, "optimizer": state_tensors(optimizer)}
         if self.averager:
             groups["average"] = self.averager.tensors()

@@ -45,6 +45,7 @@ def summarize(
         images_per_second=epochs * images / progress.seconds,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         threads=candidate.threads,
+        processes=candidate.processes,
         precision=execution.precision,
         compiled=execution.compiled,
         peak_memory=peak_memory(device),

@@ -1,0 +1,103 @@
+"""Run one trial of a sweep: train with tracking, end early what is hopeless, and record how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from podium.contract import InputContract
+from podium.data import Dataset
+from podium.errors import ConfigError, TrainingFailed
+from podium.models import WeightsStore
+from podium.orchestration.progress import report_epoch, report_progress
+from podium.orchestration.stopping import stopping
+from podium.orchestration.training import candidate_key, cause_of, work_folder
+from podium.registry import tracking
+from podium.results import EpochRecord
+from podium.settings import Settings
+from podium.sweeps.pruning import Judge, Pruned
+from podium.sweeps.results import TrialPlan, TrialResult
+from podium.training import Tick, train
+from podium.training.history import saved_history
+
+
+def run_trial(
+    plan: TrialPlan, dataset: Dataset, contract: InputContract, *, settings: Settings, run: str, code: str
+) -> TrialResult:
+    """Train one trial on ``train`` and score it on ``validation``; one that was killed goes on from its last epoch.
+
+    A trial that fails by itself (chance level, NaN, a network that does not fit, memory of the device) is a result like
+    others: it would fail again.
+
+    Args:
+        plan: The trial.
+        dataset: ``test`` need not be opened.
+        contract: From ``podium.models.contracts.contract_for``.
+        settings: Where state and tracking server are.
+        run: Name of the pipeline run.
+        code: Version of the training code.
+
+    Raises:
+        TrainingStopped: It was asked to stop; the next run goes on at the very step.
+        OSError, TrainingFailed: What may work next time, such as a full disk.
+    """
+    candidate, digest = plan.candidate, dataset.manifest.digest
+    key = candidate_key(candidate, digest, code, settings)
+    tags = {tracking.SWEEP_TAG: plan.sweep, tracking.TRIAL_TAG: str(plan.number)}
+    tracked = tracking.start_candidate_run(settings, candidate, run=run, key=key, data_digest=digest, tags=tags)
+    work, judge, history = work_folder(settings, key), Judge(plan), list[EpochRecord]()
+
+    def on_epoch(record: EpochRecord) -> None:
+        report_epoch(candidate.name, record)
+        # After a resumption the judge has to hear of the epochs before it: the same trial ends at the same epoch.
+        missed = saved_history(work)[:-1] if record.epoch > len(history) + 1 else ()
+        for epoch in (*missed, record):
+            tracked.log_epoch(epoch)
+            history.append(epoch)
+            if judge.see(_metric(plan, epoch)):
+                raise Pruned
+
+    def on_progress(tick: Tick) -> None:
+        report_progress(candidate.name, tick)
+
+    def result(**fields: object) -> TrialResult:
+        shared = {"number": plan.number, "values": plan.values, "own": plan.own, "mlflow_run": tracked.run_id}
+        return TrialResult.model_validate({**shared, **_so_far(plan, history), **fields})
+
+    try:
+        weights = WeightsStore(settings.weights)
+        bundle = train(
+            candidate, dataset, contract, work=work, weights=weights,
+            on_epoch=on_epoch, on_progress=on_progress, stop=stopping, tuning=settings.tuning,
+        )  # fmt: skip
+    except Pruned:
+        cause = f"pruned after epoch {len(history)}"
+        tracked.prune(cause)
+        return result(status="pruned", cause=cause, value=judge.curve[-1])
+    except Exception as error:
+        tracked.fail(cause_of(error))
+        if _may_work_next_time(error):
+            raise
+        return result(status="failed", cause=cause_of(error))
+    history[:] = bundle.summary.history
+    for record in history:
+        tracked.log_epoch(record)
+    value = _metric(plan, history[bundle.summary.best_epoch - 1])
+    tracked.finish({"parameters": bundle.summary.parameters, "train_seconds": bundle.summary.train_seconds})
+    return result(status="completed", value=value, parameters=bundle.summary.parameters)
+
+
+def _may_work_next_time(error: Exception) -> bool:
+    """Whether an error comes from outside: what a training reports while it handles a file's error does so, too."""
+    return not isinstance(error, (TrainingFailed, ConfigError, RuntimeError)) or isinstance(error.__context__, OSError)
+
+
+def _so_far(plan: TrialPlan, history: Sequence[EpochRecord]) -> dict[str, object]:
+    return {
+        "curve": tuple(_metric(plan, record) for record in history),
+        "epochs": len(history),
+        "seconds": sum(record.seconds for record in history),
+    }
+
+
+def _metric(plan: TrialPlan, record: EpochRecord) -> float:
+    return record.validation_loss if plan.metric == "loss" else record.validation_accuracy
