@@ -41,7 +41,7 @@ run: $(READY) ## Run the main job: CONFIG=configs/quickstart.yaml on the embedde
 	@$(BIN)/podium run $(CONFIG)
 
 test: $(READY) lint ## Every test
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 25
 
 check: $(READY) lint ## The fast part: lint, types, import contract, quick tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" --quiet
