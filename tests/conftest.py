@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +62,12 @@ def small_dataset(tmp_path: Path) -> Dataset:
         licence="CC0-1.0",
     )
     return open_dataset(tmp_path / "data")
+
+
+@pytest.fixture(autouse=True)
+def nobody_asked_to_stop() -> Iterator[None]:
+    """A test that stops the trainings of its process stops none of a later test."""
+    yield
+    module = sys.modules.get("podium.orchestration.stopping")
+    if module:
+        module.begin()

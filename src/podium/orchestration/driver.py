@@ -14,6 +14,7 @@ from zenml.enums import ExecutionStatus
 from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
 from zenml.models import PipelineRunUpdate, StepRunUpdate
 
+from podium.orchestration.stopping import begin
 from podium.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def driving(settings: Settings) -> Iterator[None]:
     context = DynamicPipelineRunContext.get()
     if context is None:
         raise RuntimeError("only a running dynamic pipeline has a driver")
+    begin()
     folder = settings.state / "drivers"
     folder.mkdir(parents=True, exist_ok=True)
     client = Client()

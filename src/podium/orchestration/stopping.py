@@ -16,6 +16,11 @@ def stop_training() -> None:
     _flags["stop"] = True
 
 
+def begin() -> None:
+    """Forget what was asked of an earlier run of this process (in a notebook, say)."""
+    _flags["stop"] = False
+
+
 def stopping() -> bool:
     """Whether the trainings of this process were asked to end."""
     return _flags["stop"]
