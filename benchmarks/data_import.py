@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import simplejpeg
+from peak import PODIUM  # beside this script
 from PIL import Image
 
 from podium.training.hardware import describe_hardware
@@ -33,17 +34,6 @@ from podium.training.hardware import describe_hardware
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SHARD = 10_000
 SIDE = 64
-PODIUM = """
-import sys
-from podium.cli import main
-try:
-    main()
-except SystemExit as end:
-    code = end.code or 0
-with open("/proc/self/status") as status:
-    print(next(line for line in status if line.startswith("VmHWM")).split()[1], file=sys.stderr)
-sys.exit(code)
-"""
 
 
 def make_shard(file: Path, seed: int, count: int) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from peak import PODIUM  # beside this script
 
 from podium.data.items import Items, default_items
 from podium.data.writing import Streamed, write_dataset
@@ -30,18 +31,6 @@ from podium.data.writing import Streamed, write_dataset
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 SIDE, CROP, BLOCK = 64, 28, 1000
-VALIDATE = """
-import sys
-from podium.cli import main
-code = 0
-try:
-    main()
-except SystemExit as end:
-    code = end.code or 0
-with open("/proc/self/status") as status:
-    print(next(line for line in status if line.startswith("VmHWM")).split()[1], file=sys.stderr)
-sys.exit(code)
-"""
 IMPORTS = """
 import great_expectations, numpy, sys
 import podium.models.contracts, podium.validation.judge, podium.validation.measures
@@ -109,7 +98,7 @@ def blend(photographs: np.ndarray, rng: np.random.Generator, count: int) -> np.n
 def validate(dataset: Path, work: Path) -> tuple[float, dict[str, float], float]:
     """Seconds of the command, seconds of its parts (``all``: of the validation), and MiB of peak memory."""
     out = work / "report.json"
-    command = [sys.executable, "-c", VALIDATE, "validate", "--data", str(dataset), "--suite", "default"]
+    command = [sys.executable, "-c", PODIUM, "validate", "--data", str(dataset), "--suite", "default"]
     environment = {**os.environ, "PODIUM_ROOT": str(ROOT)}
     start = time.perf_counter()
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +11,8 @@ import pytest
 from filelock import FileLock
 
 from podium.orchestration import driver
+from podium.orchestration.stopping import stop_training, stopping
+from podium.settings import Settings
 
 
 @pytest.fixture
@@ -48,3 +51,16 @@ def test_a_store_that_does_not_answer_leaves_the_lock_file(tmp_path: Path, monke
     assert driver.lock_file(tmp_path, store, run).exists()
     with FileLock(driver.lock_file(tmp_path, store, run), timeout=0):
         pass
+
+
+def test_a_run_forgets_what_stopped_an_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook, where one process makes several runs."""
+    store = SimpleNamespace(get_store_info=lambda: SimpleNamespace(id=uuid4()))
+    monkeypatch.setattr(driver, "Client", lambda: SimpleNamespace(zen_store=store))
+    context = SimpleNamespace(get=lambda: SimpleNamespace(run=SimpleNamespace(id=uuid4())))
+    monkeypatch.setattr(driver, "DynamicPipelineRunContext", context)
+    stop_training()
+    with driver.driving(Settings.from_environment({"PODIUM_STATE": str(tmp_path)})):
+        assert not stopping()
+        stop_training()
+        assert stopping()
