@@ -99,8 +99,11 @@ def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -
 
 def test_refusals_reach_the_person(house: House, cli: Any) -> None:
     house.open(0)
-    with pytest.raises(ReviewError, match="no review podium-9"):
-        cli("show", "podium-9")
+    for review, message in (("podium-9", "no review podium-9"), ("podium", "no review id"), ("x-1", "no review x-1")):
+        for command in (["show"], ["approve", "--reason", "x"], ["reject", "--reason", "x"]):
+            with pytest.raises(ReviewError, match=message) as refused:
+                cli(*command, review)
+            assert refused.value.exit_code == 2
     with pytest.raises(ReviewError, match="needs a reason"):
         cli("approve", "podium-1", "--reason", " ")
     with pytest.raises(ReviewError, match="no champion to roll back"):
