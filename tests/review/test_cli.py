@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -113,6 +115,13 @@ def test_refusals_reach_the_person(house: House, cli: Any) -> None:
 def test_markup_in_a_reason_is_text(house: House, cli: Any) -> None:
     house.open(0)
     assert "[bold]x[/bold] [/]" in cli("approve", "podium-1", "--reason", "[bold]x[/bold] [/]")
+
+
+def test_looking_brings_no_framework() -> None:
+    names = ("cli.review_view", *(f"registry.{name}" for name in ("audit", "chain", "champion", "promotion", "sync")))
+    code = f"import sys, {', '.join(f'podium.{name}' for name in names)}\n"
+    code += "print([m for m in ('torch', 'zenml', 'mlflow') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_before_anything_was_run(cli: Any, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
