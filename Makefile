@@ -9,6 +9,8 @@ UV := .uv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 CONFIG ?= configs/quickstart.yaml
+# A file stays in one process, for its fixtures; tests/order.py has put the long ones first.
+WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -41,10 +43,10 @@ run: $(READY) ## Run the main job: CONFIG=configs/quickstart.yaml on the embedde
 	@$(BIN)/podium run $(CONFIG)
 
 test: $(READY) lint ## Every test
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 25
+	@$(BIN)/python -m pytest $(WORKERS) --durations 25
 
 check: $(READY) lint ## The fast part: lint, types, import contract, quick tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" --quiet
+	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" --quiet
 
 lint: $(READY)
 	@$(BIN)/ruff check .

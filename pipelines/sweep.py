@@ -22,7 +22,7 @@ def sweep_pipeline(config: SweepConfig) -> None:
         config: The sweep; ``parameters.config`` of the YAML file.
 
     Raises:
-        ConfigError: The space does not fit the recipe.
+        ConfigError: The space does not fit the recipe, or another sweep of this name is recorded.
         TrainingFailed: No trial was completed.
     """
     settings = Settings.from_environment()

@@ -67,11 +67,23 @@ class TrainingStopped(PodiumError):
 
 
 class RegistryError(PodiumError):
-    """The model registry holds no such version, or not in the expected state."""
+    """The model registry is not in the expected state, or cannot be read."""
+
+
+class NoSuchModelVersion(RegistryError):
+    """An argument names a version or an alias that the registry does not have."""
+
+    exit_code = 2
 
 
 class ReviewError(PodiumError):
     """A review cannot be opened or decided as asked."""
+
+
+class NoSuchReview(ReviewError):
+    """An argument names a review that there is not."""
+
+    exit_code = 2
 
 
 def of_os_error(error: OSError) -> PodiumError:

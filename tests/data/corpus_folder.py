@@ -65,6 +65,13 @@ def two_forms(root: Path) -> None:
         shutil.copytree(root / "bus", root / name)
 
 
+def sites(root: Path) -> None:
+    for place in ("siteA/bus", "siteA/car", "siteB/bus"):
+        shutil.copytree(root / place[6:], root / place)
+    for name in ("bus", "car", "tram"):
+        shutil.rmtree(root / name)
+
+
 def empty(folder: Path) -> None:
     for file in folder.iterdir():
         file.unlink()
@@ -134,6 +141,7 @@ FAULTS = (
           nest),
     fault("splits one folder deeper, beside notes", "refused", "images meant? It holds folders itself: 'test', 'train'",
           lambda r: [nest(r), (r / "notes").mkdir()], "train", "test"),
+    fault("sites in place of classes", "refused", "they hold folders of the same names: 'bus'", sites),
     fault("images without class folders", "refused", "0 classes",
           lambda r: [shutil.rmtree(r / name) for name in ("bus", "car", "tram")]),
     fault("class that train does not have", "refused", "classes that train does not have: 'ship'",

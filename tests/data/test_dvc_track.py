@@ -107,6 +107,7 @@ def test_a_failing_dvc_leaves_a_record_that_claims_nothing_false(root: Path, fak
     assert open_dataset(root / "data").manifest.digest == digest
 
 
+@pytest.mark.slow
 def test_the_remedy_of_a_failing_dvc_mends_it(root: Path, fake, monkeypatch: pytest.MonkeyPatch) -> None:
     record = root / "data.dvc"
     digest = write(root / "data")

@@ -72,6 +72,7 @@ def start(file: Path, target: Path, pause: float) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_killed_import_goes_on_to_the_same_bytes_and_a_changed_source_starts_afresh(tmp_path, changed):
     file = write(tmp_path / "train.parquet", noise(400))

@@ -50,6 +50,13 @@ def test_a_folder_is_divided_by_the_names_of_its_files(invoke, tmp_path, source)
     assert counts(tmp_path) == ("pets", [30, 30, 30])
 
 
+def test_a_single_file_gives_the_name_of_its_folder(invoke, tmp_path):
+    folder = hub(tmp_path / "pets" / "data")
+    result = invoke("parquet", folder / "train-00000-of-00001.parquet")
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert counts(tmp_path)[0] == "pets"
+
+
 @pytest.mark.parametrize("source", ["parquet", "webdataset"])
 def test_the_command_that_a_refusal_names_works(invoke, tmp_path, source):
     folder = hub(tmp_path / "pets") if source == "parquet" else shards(tmp_path / "pets")

@@ -86,3 +86,51 @@ def test_what_is_ignored_is_told_with_its_place(tmp_path):
         ("train/bus/notes.txt", "not an image by its name"),
         ("train/notes.txt", "not in the folder of a class"),
     ]
+
+
+def write_empty(root, *folders):
+    for folder in folders:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / folder / "x.png").touch()
+    return root
+
+
+@pytest.mark.parametrize(
+    ("folders", "outer", "shared"),
+    [
+        (("siteA/cat", "siteA/dog", "siteB/cat"), "'siteA', 'siteB'", "'cat'"),
+        (("siteA/cat", "siteA/dog", "siteB/cat", "siteB/dog"), "'siteA', 'siteB'", "'cat', 'dog'"),
+        (("a/cat/deep", "a/dog/deep", "b/dog", "b/cat", "c/dog"), "'a', 'b', 'c'", "'cat', 'dog'"),
+        (("a/0", "a/1", "b/0", "b/1"), "'a', 'b'", "'0', '1'"),
+        (("train/a/cat", "train/a/dog", "train/b/cat", "train/b/dog"), "'a', 'b'", "'cat', 'dog'"),
+    ],
+)
+def test_sites_are_not_taken_for_classes(tmp_path, folders, outer, shared):
+    with pytest.raises(DataError) as caught:
+        list_folder(write_empty(tmp_path, *folders))
+    place = tmp_path / "train" if folders[0].startswith("train") else tmp_path
+    assert caught.value.message == (
+        f"{place}: {outer} would be the classes, but they hold folders of the same names: {shared}"
+    )
+    first = shared.split(",")[0].strip("'")
+    assert f"put it first ({first}/{folders[0].split('/')[-2 if 'deep' not in folders[0] else 0]}/IMAGE)" in (
+        caught.value.remedy
+    )
+    assert "podium data import table" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("cat/images", "dog/images"),  # as Tiny ImageNet has it
+        ("animals/cat", "animals/dog", "vehicles/car", "vehicles/truck"),
+        ("animals/cat", "animals/dog", "animals/other", "vehicles/car", "vehicles/truck", "vehicles/other"),
+        ("ada/0", "ada/1", "ada/2", "grace/0", "grace/1"),  # a folder a video
+        ("cat", "cat/2020", "cat/2021", "dog/2020x", "dog/2021"),
+        ("siteA/cat", "siteA/dog", "siteB/cat", "siteB/dog", "siteB"),
+        ("cat/a", "cat/b", "dog"),
+    ],
+)
+def test_the_first_level_is_the_classes_where_what_is_below_may_be_something_else(tmp_path, folders):
+    write_empty(tmp_path, *sorted(folders))
+    assert list_folder(tmp_path).class_names == tuple(sorted({folder.split("/")[0] for folder in folders}))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from podium.data.sources.naming import name_of_file, name_of_folder
 from podium.data.sources.shards import SHARDS
 from podium.data.sources.split_files import PARQUET, expand, refuse_repetition, sort_by_name, split_of
 from podium.errors import DataError
@@ -97,3 +98,32 @@ def test_a_folder_for_one_split_may_not_hold_files_of_another(tmp_path):
         refuse_repetition({"train": [root / "a"], "test": [root / "a"]})
     with pytest.raises(DataError, match="named twice"):
         refuse_repetition({"train": [Path("a"), Path("a")]})
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("food101/train-00000-of-00001.parquet", "food101"),
+        ("food101/data/train-00000-of-00008-8f3ab2.parquet", "food101"),
+        ("cifar10/plain_text/test.parquet", "cifar10"),
+        ("ms coco/Train/0000.parquet", "ms coco"),
+        ("x/val2017.parquet", "x"),
+        ("x/cifar-10.parquet", "cifar-10"),
+        ("x/cifar10-train.parquet", "cifar10"),
+        ("x/imagenet_2012_val_003.tar.gz", "imagenet_2012"),
+        ("x/birds-train-100.tar", "birds"),
+        ("x/birds-00012.tar", "birds"),
+        ("x/test_birds.TAR", "birds"),
+        ("x/trained-birds.contest.parquet", "trained-birds.contest"),
+        ("/train-00000-of-00001.parquet", "train-00000-of-00001"),
+    ],
+)
+def test_a_data_set_is_not_called_as_its_shard(tmp_path, file, name):
+    kind = PARQUET if file.endswith("parquet") else SHARDS
+    assert name_of_file(tmp_path / file, kind.suffixes) == name
+
+
+def test_a_data_set_is_called_as_its_folder(tmp_path):
+    assert name_of_folder(tmp_path / "food101") == "food101"
+    assert name_of_folder(tmp_path / "food101" / "data" / "train") == "food101"
+    assert name_of_folder(Path("/")) == ""

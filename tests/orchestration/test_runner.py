@@ -22,8 +22,12 @@ pytestmark = pytest.mark.usefixtures("source_root")
 
 
 @pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """A state folder of its own; the folders for which ZenML's database was to be made."""
     monkeypatch.setenv("PODIUM_STATE", str(tmp_path))
+    made: list[Path] = []
+    monkeypatch.setattr(runner, "prepare", lambda settings: made.append(settings.state))
+    return made
 
 
 def ending(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +70,29 @@ def test_a_full_disk_is_named(
     assert "LookupError: x" in said
     assert "No space left on device" in said
     assert "Traceback" not in said
+
+
+def test_the_database_is_made_for_a_file_that_is_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: list[Path]
+) -> None:
+    begun: list[list[Path]] = []
+    monkeypatch.setattr(DynamicPipeline, "__call__", lambda *_args, **_more: begun.append(list(prepared)))
+    assert runner.run(SOURCE, str(tmp_path / "none.yaml")) == 2
+    assert runner.run("nope", FILE) == 2
+    assert (prepared, begun) == ([], [])
+    assert runner.run(SOURCE, FILE) == 0
+    assert begun == [[tmp_path]], "before the run, and once"
+
+
+def test_a_database_that_cannot_be_made_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(settings: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/state/zenml.db")
+
+    monkeypatch.setattr(runner, "prepare", refuse)
+    assert runner.run(SOURCE, FILE) == 1
+    assert capsys.readouterr().err == "Error: /state/zenml.db: No space left on device\n"
 
 
 def test_a_stop_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,16 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.product.workspace import TINY, Workspace
+from tests.product.prepared import Prepared, make_prepared
+from tests.product.workspace import Workspace
+from tests.registry.fixtures import mlflow_database
+
+__all__ = ["mlflow_database"]
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path) -> Prepared:
+    """What every workspace would make for itself in the same way: the embedded data set, and empty databases."""
+    return make_prepared(tmp_path_factory.mktemp("stock") / "checkout", mlflow_database)
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """A fresh workspace with the embedded data set and ``configs/tiny.yaml``."""
-    made = Workspace.create(tmp_path / "checkout")
-    made.call("podium", "data", "restore")
-    (made.root / "configs" / "tiny.yaml").write_text(TINY)
-    return made
+def untouched(tmp_path: Path, stock: Prepared) -> Workspace:
+    """A fresh workspace with the embedded data set and ``configs/tiny.yaml``; there is no state yet."""
+    return stock.workspace(tmp_path / "checkout")
+
+
+@pytest.fixture
+def workspace(untouched: Workspace, stock: Prepared) -> Workspace:
+    """The same, with ZenML's and MLflow's databases as the first run makes them; they are empty."""
+    stock.begin(untouched.state)
+    return untouched
 
 
 @pytest.fixture(scope="module")

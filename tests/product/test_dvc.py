@@ -23,21 +23,21 @@ def git(workspace: Workspace, *arguments: str) -> None:
 
 
 @pytest.fixture
-def repository(workspace: Workspace) -> Workspace:
+def repository(untouched: Workspace) -> Workspace:
     """A git and DVC repository with a small quickstart and a local remote; the data set is imported afresh."""
-    quick = workspace.root / "configs" / "quickstart.yaml"
+    quick = untouched.root / "configs" / "quickstart.yaml"
     text = quick.read_text().replace("epochs: 8", "epochs: 2")
     quick.write_text(text[: text.index("    candidates:")] + CANDIDATES)
     for name in (".gitignore", ".dvcignore"):
-        shutil.copy(ROOT / name, workspace.root)
-    git(workspace, "init", "--quiet")
-    workspace.call("dvc", "init", "--quiet")
-    workspace.call("dvc", "remote", "add", "--quiet", "--default", "storage", workspace.root.parent / "storage")
-    shutil.rmtree(workspace.root / "data")
-    workspace.call("podium", "data", "import", "digits")
-    git(workspace, "add", ".")
-    git(workspace, "commit", "-qm", "start")
-    return workspace
+        shutil.copy(ROOT / name, untouched.root)
+    git(untouched, "init", "--quiet")
+    untouched.call("dvc", "init", "--quiet")
+    untouched.call("dvc", "remote", "add", "--quiet", "--default", "storage", untouched.root.parent / "storage")
+    shutil.rmtree(untouched.root / "data")
+    untouched.call("podium", "data", "import", "digits")
+    git(untouched, "add", ".")
+    git(untouched, "commit", "-qm", "start")
+    return untouched
 
 
 def test_a_fresh_import_is_what_data_dvc_records(repository: Workspace) -> None:

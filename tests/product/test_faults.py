@@ -40,23 +40,24 @@ def own_zenml(workspace: Workspace) -> dict[str, str]:
     return {"ZENML_CONFIG_PATH": str(workspace.root / "mine"), "ZENML_ANALYTICS_OPT_IN": "false"}
 
 
-def test_zenml_itself_runs_the_job(workspace: Workspace) -> None:
-    printed = workspace.call(*ZENML, **own_zenml(workspace))
+def test_zenml_itself_runs_the_job(untouched: Workspace) -> None:
+    printed = untouched.call(*ZENML, **own_zenml(untouched))
     assert "awaiting a decision" in printed
-    assert not (workspace.state / "zenml").exists()
-    workspace.call("podium", "review", "approve", "tiny-1", "--reason", "it is the only one")
-    assert workspace.json("leaderboard")["champion"] == 1
+    assert not (untouched.state / "zenml").exists()
+    untouched.call("podium", "review", "approve", "tiny-1", "--reason", "it is the only one")
+    assert untouched.json("leaderboard")["champion"] == 1
 
 
-def test_a_bad_file_is_refused_before_anything_runs(workspace: Workspace) -> None:
-    file = workspace.root / "configs" / "tiny.yaml"
+def test_a_bad_file_is_refused_before_anything_runs(untouched: Workspace) -> None:
+    file = untouched.root / "configs" / "tiny.yaml"
     file.write_text(file.read_text().replace("epochs: 2", "epcohs: 2"))
     for command in (ZENML, ("podium", "run", "configs/tiny.yaml"), ("podium", "config", "check", "configs/tiny.yaml")):
-        printed = workspace.call(*command, expect=2, **own_zenml(workspace))
+        printed = untouched.call(*command, expect=2, **own_zenml(untouched))
         assert "epcohs" in printed
         assert "did you mean 'epochs'?" in printed
         assert "Traceback" not in printed
         assert "has started" not in printed
+    assert not untouched.state.exists(), "it makes no database either"
 
 
 def test_a_critical_failure_stops_before_training_and_shows_the_images(workspace: Workspace) -> None:
@@ -119,17 +120,17 @@ def test_tampered_data(workspace: Workspace) -> None:
     assert "Traceback" not in printed
 
 
-def test_two_runs_at_the_same_time_give_one_version(workspace: Workspace) -> None:
-    runs = [workspace.start("podium", "run", "configs/tiny.yaml") for _ in range(2)]
+def test_two_runs_at_the_same_time_give_one_version(untouched: Workspace) -> None:
+    runs = [untouched.start("podium", "run", "configs/tiny.yaml") for _ in range(2)]
     printed = [run.communicate(timeout=500)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], "\n".join(printed)
-    assert len(workspace.json("review", "list", "--all")["reviews"]) == 1
-    assert workspace.json("leaderboard")["version"] == 1
+    assert len(untouched.json("review", "list", "--all")["reviews"]) == 1
+    assert untouched.json("leaderboard")["version"] == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
-def test_a_full_disk(workspace: Workspace) -> None:
-    state = workspace.state
+def test_a_full_disk(untouched: Workspace) -> None:
+    state = untouched.state
     state.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", state], capture_output=True, check=False
@@ -137,16 +138,16 @@ def test_a_full_disk(workspace: Workspace) -> None:
     if mounted.returncode:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
     try:
-        printed = workspace.call("podium", "run", "configs/tiny.yaml", expect=1)
+        printed = untouched.call("podium", "run", "configs/tiny.yaml", expect=1)
         assert "No space left" in printed or "disk is full" in printed
         assert "Traceback" not in printed
         subprocess.run(["mount", "-o", "remount,size=400m", state], check=True)
-        assert "awaiting a decision" in workspace.call("podium", "run", "configs/tiny.yaml")
+        assert "awaiting a decision" in untouched.call("podium", "run", "configs/tiny.yaml")
     finally:
         subprocess.run(["umount", "-l", state], check=True)
 
 
-def test_a_full_disk_at_import_keeps_the_old_data(tmp_path: Path, workspace: Workspace) -> None:
+def test_a_full_disk_at_import_keeps_the_old_data(tmp_path: Path, untouched: Workspace) -> None:
     if os.geteuid() != 0:
         pytest.skip("mounting a small tmpfs needs root")
     target = tmp_path / "small"
@@ -157,7 +158,7 @@ def test_a_full_disk_at_import_keeps_the_old_data(tmp_path: Path, workspace: Wor
     if mounted.returncode:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
     try:
-        printed = workspace.call("podium", "data", "import", "digits", "--target", target / "data", expect=1)
+        printed = untouched.call("podium", "data", "import", "digits", "--target", target / "data", expect=1)
         assert "No space left" in printed
         assert "Traceback" not in printed
         assert list(target.iterdir()) == []

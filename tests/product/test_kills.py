@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -15,6 +16,7 @@ from podium.orchestration.environment import isolated_environment
 from podium.orchestration.strict import TRAINING_STEPS
 from podium.results import TrainingSummary
 from podium.settings import Settings
+from tests.product.prepared import Prepared
 from tests.product.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -22,9 +24,25 @@ pytestmark = pytest.mark.slow
 RUN = ("podium", "run", "configs/tiny.yaml")
 
 
-def kill_when(workspace: Workspace, pattern: str, delay: float = 0.0) -> bool:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, stock: Prepared) -> Workspace:
+    """A workspace of several tests, each of which trains for another number of epochs: that is another training."""
+    made = stock.workspace(tmp_path_factory.mktemp("kills") / "checkout")
+    stock.begin(made.state)
+    return made
+
+
+def longer(workspace: Workspace, epochs: int) -> tuple[str, ...]:
+    """Forget unfinished trainings; return the command that trains for so many epochs."""
+    shutil.rmtree(workspace.state / "work", ignore_errors=True)
+    text = (workspace.root / "configs" / "tiny.yaml").read_text().replace("epochs: 2", f"epochs: {epochs}")
+    (workspace.root / "configs" / f"epochs_{epochs}.yaml").write_text(text)
+    return ("podium", "run", f"configs/epochs_{epochs}.yaml")
+
+
+def kill_when(workspace: Workspace, pattern: str, delay: float = 0.0, run: Sequence[str] = RUN) -> bool:
     """Start a run and kill its whole process group once a line matches. Returns False if it ended before."""
-    process = workspace.start(*RUN, PODIUM_VERBOSE="1")
+    process = workspace.start(*run, PODIUM_VERBOSE="1")
     assert process.stdout is not None
     try:
         for line in process.stdout:
@@ -56,22 +74,22 @@ def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> 
     check_registry(workspace)
 
 
-def test_a_kill_amid_training_goes_on_from_the_checkpoint(workspace: Workspace) -> None:
-    file = workspace.root / "configs" / "tiny.yaml"
-    file.write_text(file.read_text().replace("epochs: 2", "epochs: 6"))
-    assert kill_when(workspace, r"cnn_3block: epoch 3")
-    assert list((workspace.state / "work").glob("*")), "no checkpoint was written before the kill"
-    workspace.call(*RUN)
+def test_a_kill_amid_training_goes_on_from_the_checkpoint(shared: Workspace) -> None:
+    run = longer(shared, 6)
+    assert kill_when(shared, r"cnn_3block: epoch 3", run=run)
+    assert list((shared.state / "work").glob("*")), "no checkpoint was written before the kill"
+    shared.call(*run)
     import mlflow
 
-    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{workspace.state / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("podium").experiment_id])
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{shared.state / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("podium").experiment_id
+    runs = client.search_runs([experiment], "params.`recipe.trainer.epochs` = '6'")
     assert sorted(run.data.tags["podium.candidate"] for run in runs) == ["cnn_3block", "simple_cnn"]
     for run in runs:
         assert run.info.status == "FINISHED"
         steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "validation_accuracy")]
         assert steps == [1, 2, 3, 4, 5, 6]
-    summaries = [TrainingSummary.model_validate_json(p.read_text()) for p in workspace.state.rglob("training.json")]
+    summaries = [TrainingSummary.model_validate_json(p.read_text()) for p in shared.state.rglob("training.json")]
     assert any(summary.resumed_from is not None and summary.resumed_from >= 3 for summary in summaries)
 
 
@@ -85,12 +103,8 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
-def test_ctrl_c_and_sigterm_stop_at_once_and_the_next_run_goes_on(
-    number: int, status: int, workspace: Workspace
-) -> None:
-    file = workspace.root / "configs" / "tiny.yaml"
-    file.write_text(file.read_text().replace("epochs: 2", "epochs: 200"))
-    process = workspace.start(*RUN)
+def test_ctrl_c_and_sigterm_stop_at_once_and_the_next_run_goes_on(number: int, status: int, shared: Workspace) -> None:
+    process = shared.start(*longer(shared, 200 + number))
     assert process.stdout is not None
     for line in process.stdout:
         if "cnn_3block: epoch 1" in line:
@@ -102,7 +116,7 @@ def test_ctrl_c_and_sigterm_stop_at_once_and_the_next_run_goes_on(
     assert "Traceback" not in rest
     assert "run the same command again" in rest
     assert "cnn_3block: epoch 20:" not in rest
-    assert list(workspace.state.glob("work/*/checkpoint.safetensors"))
+    assert list(shared.state.glob("work/*/checkpoint.safetensors"))
 
 
 def check_registry(workspace: Workspace) -> None:

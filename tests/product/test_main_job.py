@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,23 @@ from tests.product.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 Quickstart = tuple[Workspace, str]
+THEIRS = b"active_project_id: 00000000-0000-4000-8000-000000000000\nactive_stack_id: null\n"
+
+
+@pytest.fixture(scope="module")
+def second(quickstart: Quickstart) -> Iterator[tuple[str, Any, list[Path]]]:
+    """The same run once more, beside somebody's own ZenML: what it printed, the leaderboard before, their files."""
+    workspace, _ = quickstart
+    before = workspace.json("leaderboard")
+    planted = [folder / ".zen" / "config.yaml" for folder in (workspace.root, workspace.root.parent)]
+    try:
+        for file in planted:
+            file.parent.mkdir()
+            file.write_bytes(THEIRS)
+        yield workspace.call("podium", "run", "configs/quickstart.yaml"), before, planted
+    finally:
+        for file in planted:
+            shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def digit(workspace: Workspace, folder: Path, index: int = 0) -> tuple[Path, str]:
@@ -55,32 +74,27 @@ def test_the_leaderboard_is_honest(quickstart: Quickstart) -> None:
     assert next(row for row in board.candidates if row.recipe == "simple_cnn").parameters == 315_722
 
 
-def test_nobodys_own_zenml_is_touched(quickstart: Quickstart) -> None:
+def test_no_zenml_of_somebodys_own_is_made(quickstart: Quickstart) -> None:
     workspace, _ = quickstart
     assert [p.name for p in (workspace.root / "home").rglob("*zenml*")] == []
     assert not (workspace.root / ".zen").exists()
-    planted = [folder / ".zen" / "config.yaml" for folder in (workspace.root, workspace.root.parent)]
-    theirs = b"active_project_id: 00000000-0000-4000-8000-000000000000\nactive_stack_id: null\n"
-    try:
-        for file in planted:
-            file.parent.mkdir()
-            file.write_bytes(theirs)
-        workspace.call("podium", "run", "configs/quickstart.yaml")
-        assert [file.read_bytes() for file in planted] == [theirs, theirs]
-        assert [len(list(file.parent.iterdir())) for file in planted] == [1, 1]
-    finally:
-        for file in planted:
-            shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def test_nothing_is_left_lying_about(quickstart: Quickstart) -> None:
     assert quickstart[0].leftovers() == []
 
 
-def test_a_second_run_reuses_everything_and_says_so(quickstart: Quickstart) -> None:
+def test_nobodys_own_zenml_is_touched(second: tuple[str, Any, list[Path]]) -> None:
+    _, _, planted = second
+    assert [file.read_bytes() for file in planted] == [THEIRS, THEIRS]
+    assert [len(list(file.parent.iterdir())) for file in planted] == [1, 1]
+
+
+def test_a_second_run_reuses_everything_and_says_so(
+    quickstart: Quickstart, second: tuple[str, Any, list[Path]]
+) -> None:
     workspace, _ = quickstart
-    before = workspace.json("leaderboard")
-    printed = workspace.call("podium", "run", "configs/quickstart.yaml")
+    printed, before, _ = second
     assert "Nothing changed since run" in printed
     assert workspace.json("leaderboard") == before
     assert len(workspace.json("review", "list", "--all")["reviews"]) == 1

@@ -6,11 +6,13 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from podium.models.recipes import recipe_header
+from tests.product.prepared import Prepared
 from tests.product.workspace import Workspace
 from tests.sweeps.made import poison_test_split
 
@@ -35,11 +37,11 @@ RUN = ("podium", "run", "configs/small.yaml", "--pipeline", "pipelines.sweep.swe
 
 
 @pytest.fixture
-def poisoned(workspace: Workspace) -> Workspace:
+def poisoned(untouched: Workspace) -> Workspace:
     """A workspace with a sweep, and a data set whose test split nobody can read."""
-    poison_test_split(workspace.root / "data")
-    (workspace.root / "configs" / "small.yaml").write_text(SWEEP)
-    return workspace
+    poison_test_split(untouched.root / "data")
+    (untouched.root / "configs" / "small.yaml").write_text(SWEEP)
+    return untouched
 
 
 def end_at(workspace: Workspace, pattern: str, number: int) -> tuple[str, int]:
@@ -62,7 +64,10 @@ def decisive(document: Any) -> list[Any]:
     return [{key: trial[key] for key in ("values", "status", "value", "curve")} for trial in document["trials"]]
 
 
-def test_a_sweep_that_is_killed_and_stopped_gives_what_an_uninterrupted_one_gives(poisoned: Workspace) -> None:
+def test_a_sweep_that_is_killed_and_stopped_gives_what_an_uninterrupted_one_gives(
+    poisoned: Workspace, stock: Prepared
+) -> None:
+    stock.begin(poisoned.state)
     _, status = end_at(poisoned, r"small_002: epoch 1", signal.SIGKILL)
     assert status == -signal.SIGKILL
     shown = poisoned.json("sweep", "show", "small")
@@ -82,6 +87,7 @@ def test_a_sweep_that_is_killed_and_stopped_gives_what_an_uninterrupted_one_give
     check_tracking(poisoned, document)
 
     whole = str(poisoned.root / "whole")
+    stock.begin(Path(whole))
     poisoned.call(*RUN, PODIUM_STATE=whole)
     other = json.loads(poisoned.call("podium", "sweep", "show", "--json", PODIUM_STATE=whole))
     assert decisive(other) == decisive(document)

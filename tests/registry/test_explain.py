@@ -113,12 +113,14 @@ def test_a_version_is_named_in_many_ways_and_what_is_not_there_is_said(house: Ho
     opened(house, register(house, commit))
     for reference in ("podium/1", "podium-1", "1", "challenger", "podium/challenger"):
         assert ask(house, reference).version == 1
-    for reference, message in (
-        ("podium/7", "no version 7"), ("podium/best", "no alias or version 'best'"), ("nonsense", "no model version"),
-        ("other/1", "no version 1 of other"), ("champion", "no champion"), ("/1", "no model version"),
+    for reference, message, status in (
+        ("podium/7", "no version 7", 2), ("podium/best", "no alias or version 'best'", 2), ("99", "no version 99", 2),
+        ("nonsense", "no model version", 2), ("/1", "no model version", 2), ("other/1", "no version 1 of other", 2),
+        ("champion", "no champion", 1),
     ):  # fmt: skip
-        with pytest.raises(RegistryError, match=message):
+        with pytest.raises(RegistryError, match=message) as refused:
             ask(house, reference)
+        assert refused.value.exit_code == status, reference
 
 
 def test_what_is_missing_is_said(house: House) -> None:

@@ -117,6 +117,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_writers_leave_a_valid_chain(tmp_path: Path) -> None:
     """Three writers at once, each killed in the middle of its work; what was reported as written is there."""
     path, rng = tmp_path / "reviews.db", random.Random(3)

@@ -165,7 +165,9 @@ def test_champion_is_explained_and_cache_is_verified(house: House) -> None:
     weights.write_bytes(weights.read_bytes() + b"\0")
     with pytest.raises(RegistryError, match="not those that were registered"):
         load_champion_bundle(house.settings, "podium", client=house.client)
-    with pytest.raises(RegistryError, match="no alias or version 'nobody'"):
+    with pytest.raises(RegistryError, match="no alias or version 'nobody'") as refused:
         load_champion_bundle(house.settings, "podium", "nobody", client=house.client)
-    with pytest.raises(RegistryError, match="no version 9"):
+    assert refused.value.exit_code == 2
+    with pytest.raises(RegistryError, match="no version 9") as refused:
         load_champion_bundle(house.settings, "podium", 9, client=house.client)
+    assert refused.value.exit_code == 2

@@ -134,8 +134,9 @@ def test_a_wrong_name_is_answered_with_the_nearest(state: Path) -> None:
         invoke("leaderboard", "run-8")
     assert caught.value.remedy == "did you mean 'run-7'?"
     for name in ("../runs/run-7", "..", "latest", ""):
-        with pytest.raises(PodiumError, match="there is no run"):
+        with pytest.raises(PodiumError, match="there is no run") as refused:
             run_folder(state / "runs", name)
+        assert refused.value.exit_code == 2
 
 
 def test_missing_and_damaged_files_are_one_clear_error(state: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -99,8 +101,11 @@ def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -
 
 def test_refusals_reach_the_person(house: House, cli: Any) -> None:
     house.open(0)
-    with pytest.raises(ReviewError, match="no review podium-9"):
-        cli("show", "podium-9")
+    for review, message in (("podium-9", "no review podium-9"), ("podium", "no review id"), ("x-1", "no review x-1")):
+        for command in (["show"], ["approve", "--reason", "x"], ["reject", "--reason", "x"]):
+            with pytest.raises(ReviewError, match=message) as refused:
+                cli(*command, review)
+            assert refused.value.exit_code == 2
     with pytest.raises(ReviewError, match="needs a reason"):
         cli("approve", "podium-1", "--reason", " ")
     with pytest.raises(ReviewError, match="no champion to roll back"):
@@ -110,6 +115,13 @@ def test_refusals_reach_the_person(house: House, cli: Any) -> None:
 def test_markup_in_a_reason_is_text(house: House, cli: Any) -> None:
     house.open(0)
     assert "[bold]x[/bold] [/]" in cli("approve", "podium-1", "--reason", "[bold]x[/bold] [/]")
+
+
+def test_looking_brings_no_framework() -> None:
+    names = ("cli.review_view", *(f"registry.{name}" for name in ("audit", "chain", "champion", "promotion", "sync")))
+    code = f"import sys, {', '.join(f'podium.{name}' for name in names)}\n"
+    code += "print([m for m in ('torch', 'zenml', 'mlflow') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_before_anything_was_run(cli: Any, house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,8 +134,9 @@ def test_a_changed_tag_is_refused(house: House) -> None:
 def test_a_vanished_version_is_refused(house: House) -> None:
     review = house.open()
     house.client.delete_model_version("podium", "1")
-    with pytest.raises(RegistryError, match="no version 1 of podium"):
+    with pytest.raises(RegistryError, match="no version 1 of podium") as refused:
         approve(house, review.id)
+    assert refused.value.exit_code == 2
 
 
 def test_rollback_goes_back_and_is_recorded(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,11 +16,14 @@ from podium.config import RunConfig
 from podium.config.load import parse
 from podium.errors import ConfigError, PodiumError
 from podium.models.recipes import load_recipe, recipe_header, resolve_candidates
+from podium.orchestration.sweep import Rounds, assemble
 from podium.report.sweep import candidate_entry, render_sweep
+from podium.results import DataReference
 from podium.settings import Settings
 from podium.sweeps.results import best_of, keep, read
 from podium.sweeps.save import save_recipe
-from tests.sweeps.made import RECIPES, ended, result
+from podium.sweeps.space import open_space
+from tests.sweeps.made import RECIPES, config, ended, result
 
 TRIALS = (
     ended(0, 0.9, own=True),
@@ -112,6 +116,7 @@ def test_what_is_not_there(settings: Settings) -> None:
     with pytest.raises(PodiumError) as caught:
         read(settings, "mde")
     assert "did you mean 'made'?" in str(caught.value)
+    assert caught.value.exit_code == 2
     file.write_text(file.read_text()[:-20])
     with pytest.raises(PodiumError, match=r"sweep\.json"):
         read(settings)
@@ -128,3 +133,48 @@ def test_the_best() -> None:
     assert best_of(trials, "accuracy") == 1
     assert best_of(trials, "loss") == 0
     assert best_of(trials[3:], "loss") is None
+
+
+OTHER = {
+    "recipe": {"recipe": "cnn_3block"},
+    "space": {"space": {"trainer.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}}},
+    "trainer": {"trainer": {"epochs": 2}},
+    "seed, parallel": {"seed": 4, "parallel": 3},
+    "pruner": {"pruner": {"kind": "none"}},
+}
+
+
+def started(settings: Settings, digest: str = "d" * 64, **fields: Any) -> Rounds:
+    """A sweep as the pipeline starts it, before its first trial."""
+    data = DataReference(name="digits", path="data", digest=digest)
+    chosen = config(**fields)
+    return Rounds(chosen, open_space(chosen, RECIPES), data, settings, code="c")
+
+
+def kept(settings: Settings) -> Path:
+    """The record of one whose first round has ended."""
+    begun = started(settings, trials=5)
+    return keep(settings, assemble(begun.config, begun.data, TRIALS[:2], "run-1"))
+
+
+@pytest.mark.parametrize("what", OTHER)
+def test_another_sweep_of_the_same_name_is_refused_and_nothing_is_lost(settings: Settings, what: str) -> None:
+    file = kept(settings)
+    before = file.read_bytes()
+    with pytest.raises(ConfigError) as refused:
+        started(settings, **OTHER[what])
+    assert refused.value.message == f"{file}: a sweep 'made' is recorded that differs in {what}"
+    assert "another `name`" in refused.value.remedy
+    assert file.read_bytes() == before
+    started(settings, name="other", **OTHER[what])
+
+
+def test_a_sweep_goes_on_with_more_trials_but_not_on_other_data(settings: Settings) -> None:
+    file = kept(settings)
+    started(settings, trials=5)
+    started(settings, trials=9, data={"path": ".podium/moved"})
+    with pytest.raises(ConfigError, match="differs in data"):
+        started(settings, digest="e" * 64)
+    file.write_text(result(*TRIALS).model_dump_json())
+    with pytest.raises(ConfigError, match="recorded without its configuration"):
+        started(settings)

@@ -181,9 +181,10 @@ def test_the_pre_commit_hook_is_well_formed():
     assert hook["entry"] == "podium validate"
 
 
-def test_the_bounds_of_cifar10_mean_the_same_for_any_number_of_images():
-    (item,) = [e for e in load_suite("cifar10", ROOT).expectations if e.id == "duplicates_across"]
+@pytest.mark.parametrize(("suite", "share"), [("cifar10", 0.004), ("pretraining", 0.002)])
+def test_bounds_mean_the_same_for_any_number_of_images(suite, share):
+    (item,) = [e for e in load_suite(suite, ROOT).expectations if e.id == "duplicates_across"]
     assert item.complete_kwargs() == {
-        "column": "elsewhere", "max_count": 0, "max_share": 0.004, "above": None, "below": None,
+        "column": "elsewhere", "max_count": 0, "max_share": share, "above": None, "below": None,
     }  # fmt: skip
     assert "max_count" not in item.meta.expected

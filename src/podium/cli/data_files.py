@@ -20,7 +20,7 @@ def choose_files(
     validation: Sequence[Path] | None,
     test: Sequence[Path] | None,
 ) -> tuple[str, dict[SplitName, Sequence[Path]]]:
-    """Return the name of the data set, that of the first folder or file, and the files of each split.
+    """Return the name of the data set, after the first folder or file, and the files of each split.
 
     Args:
         kind: Of the files.
@@ -58,11 +58,7 @@ def choose_files(
 
 
 def _name(path: Path, kind: FileKind) -> str:
-    from podium.data.sources.files import printable
+    from podium.data.sources.naming import name_of_file, name_of_folder
     from podium.data.sources.split_files import files_of
 
-    if path.is_dir():
-        return printable(path.resolve().name)
-    file = files_of(path, kind)[0].name
-    ending = next((suffix for suffix in kind.suffixes if file.lower().endswith(suffix)), "")
-    return printable(file[: len(file) - len(ending)])
+    return name_of_folder(path) if path.is_dir() else name_of_file(files_of(path, kind)[0], kind.suffixes)

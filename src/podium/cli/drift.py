@@ -137,7 +137,7 @@ def _features(settings: Settings, features: Features, model: str | None, version
         name = model_name(settings, model)
         bundle, number = load_champion_bundle(settings, name, version)
     except RegistryError as error:
-        raise RegistryError(
+        raise type(error)(
             error.message,
             remedy=f"{error.remedy}; or compare without it: `--features backbone` (pretrained network that comes with"
             " Podium) or `--features none` (labels and pixel statistics alone)",

@@ -22,18 +22,13 @@ def run(
     pipeline: Annotated[str, typer.Option(help="Dotted path of the pipeline.")] = _DEFAULT,
 ) -> None:
     """Run a pipeline as `zenml pipeline run` does, with ZenML's state below this checkout."""
-    from podium.orchestration.strict import TRAINING_STEPS, check_any_file, check_file
     from podium.settings import Settings
 
     settings = Settings.from_environment()
-    config = settings.find(config)
-    # Quickly, before ZenML starts; the pipeline checks the file again and knows its own steps.
-    if pipeline == _DEFAULT:
-        check_file(config, steps=TRAINING_STEPS, settings=settings)
-    else:
-        check_any_file(config, steps_known=False, settings=settings)
-    config = config.resolve()
-    _replace("python", ["-m", "podium.orchestration.runner", pipeline, str(config)], settings)
+    config = settings.find(config).absolute()
+    root = settings.root.absolute()  # where it will run
+    shown = config.relative_to(root) if config.is_relative_to(root) else config
+    _replace("python", ["-m", "podium.orchestration.runner", pipeline, str(shown)], settings)
 
 
 def env() -> None:
@@ -51,32 +46,42 @@ def dashboard(
     """Start ZenML's dashboard on this checkout's runs (stop it with `podium dashboard-stop`)."""
     from podium.settings import Settings
 
-    _replace("zenml", ["login", "--local", "--port", str(port)], Settings.from_environment())
+    _zenml(["login", "--local", "--port", str(port)], Settings.from_environment())
 
 
 def dashboard_stop() -> None:
     """Stop ZenML's local dashboard."""
     from podium.settings import Settings
 
-    _replace("zenml", ["logout", "--local"], Settings.from_environment())
+    _zenml(["logout", "--local"], Settings.from_environment())
+
+
+def _zenml(arguments: list[str], settings: Settings) -> None:
+    """Become ZenML's own command, when its database has been made as :mod:`podium.orchestration.prepare` makes it."""
+    from podium.orchestration.prepare import ready_mark
+
+    if not ready_mark(settings).exists():
+        command = [sys.executable, "-m", "podium.orchestration.prepare"]
+        preparing = subprocess.run(command, env=_environment(settings), cwd=settings.root, check=False)
+        if preparing.returncode:
+            sys.exit(preparing.returncode)
+    _replace("zenml", arguments, settings)
 
 
 def _replace(program: str, arguments: list[str], settings: Settings) -> None:
-    """Become another program of this environment, in the checkout and with ZenML's state there.
+    """Become another program of this environment, in the checkout and with ZenML's state there."""
+    environment = _environment(settings)
+    path = Path(sys.executable).with_name(program)
+    os.chdir(settings.root)
+    os.execve(path, [str(path), *arguments], environment)  # noqa: S606 - our own interpreter's sibling
 
-    A user's own ZenML configuration is neither used nor touched: for that, call ``zenml`` itself.
-    """
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Variables for ZenML. A user's own configuration is neither used nor touched: for that, call ``zenml`` itself."""
     from podium.orchestration.environment import isolated_environment, without_zenml
-    from podium.orchestration.prepare import ready_mark
 
     environment = {**without_zenml(os.environ), **isolated_environment(settings)}
     environment["ZENML_CUSTOM_SOURCE_ROOT"] = str(settings.root)
     given = [os.path.abspath(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     environment["PYTHONPATH"] = os.pathsep.join([str(settings.root), *given])
-    path = Path(sys.executable).with_name(program)
-    os.chdir(settings.root)
-    if not ready_mark(settings).exists():
-        preparing = subprocess.run([sys.executable, "-m", "podium.orchestration.prepare"], env=environment, check=False)
-        if preparing.returncode:
-            sys.exit(preparing.returncode)
-    os.execve(path, [str(path), *arguments], environment)  # noqa: S606 - our own interpreter's sibling
+    return environment

@@ -55,16 +55,21 @@ class StrictPipeline(DynamicPipeline):
     def with_options(self, *, config_path: str | None = None, **kwargs: Any) -> StrictPipeline:  # type: ignore[override]
         """Copy the pipeline with options; see ZenML. Raises RunError if the file is refused."""
         if config_path is not None:
-            try:
-                config = self.check(Path(config_path), steps=[step_name(step) for step in self.depends_on])
-                check_configured(config, Settings.from_environment().root, Path(config_path))
-            except PodiumError as error:
-                raise RunError(error) from None
+            config = self.checked(config_path)
             # As we read it: ZenML's YAML reader takes 1e-3 for a text and the last of two equal keys.
             kwargs["parameters"] = {"config": config.model_dump(mode="json", exclude_unset=True)}
         copy = super().with_options(config_path=config_path, **kwargs)
         assert isinstance(copy, StrictPipeline)
         return copy
+
+    def checked(self, file: str) -> RunConfig | SweepConfig:
+        """The configuration in a pipeline file. Raises RunError if the file is refused, or the data set it names."""
+        try:
+            config = self.check(Path(file), steps=[step_name(step) for step in self.depends_on])
+            check_configured(config, Settings.from_environment().root, Path(file))
+        except PodiumError as error:
+            raise RunError(error) from None
+        return config
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the pipeline; see ZenML. Raises RunError for what a person can mend, and other errors as they are."""

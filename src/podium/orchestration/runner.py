@@ -13,6 +13,7 @@ from zenml.utils import source_utils
 from podium import atomic
 from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.pipeline import RunError, StrictPipeline
+from podium.orchestration.prepare import prepare
 from podium.orchestration.stopping import heed_sigterm, stop_training, stopped_status
 from podium.settings import Settings
 
@@ -24,7 +25,10 @@ def run(source: str, config: str) -> int:
         The process's exit status: 130 after Ctrl-C, 75 after SIGTERM; trainings have then saved their state.
     """
     try:
-        _load(source).with_options(config_path=config)()
+        pipeline = _load(source)
+        pipeline.checked(config)  # a refused file makes no database
+        prepare(Settings.from_environment())
+        pipeline.with_options(config_path=config)()
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -18,7 +18,7 @@ from podium.orchestration.training import backbone_digest, forget_work
 from podium.report.sweep import render_sweep
 from podium.results import DataReference
 from podium.settings import Settings
-from podium.sweeps.results import SweepResult, TrialPlan, TrialResult, best_of, keep
+from podium.sweeps.results import SweepResult, TrialPlan, TrialResult, best_of, keep, refuse_other
 from podium.sweeps.search import next_round
 from podium.sweeps.space import Space
 from podium.training.hardware import describe_hardware
@@ -28,9 +28,14 @@ Submit = Callable[[TrialPlan, str | None], Any]
 
 
 class Rounds:
-    """The state of a running sweep: what has ended, and the artifacts that hold it."""
+    """The state of a running sweep: what has ended, and the artifacts that hold it.
+
+    Raises:
+        ConfigError: A sweep of this name is recorded with another configuration or other data.
+    """
 
     def __init__(self, config: SweepConfig, space: Space, data: DataReference, settings: Settings, code: str) -> None:
+        refuse_other(settings, config, data)
         self.config, self.space, self.data, self.settings, self.code = config, space, data, settings, code
         self.threads = config.threads or max(1, len(os.sched_getaffinity(0)) // min(config.parallel, config.trials))
         self.ended: list[TrialResult] = []
@@ -101,6 +106,7 @@ def assemble(config: SweepConfig, data: DataReference, trials: Sequence[TrialRes
         best=best_of(ordered, config.metric),
         trainer=config.trainer,
         searched=tuple(config.space),
+        config=config.model_dump(mode="json"),
         trials=tuple(ordered),
     )
 

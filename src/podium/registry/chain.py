@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from podium.errors import PodiumError, RegistryError
+from podium.errors import NoSuchModelVersion, PodiumError, RegistryError
 from podium.registry import tracking, versions
 from podium.registry.champion import model_name, resolve_version
 from podium.registry.explanation import Explanation
@@ -43,7 +43,8 @@ def explain(
         client: An existing MLflow client.
 
     Raises:
-        RegistryError: There is no such version.
+        NoSuchModelVersion: There is no such version.
+        RegistryError: There is none at all, or not what was registered.
     """
     name, wanted = _parse(settings, reference, model)
     if not tracking.exists(settings):
@@ -106,7 +107,7 @@ def _parse(settings: Settings, reference: str, model: str | None) -> tuple[str, 
     try:
         name, number = parse_review_id(reference)
     except PodiumError:
-        raise RegistryError(
+        raise NoSuchModelVersion(
             f"{reference!r} names no model version",
             remedy="give MODEL/VERSION, a review's id such as podium-3, champion or challenger;"
             " `podium review list --all` shows them",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podium.digest import digest_directory
-from podium.errors import RegistryError
+from podium.errors import NoSuchModelVersion, RegistryError
 from podium.registry import tracking, versions
 from podium.registry.log import EventLog
 from podium.registry.package import BUNDLE_PATH
@@ -73,7 +73,8 @@ def load_champion_bundle(
         The bundle and its version.
 
     Raises:
-        RegistryError: There is no such version, or its files are not those that were registered.
+        NoSuchModelVersion: There is no such version.
+        RegistryError: Its files are not those that were registered.
     """
     version = resolve_version(settings, model, str(alias_or_version), client=client)
     digest = _digest(settings, model, version, client)
@@ -90,7 +91,7 @@ def _state(settings: Settings, model: str) -> ModelState:
 
 
 def resolve_version(settings: Settings, model: str, wanted: str, *, client: MlflowClient | None = None) -> int:
-    """The number of a version that is named by it or by an alias. Raises RegistryError if there is no such alias."""
+    """The number of a version, or of that with an alias. Raises NoSuchModelVersion if there is no such alias."""
     if wanted.isdecimal():
         return int(wanted)
     if wanted == versions.CHAMPION:
@@ -101,7 +102,7 @@ def resolve_version(settings: Settings, model: str, wanted: str, *, client: Mlfl
     aliases = versions.aliases(client or tracking.client(settings), model) if tracking.exists(settings) else {}
     if wanted not in aliases:
         known = ", ".join(sorted(aliases)) or "none"
-        raise RegistryError(
+        raise NoSuchModelVersion(
             f"{model} has no alias or version {wanted!r} (aliases: {known})",
             remedy="`podium review list --all` shows the versions",
         )

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podium.bundle import Bundle
 from podium.digest import digest_directory
 from podium.errors import RegistryError, ReviewError
 from podium.registry import evidence, versions
@@ -46,6 +45,8 @@ def verify_version(settings: Settings, client: MlflowClient, recorded: Registere
 
 def _compare(recorded: RegisteredVersion, package: Path, documents: Path) -> list[tuple[str, str, str]]:
     """What was recorded and what is there now, for everything that a decision is bound to."""
+    from podium.bundle import Bundle  # brings torch, which looking at reviews does not need
+
     digests = recorded.digests
     try:
         data = Bundle.load(package / BUNDLE_PATH).data_digest

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import podium
-from podium.bundle import HISTORY, META, WEIGHTS, Bundle
 from podium.digest import digest_file, digest_json
 from podium.errors import RegistryError
 
@@ -23,7 +22,6 @@ BUNDLE_PATH: Final = "artifacts/bundle"
 """Where the bundle lies inside the MLflow model directory."""
 ARTIFACT: Final = "bundle"
 """MLflow's name of the bundle among the model's artifacts."""
-_FILES: Final = (WEIGHTS, META, HISTORY)
 _REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "pillow", "pydantic", "safetensors", "torch")
 _CODE: Final = '''"""Loaded by MLflow; the model is the bundle beside this file, run by the installed Podium."""
 
@@ -50,6 +48,8 @@ def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8]) -> No
     from mlflow.models.signature import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
 
+    from podium.bundle import Bundle  # brings torch, which looking at versions does not need
+
     contract = Bundle.load(bundle).contract
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, contract.height, contract.width, 3))]),
@@ -63,7 +63,7 @@ def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8]) -> No
     )
     source = target.with_name(f"{target.name}.source")
     (source / "bundle").mkdir(parents=True)
-    for name in _FILES:
+    for name in _files():
         shutil.copyfile(bundle / name, source / "bundle" / name)
     code = source / "model.py"
     code.write_text(_CODE)
@@ -107,11 +107,18 @@ def check_predictions(package: Path, examples: NDArray[np.uint8], expected: NDAr
 
 def bundle_digest(bundle: Path) -> str:
     """The digest of a bundle's files; equal to ``digest_directory`` of :data:`BUNDLE_PATH` in its package."""
-    return digest_json({name: digest_file(bundle / name) for name in _FILES})
+    return digest_json({name: digest_file(bundle / name) for name in _files()})
+
+
+def _files() -> tuple[str, ...]:
+    from podium.bundle import HISTORY, META, WEIGHTS
+
+    return WEIGHTS, META, HISTORY
 
 
 def reference_predictions(bundle: Path, examples: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The probabilities (float32 N×C) that a bundle gives without MLflow."""
+    from podium.bundle import Bundle
     from podium.training import build_from_bundle, predict_probabilities
 
     loaded = Bundle.load(bundle)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
 from podium.config import Frozen
-from podium.errors import RegistryError, ReviewError
+from podium.errors import NoSuchReview, RegistryError, ReviewError
 from podium.registry import tracking
 from podium.registry.integrity import verify_version
 from podium.registry.log import EventLog
@@ -113,7 +113,7 @@ def rollback_target(state: ModelState, to: int | None) -> int:
         raise ReviewError(f"{state.model}: version {to} is the champion", remedy="name an earlier version")
     if to not in state.approved:
         known = ", ".join(str(v) for v in sorted(state.approved - {state.champion})) or "none"
-        raise ReviewError(
+        raise NoSuchReview(
             f"{state.model}: version {to} has no approval on record", remedy=f"choose an approved version: {known}"
         )
     return to

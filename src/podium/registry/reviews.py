@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podium.config import Frozen
-from podium.errors import ReviewError
+from podium.errors import NoSuchReview, ReviewError
 from podium.registry import tracking, versions
 from podium.registry.log import EventLog
 from podium.registry.provenance import current_user
@@ -95,7 +95,7 @@ def logged_reviews(settings: Settings) -> tuple[Review, ...]:
 
 
 def show(settings: Settings, review_id: str) -> Review:
-    """One review. Raises ReviewError if there is none with this id."""
+    """One review. Raises NoSuchReview if there is none with this id."""
     model, version = parse_review_id(review_id)
     return find(fold(EventLog(settings.reviews).events(), model), version)
 
@@ -107,12 +107,12 @@ def champion_review(settings: Settings, model: str) -> Review | None:
 
 
 def find(state: ModelState, version: int) -> Review:
-    """A model's review of one version. Raises ReviewError naming those that there are."""
+    """A model's review of one version. Raises NoSuchReview naming those that there are."""
     try:
         return state.reviews[version]
     except KeyError:
         known = ", ".join(review.id for review in state.reviews.values()) or "none yet"
-        raise ReviewError(
+        raise NoSuchReview(
             f"there is no review {state.model}-{version}",
             remedy=f"choose one of: {known}; a run of the pipeline opens them",
         ) from None

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from podium.config import Frozen
-from podium.errors import ReviewError
+from podium.errors import NoSuchReview, ReviewError
 from podium.registry.log import Event
 from podium.registry.provenance import CodeState
 from podium.results import LeaderboardRow
@@ -147,10 +147,10 @@ def review_id(model: str, version: int) -> str:
 
 
 def parse_review_id(text: str) -> tuple[str, int]:
-    """Split a review id into model and version. Raises ReviewError if it is none."""
+    """Split a review id into model and version. Raises NoSuchReview if it is none."""
     model, _, version = text.rpartition("-")
     if not model or not version.isdecimal():
-        raise ReviewError(
+        raise NoSuchReview(
             f"{text!r} is no review id", remedy="give one such as podium-3; `podium review list` shows them"
         )
     return model, int(version)

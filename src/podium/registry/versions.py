@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from podium.errors import RegistryError
+from podium.errors import NoSuchModelVersion, RegistryError
 from podium.registry.provenance import CodeState
 from podium.registry.state import Digests, RegisteredVersion
 from podium.results import LeaderboardRow
@@ -81,15 +81,18 @@ def registered_model(client: MlflowClient, model: str) -> Any | None:
 
 
 def get_version(client: MlflowClient, model: str, version: int) -> Any:
-    """MLflow's entry of a version. Raises RegistryError if there is none."""
+    """MLflow's entry of a version. Raises NoSuchModelVersion if there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
         return client.get_model_version(model, str(version))
     except MlflowException as error:
-        raise RegistryError(
-            f"the registry has no version {version} of {model} ({error.message})",
-            remedy="`podium review list --all` shows the versions",
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise RegistryError(
+                f"version {version} of {model} cannot be read ({error.message})", remedy="check the registry"
+            ) from None
+        raise NoSuchModelVersion(
+            f"the registry has no version {version} of {model}", remedy="`podium review list --all` shows the versions"
         ) from None
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from podium.config.explain import nearest
-from podium.errors import PodiumError
+from podium.errors import ConfigError, PodiumError
 from podium.results import Leaderboard
 
 LEADERBOARD: Final = "leaderboard.json"
@@ -21,14 +21,15 @@ def run_folder(runs: Path, run: str | None = None) -> Path:
     """The folder of a run; of the latest one unless named.
 
     Raises:
-        PodiumError: There is no such run, or none at all.
+        ConfigError: There is no run of this name.
+        PodiumError: There is none at all.
     """
     known = sorted(path.name for path in runs.iterdir() if path.is_dir()) if runs.is_dir() else []
     known = [name for name in known if not name.startswith(".")]
     if run is not None:
         if run not in known:
             remedy = nearest(run, known) if known else "run the pipeline first: `make run`"
-            raise PodiumError(f"{runs}: there is no run {run!r}", remedy=remedy)
+            raise ConfigError(f"{runs}: there is no run {run!r}", remedy=remedy)
         return runs / run
     pointer = runs / LATEST
     try:

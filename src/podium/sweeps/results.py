@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from podium import atomic
 from podium.config import Candidate, Frozen
 from podium.config.explain import nearest
-from podium.config.sweep import PrunerConfig
-from podium.errors import PodiumError
+from podium.config.sweep import PrunerConfig, SweepConfig
+from podium.errors import ConfigError, PodiumError
 from podium.results import DataReference
 from podium.settings import Settings
 
@@ -19,6 +19,8 @@ Metric = Literal["accuracy", "loss"]
 
 _FILE: Final = "sweep.json"
 _LATEST: Final = "latest"
+_FREE: Final = ("name", "data", "trials")
+"""Keys of a configuration that may change from one run of a sweep to the next; the data are known by their digest."""
 
 
 class Curve(Frozen):
@@ -83,6 +85,8 @@ class SweepResult(Frozen):
     trainer: dict[str, Any]
     """What the sweep changes in the recipe for all trials."""
     searched: tuple[str, ...]
+    config: dict[str, Any] = Field(default_factory=dict)
+    """All keys of the sweep's file; empty in records of Podium before it kept them."""
     trials: tuple[TrialResult, ...]
     """In the order of their numbers."""
 
@@ -101,8 +105,32 @@ def best_of(trials: list[TrialResult], metric: Metric) -> int | None:
     return min(done, key=lambda item: (sign * item[0], item[1]))[1]
 
 
+def refuse_other(settings: Settings, config: SweepConfig, data: DataReference) -> None:
+    """Refuse to record a sweep in place of another one that has its name.
+
+    One is the same as before where its images and its configuration are; it may have more trials, or fewer.
+
+    Raises:
+        ConfigError: A sweep of this name is recorded with another configuration or other data; names what differs.
+    """
+    file = settings.sweeps / config.name / _FILE
+    if not file.exists():
+        return
+    before = read(settings, config.name)
+    now = config.model_dump(mode="json")
+    differing = [key for key, value in before.config.items() if key not in _FREE and now.get(key) != value]
+    if before.data.digest != data.digest:
+        differing.append("data")
+    if differing or not before.config:
+        what = f"that differs in {', '.join(differing)}" if before.config else "without its configuration"
+        raise ConfigError(
+            f"{file}: a sweep {config.name!r} is recorded {what}",
+            remedy="give this one another `name`, or remove the file to replace it",
+        )
+
+
 def keep(settings: Settings, result: SweepResult) -> Path:
-    """Write a sweep's result below the state folder, in place of an earlier one of that name. Returns the file."""
+    """Write a sweep's result below the state folder, in place of its earlier state. Returns the file."""
     file = settings.sweeps / result.sweep / _FILE
     atomic.write_text(file, result.model_dump_json(indent=2) + "\n")
     atomic.write_text(settings.sweeps / _LATEST, result.sweep + "\n")
@@ -113,18 +141,21 @@ def read(settings: Settings, name: str | None = None) -> SweepResult:
     """Read a sweep's result; the latest unless named.
 
     Raises:
-        PodiumError: There is no such sweep, or its file is malformed.
+        ConfigError: There is no sweep of this name.
+        PodiumError: There is none at all, or its file is malformed.
     """
     folder = settings.sweeps
     known = sorted(path.parent.name for path in folder.glob(f"*/{_FILE}"))
     start = "run one: `podium run configs/sweep.yaml --pipeline pipelines.sweep.sweep_pipeline`"
+    refused: type[PodiumError] = ConfigError
     if name is None:
+        refused = PodiumError
         try:
             name = (folder / _LATEST).read_text().strip()
         except FileNotFoundError:
             raise PodiumError(f"{folder}: no sweep is recorded here", remedy=start) from None
     if name not in known:
-        raise PodiumError(f"{folder}: there is no sweep {name!r}", remedy=nearest(name, known) if known else start)
+        raise refused(f"{folder}: there is no sweep {name!r}", remedy=nearest(name, known) if known else start)
     file = folder / name / _FILE
     try:
         return SweepResult.model_validate_json(file.read_bytes())

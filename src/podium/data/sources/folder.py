@@ -13,6 +13,7 @@ import numpy as np
 from podium.data.importing.listing import Ignored, Listing, Part
 from podium.data.manifest import problem_with_names
 from podium.data.sources.files import FilesPart, printable
+from podium.data.sources.folder_levels import refuse_same_folders
 from podium.data.sources.labels import normal_name
 from podium.errors import DataError
 from podium.results import SplitName
@@ -45,8 +46,8 @@ def list_folder(root: Path) -> Listing:
     suffix and what is no regular file are ignored and told.
 
     Raises:
-        DataError: No such folder, one that cannot be read, no or too few classes, a class without images, or classes
-            in validation or test that train does not have.
+        DataError: No such folder, one that cannot be read, no or too few classes, a class without images, classes
+            in validation or test that train does not have, or class folders that hold the same folders.
     """
     walk = _Walk(root)
     top = walk.folders("")
@@ -72,7 +73,7 @@ def list_folder(root: Path) -> Listing:
                 f"{root / levels[split]}: classes that train does not have: {', '.join(map(repr, unknown[:_SHOWN]))}",
                 remedy="name the class folders alike in all splits, or add their images to train",
             )
-        parts[split] = [_part(root, walk, names, found, required=split == "train")]
+        parts[split] = [_part(root, walk, names, levels[split], found, required=split == "train")]
     return Listing(names, parts, f"folder: {printable(root.resolve().name)}", walk.ignored)
 
 
@@ -110,7 +111,9 @@ def _classes(walk: _Walk, level: str, root: Path) -> dict[str, str]:
     return found
 
 
-def _part(root: Path, walk: _Walk, names: Sequence[str], folders: Mapping[str, str], *, required: bool) -> Part:
+def _part(
+    root: Path, walk: _Walk, names: Sequence[str], level: str, folders: Mapping[str, str], *, required: bool
+) -> Part:
     files: list[str] = []
     counts = []
     for name in names:
@@ -125,6 +128,9 @@ def _part(root: Path, walk: _Walk, names: Sequence[str], folders: Mapping[str, s
             f"{root}: no image in the folder of class {', '.join(map(repr, empty[:_SHOWN])) or 'any class'}{inner}",
             remedy="add images (.jpg, .png, .webp, .bmp, .gif, .tiff, …) or remove the folder",
         )
+    ends = np.cumsum([0, *counts])
+    own = ((folders[name], files[ends[i] : ends[i + 1]]) for i, name in enumerate(names) if counts[i])
+    refuse_same_folders(root, level, own)
     return FilesPart(root.absolute(), files, np.repeat(np.arange(len(names), dtype=np.int64), counts))
 
 

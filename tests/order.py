@@ -1,0 +1,30 @@
+"""The order in which files are handed to pytest-xdist's workers: long ones first, so that none is begun last."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+_LONGEST: Final = (
+    "test_kills",
+    "test_main_job",
+    "test_sweep",
+    "test_faults",
+    "test_readme",
+    "test_explain",
+    "test_dvc",
+)
+"""Files of ``tests/product``, each of one to three minutes; its others follow, then whatever has a slow test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files; the tests of a file stay in their order. ``make`` tells pytest-xdist to keep it."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def rank(item: pytest.Item) -> int:
+        if item.path.parent.name == "product":
+            return _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST)
+        return len(_LONGEST) + (1 if item.path in slow else 2)
+
+    items.sort(key=rank)
