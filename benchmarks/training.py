@@ -1,12 +1,14 @@
-"""Training speed side by side: a plain loop, Lightning's, timm's and Podium's engine, on the same images and network.
+"""Training speed side by side: a plain loop, Lightning's, timm's, Keras's and Podium's, on the same images and network.
 
-    python benchmarks/training.py DATA [--recipe cnn_3block] [--images 5000] [--rounds 3] [--threads 2]
+    python benchmarks/training.py DATA [--recipe cnn_3block] [--images 5000] [--rounds 3] [--threads 2] [--keras PYTHON]
 
 DATA is an imported data set. Every loop trains the recipe's network with its batch size, optimizer and augmentation:
 torchvision's transforms (v2, on Pillow images, one by one, in DataLoader workers) in the plain loop and Lightning's,
-timm's own in timm's, the engine's in Podium's. All are in float32; with --compiled, Podium once more compiled. A round
-trains an epoch with each, one after the other; before, each has had one that is not timed. Lightning and timm are
-measured where they are installed; they are no dependencies. Prints images/s and ratios of medians as Markdown.
+timm's own in timm's, preprocessing layers in Keras's, the engine's in Podium's. All are in float32; with --compiled,
+Podium once more compiled. A round trains an epoch with each, one after the other; before, each has had one that is not
+timed. Lightning and timm are measured where they are installed, Keras with the interpreter that --keras names (recipes
+of the family cnn_blocks; compiled by XLA, as is its default); none is a dependency. See README.md for how to install
+them. Prints images/s and ratios of medians as Markdown.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from keras_process import keras  # beside this script
 from torch import nn
 from training_loops import COMPILED, LOOPS, Task  # beside this script
 
@@ -68,6 +71,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--keras", type=Path, metavar="PYTHON", help="an interpreter that has TensorFlow")
     arguments = parser.parse_args()
     recipe = load_recipe(arguments.recipe, ROOT / "configs" / "recipes")
     candidate = Candidate(name=recipe.id, recipe=recipe, seed=0, threads=arguments.threads)
@@ -81,9 +85,12 @@ def main() -> None:
             continue
         if needs is None or importlib.util.find_spec(needs):
             epochs[name] = make(task)
-            epochs[name]()
         else:
             print(f"{name}: not measured, {needs} is not installed")
+    if arguments.keras:
+        epochs["Keras"] = keras(task, arguments.keras, arguments.threads)
+    for epoch in epochs.values():
+        epoch()
     speeds: dict[str, list[float]] = {name: [] for name in epochs}
     for _ in range(arguments.rounds):
         for name, epoch in epochs.items():

@@ -15,6 +15,7 @@ from podium.errors import ConfigError
 from podium.models import build
 from podium.models.layers import set_dropout_generator
 from podium.models.transfer import TransferNet
+from podium.models.views import one_view
 from podium.results import TrainingSummary
 from podium.training.predict import build_from_bundle
 
@@ -62,6 +63,13 @@ class TestViews:
             set_dropout_generator(net, torch.Generator().manual_seed(4))
             logits.append(net(IMAGES))
         assert torch.equal(*logits)
+
+    def test_one_view_is_the_image_alone(self, views: int) -> None:
+        net = network(views)
+        with torch.inference_mode():
+            with one_view(net):
+                assert torch.equal(net(IMAGES), network(1)(IMAGES))
+            assert torch.allclose(net(IMAGES), expected(views), atol=1e-6)
 
     def test_a_bundle_and_a_copy_predict_as_the_network(self, views: int) -> None:
         net = network(views)

@@ -95,6 +95,28 @@ def test_gradients_are_those_of_one_process(count: int, batch_size: int, small_d
         assert torch.equal(results[0][1].loss, position.loss)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_gradients_of_parts_add_up_to_the_batch_s(count: int, small_dataset: Dataset) -> None:
+    """Of networks without dropout and BatchNorm, which look at a part as a whole. 72 and 24 images; parts of 8."""
+    settings = {"optimizer": "sgd", "batch_size": 72, **CHANGED}
+    plain = {**PLAIN, "dropout_before": 0.0, "dropout_after": 0.0, "block_dropout": 0.0}
+    with cpu_threads(1):
+        expected, whole, _ = gradients(blocks(plain, **settings), small_dataset, Ranks())
+    parts = blocks(plain, micro_batch=8, **settings)
+    for found, position, _ in together(count, lambda ranks: gradients(parts, small_dataset, ranks)):
+        for grad, other in zip(expected, found, strict=True):
+            assert float((grad - other).norm()) <= 1e-5 * float(grad.norm())
+        assert torch.equal(position.tally, whole.tally)
+        assert float(position.loss) == pytest.approx(float(whole.loss), rel=1e-5)
+
+
+def test_parts_are_drawn_alike_by_all_ranks(small_dataset: Dataset, tmp_path: Path) -> None:
+    """Ranks whose generators went apart would train different networks."""
+    chosen = blocks(NORMED, epochs=3, batch_size=24, micro_batch=4, learning_rate=0.01, augment={"crop": 1})
+    first, second = together(2, trained(chosen, small_dataset, tmp_path / "w"))
+    assert states_are_equal(first, second)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_dropout_of_a_part_is_that_part_of_the_whole(layout: torch.memory_format) -> None:
     x = torch.rand(7, 5, 4, 4).to(memory_format=layout) + 1

@@ -89,6 +89,9 @@ class TrainerConfig(Frozen):
 
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(64, ge=1)
+    micro_batch: int | None = Field(None, ge=4)
+    """Images that a process shows the network at once; null: all of a batch. Memory follows it, as the gradients of a
+    batch's parts are added up. BatchNorm normalizes by the part (Hoffer et al. 2017, arXiv 1705.08741)."""
     optimizer: Literal["adam", "adamw", "rmsprop", "adadelta", "sgd", "muon"] = "adam"
     """``muon`` trains convolutions and hidden matrices by orthogonalized momentum, the rest by SGD."""
     learning_rate: float = Field(1e-3, gt=0)
@@ -126,6 +129,8 @@ class TrainerConfig(Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.micro_batch and self.batch_size % self.micro_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
         if self.plateau and self.schedule != "constant":
             raise ValueError(f"plateau works on a constant schedule, not on {self.schedule!r}: remove one of the two")
         return self

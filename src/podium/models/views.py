@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ LEAST_SIDE = 2
 """A border of one pixel cannot be reflected from less."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class AverageViews:
     """A forward hook: in evaluation mode, a network's logits are averaged over views; training is not changed.
 
@@ -25,10 +26,11 @@ class AverageViews:
     """
 
     views: int
+    paused: bool = False
 
     def __call__(self, net: nn.Module, inputs: tuple[Any, ...], logits: Tensor) -> Tensor | None:
-        """Replace the logits of the image by the weighted mean over all views; None (unchanged) in training."""
-        if net.training:
+        """Replace the logits of the image by the weighted mean over all views; None (unchanged) in training, paused."""
+        if net.training or self.paused:
             return None
         images: Tensor = inputs[0]
         total = logits * (0.5 if self.views == 2 else 0.25)
@@ -55,3 +57,16 @@ def average_views(net: nn.Module, views: int) -> nn.Module:
     if views > 1:
         net.register_forward_hook(AverageViews(views))
     return net
+
+
+@contextmanager
+def one_view(net: nn.Module) -> Iterator[None]:
+    """Let ``net`` see each image once, as it is, within the context: a look at a fraction of the price."""
+    hooks = [hook for hook in net._forward_hooks.values() if isinstance(hook, AverageViews)]
+    for hook in hooks:
+        hook.paused = True
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.paused = False

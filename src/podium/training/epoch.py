@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -103,6 +104,12 @@ class Position:
         return float(self.loss) / seen, int(self.tally[:, 1].sum()) / seen
 
 
+def parts_of(size: int, trainer: TrainerConfig, ranks: Ranks) -> list[slice]:
+    """Even parts of a batch of ``size``, each of at most ``micro_batch`` images a process."""
+    count = math.ceil(size / ((trainer.micro_batch or size) * ranks.count))
+    return [slice(size * i // count, size * (i + 1) // count) for i in range(count)]
+
+
 @dataclass(frozen=True)
 class Loop:
     """What all steps of a phase have in common."""
@@ -174,19 +181,29 @@ class Loop:
         augment = self.trainer.augment
         pixels = augment_batch(pixels, augment, self.generator, Samples(index, epoch, self.seed))
         images, targets = mix(self.normalize(pixels), truth, self.classes, augment, self.generator)
-        rows = self.ranks.take(len(index))
-        images, targets, truth = images[rows], targets[rows], truth[rows]
-        logits = self.run_net(images)
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self.trainer.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        lost = torch.zeros((), device=truth.device)
+        tally = torch.zeros(position.tally.shape, device=truth.device)
+        for part in parts_of(len(index), self.trainer, self.ranks):
+            self._learn(images[part], targets[part], truth[part], len(index), lost, tally)
         with torch.no_grad():
-            lost, tally = loss.detach() * len(truth), torch.zeros_like(position.tally)
-            right = (logits.argmax(1) == truth).long()
-            tally.view(-1).index_add_(0, truth * 2 + right, torch.ones_like(right))
-            self.ranks.share(self.run_net.net, [lost, tally], rows, len(index))
+            self.ranks.share(self.run_net.net, [lost, tally])
             position.loss += lost
-            position.tally += tally
+            position.tally += tally.round().long()
         self.optimizer.step()
         if self.averager:
             self.averager.update()
+
+    def _learn(self, images: Tensor, targets: Tensor, truth: Tensor, batch: int, lost: Tensor, tally: Tensor) -> None:
+        """Add the gradients of a part of a batch of ``batch`` images, its losses, and which labels were right."""
+        rows = self.ranks.take(len(truth))
+        images, targets, truth, part = images[rows], targets[rows], truth[rows], len(truth)
+        weight = self.ranks.weight(rows, part) * part
+        logits = self.run_net(images)
+        loss = functional.cross_entropy(logits, targets, label_smoothing=self.trainer.label_smoothing)
+        (loss * (weight / batch)).backward()
+        with torch.no_grad():
+            lost += loss.detach() * weight
+            right = (logits.argmax(1) == truth).long()
+            each = torch.full(truth.shape, weight / len(truth), device=truth.device)
+            tally.view(-1).index_add_(0, truth * 2 + right, each)

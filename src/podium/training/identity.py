@@ -43,7 +43,7 @@ def tuning_key(candidate: Candidate, contract: InputContract, device: torch.devi
         {
             "model": candidate.recipe.model.model_dump(mode="json"),
             "input": [contract.height, contract.width, len(contract.class_names)],
-            "trainer": [trainer.batch_size, trainer.precision, trainer.compile],
+            "trainer": [trainer.batch_size, trainer.micro_batch, trainer.precision, trainer.compile],
             "threads": [candidate.threads, candidate.processes],
             "machine": [device.type, describe_hardware()],
             "code": code_digest("podium.models", "podium.training.tuning"),

@@ -66,32 +66,33 @@ class Ranks:
         self.rows.first, self.rows.total = rows.start, size
         return rows
 
-    def share(self, net: nn.Module, sums: Sequence[Tensor], rows: slice, size: int) -> None:
-        """Let all ranks have the mean gradient over the batch, and the sums over its images. In place.
+    def weight(self, rows: slice, size: int) -> float:
+        """What this rank's ``rows`` (as of ``take``) count in a mean over ``size`` images; all ranks' sum is 1."""
+        done = rows.stop - rows.start
+        return done / size / (self.count if done == size else 1)  # so many did the same work
+
+    def share(self, net: nn.Module, sums: Sequence[Tensor]) -> None:
+        """Let all ranks have the sums over the ranks of gradients and ``sums``, in place.
 
         Args:
-            net: With the gradients of the mean loss over this rank's ``rows``. BatchNorm's running statistics become
-                the ranks' mean: each normalizes by its own part, as under ``DistributedDataParallel``.
-            sums: Over this rank's rows; whole numbers up to 2**24 stay exact.
-            rows: As ``take`` gave them.
-            size: Of the whole batch.
+            net: With gradients that count as ``weight`` says. BatchNorm's running statistics become the ranks' mean:
+                each normalizes by its own part, as under ``DistributedDataParallel``.
+            sums: Whole numbers up to 2**24 stay exact.
 
         Raises:
             PeerLost: See there.
         """
         if self.alone:
             return
-        done = rows.stop - rows.start
-        copies = self.count if done == size else 1  # of the same work
-        means = [p.grad for p in net.parameters() if p.grad is not None] + _statistics(net)
-        weights = [done / size / copies] * len(means) + [1 / copies] * len(sums)
-        tensors = [*means, *sums]
+        statistics = _statistics(net)
+        tensors = [*(p.grad for p in net.parameters() if p.grad is not None), *sums, *statistics]
         with torch.no_grad():
-            flat = torch.cat([t.flatten().float() * weight for t, weight in zip(tensors, weights, strict=True)])
+            for mean in statistics:
+                mean.div_(self.count)
+            flat = torch.cat([tensor.flatten().float() for tensor in tensors])
             self._sum(flat)
             for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
-                exact = part if tensor.is_floating_point() else part.round()
-                tensor.copy_(exact.view(tensor.shape))
+                tensor.copy_(part.view(tensor.shape))
 
     def total(self, *tensors: Tensor) -> None:
         """Sum each tensor over the ranks, in place. Raises PeerLost."""

@@ -14,11 +14,12 @@ from torch.optim import Optimizer
 from podium.bundle import Bundle
 from podium.models import count_parameters
 from podium.models.layers import set_dropout_generator
+from podium.models.views import one_view
 from podium.results import EpochRecord
 from podium.training.averaging import Averager
 from podium.training.callbacks import EarlyStopping, Plateau
 from podium.training.checkpoint import Checkpoint, Progress, load_checkpoint
-from podium.training.epoch import Loop, Position
+from podium.training.epoch import Loop, Position, parts_of
 from podium.training.execution import Execution, Runner
 from podium.training.feed import open_feed
 from podium.training.health import check_finite, check_learned
@@ -63,8 +64,8 @@ class Session:
     def tune(self, cache: Path | None) -> Execution:
         """Measure how the network is run best; see ``podium.training.tuning``."""
         job = self.job
-        steps = sum(phase.epochs for phase in self.phases) * self.train.steps(self.trainer.batch_size)
-
+        parts = len(parts_of(self.trainer.batch_size, self.trainer, job.ranks))
+        steps = sum(phase.epochs for phase in self.phases) * self.train.steps(self.trainer.batch_size) * parts
         images, labels = first_images(self.train, self._take_part())
         key = tuning_key(job.candidate, job.contract, job.device)
         enter(self.net, self.phases[-1])  # the one that trains most
@@ -122,8 +123,9 @@ class Session:
         return self._bundle(resumed_from)
 
     def _take_part(self) -> int:
-        """Images of a full batch that this process trains on."""
-        rows = self.job.ranks.take(self.trainer.batch_size)
+        """Images that the network is shown at once, of a full batch."""
+        part = parts_of(self.trainer.batch_size, self.trainer, self.job.ranks)[0]
+        rows = self.job.ranks.take(part.stop - part.start)
         return rows.stop - rows.start
 
     def _assess(self) -> tuple[float, float, Tensor]:
@@ -156,7 +158,10 @@ class Session:
         progress.health.finish_epoch(
             position.tally.cpu(), result.loss, epoch=number, done=done, rate=result.rate, rising=rising
         )
-        with self.averager.applied() if self.averager else nullcontext():
+        # What nothing is chosen by is looked at cheaply.
+        decides = progress.stopping is not None or progress.epochs == phase.epochs
+        averaged = self.averager.applied() if self.averager else nullcontext()
+        with averaged, nullcontext() if decides else one_view(self.net):
             loss, accuracy, _ = self._assess()
             check_finite(loss, "validation", epoch=number, rate=result.rate)
             if progress.stopping and progress.stopping.update(number, accuracy, loss):

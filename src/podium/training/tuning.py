@@ -77,9 +77,9 @@ def tune(
 
     Args:
         net: On its device, in training mode; its state is as before afterwards.
-        sample: A batch of normalized images and their labels, on the device.
+        sample: Normalized images and their labels, on the device: as many as the network is shown at once.
         trainer: Its ``precision`` and ``compile``; one of them is ``auto``.
-        steps: Of the whole training.
+        steps: Of the whole training, as many as it has forward passes.
         key: What measurements depend on: network, batch, device, threads, versions.
         cache: Folder of earlier measurements; a lock there keeps others from measuring at the same time.
     """
@@ -108,14 +108,14 @@ def _measure(
     device = sample[0].device
     with _untouched(net):
         if known.float32 is None:
-            (seconds,) = _race([Runner(net, Execution(), device, trainer.batch_size)], sample, rounds=1)
+            (seconds,) = _race([Runner(net, Execution(), device, len(sample[0]))], sample, rounds=1)
             known = known.model_copy(update={"float32": seconds})
         assert known.float32 is not None
         if known.float32 * steps < WORTH_MEASURING:
             return known
         if trainer.precision != "float32" and known.bfloat16 is None and has_bfloat16(device):
             both: tuple[Precision, ...] = ("float32", "bfloat16")
-            runners = [Runner(net, Execution(precision=p), device, trainer.batch_size) for p in both]
+            runners = [Runner(net, Execution(precision=p), device, len(sample[0])) for p in both]
             known = known.model_copy(update=dict(zip(both, _race(runners, sample), strict=True)))
         return _measure_compiled(net, sample, trainer, steps, known)
 
@@ -130,7 +130,7 @@ def _measure_compiled(
         return known
     if not has_compiler(sample[0].device) or eager * steps * (1 - COMPILED) < COMPILING:
         return known
-    device, size = sample[0].device, trainer.batch_size
+    device, size = sample[0].device, len(sample[0])
     runners = [Runner(net, Execution(precision=precision, compiled=c), device, size) for c in (False, True)]
     start = time.perf_counter()
     try:
