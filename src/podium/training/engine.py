@@ -20,6 +20,7 @@ from podium.errors import TrainingFailed
 from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
 from podium.training.checkpoint import load_finished, save_finished, writing
 from podium.training.execution import Execution, Settled, fixed_execution
+from podium.training.heap import kept_memory
 from podium.training.identity import identity
 from podium.training.inputs import check_dataset
 from podium.training.job import Job, OnEpoch, OnProgress
@@ -75,7 +76,7 @@ def train(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = identity(candidate, contract, dataset.manifest.digest, weights, device)
-    with _alone(work), cpu_threads(candidate.threads):
+    with _alone(work), cpu_threads(candidate.threads), kept_memory():
         execution = fixed_execution(candidate.trainer) or Settled.load(work, base)
         finished = load_finished(work, _key(base, execution)) if execution else None
         if finished is not None:

@@ -22,6 +22,7 @@ from podium.models import WeightsStore
 from podium.results import EpochRecord
 from podium.training.engine import fit
 from podium.training.epoch import Tick
+from podium.training.heap import kept_memory
 from podium.training.job import Job
 from podium.training.messages import Epoch, Failed, Order, Started, Step, tell
 from podium.training.ranks import PeerLost, Ranks
@@ -103,7 +104,8 @@ def _train(order: Order, rank: int, count: int, orders: Orders) -> None:
     def on_progress(tick: Tick) -> None:
         tell(Step(tick=tick))
 
-    with cpu_threads(order.candidate.threads), FileLock(order.work / LOCK) if rank == 0 else nullcontext():
+    lock = FileLock(order.work / LOCK) if rank == 0 else nullcontext()
+    with cpu_threads(order.candidate.threads), kept_memory(), lock:
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=PATIENCE)
         job = Job(order.candidate, order.contract, dataset, device, order.work, Ranks(rank, count))
         try:
