@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,14 @@ class TestMeasuring:
         assert "no header; it is run uncompiled" in caplog.text
         monkeypatch.setattr(tuning, "_steps", None)
         assert self.tune(10_000, tmp_path) == Execution(precision="bfloat16")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_compiler_is_looked_for_in_a_fresh_process(device: str) -> None:
+    """Here much of torch has been imported by others."""
+    script = f"import torch; from podium.training import tuning; print(tuning.has_compiler(torch.device({device!r})))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout in ("True\n", "False\n"), done.stderr
 
 
 def test_measuring_leaves_the_network_and_its_generator_as_they_were(small_dataset: Dataset) -> None:

@@ -146,7 +146,9 @@ def _measure_compiled(
 def has_compiler(device: torch.device) -> bool:
     """Whether there is what ``torch.compile`` makes code with: a C++ compiler, or Triton on a GPU."""
     if device.type == "cuda":
-        return bool(torch.utils._triton.has_triton())
+        from torch.utils._triton import has_triton  # `import torch` does not load it
+
+        return bool(has_triton())
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++", "c++") if name)
 
 
