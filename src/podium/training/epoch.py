@@ -168,7 +168,7 @@ class Loop:
                 self._step(*next(batches), epoch, position)
                 position.step += 1
                 if position.step % REPORT_EVERY == 0 or position.step == steps:
-                    seen = min(position.step * size, count)
+                    seen = count if position.step == steps else position.step * size
                     loss, accuracy = position.means(seen)
                     passed, looked = position.step - looked, position.step
                     health.look(net, loss, steps=passed, epoch=epoch, classes=self.classes, rate=lr)
