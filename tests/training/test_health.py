@@ -78,9 +78,9 @@ def test_labels_without_meaning_are_named_before_the_end(larger: Dataset, tmp_pa
         epochs.append(record.epoch)
 
     contract = contract_for(chosen, dataset.manifest)
-    with pytest.raises(TrainingFailed, match="at chance level after epoch 2") as caught:
+    with pytest.raises(TrainingFailed, match="at chance level after epoch 4") as caught:
         train(chosen, dataset, contract, work=tmp_path / "w", on_epoch=on_epoch)
-    assert epochs == [1]
+    assert epochs == [1, 2, 3]  # of 60 steps
     assert "labels belong to the images" in caught.value.remedy
 
 
@@ -100,6 +100,14 @@ def test_a_slow_start_with_many_classes_is_no_fault(tmp_path: Path) -> None:
     first, last = bundle.summary.history[0], bundle.summary.history[-1]
     assert first.train_accuracy < 0.02
     assert last.validation_accuracy > 0.1
+
+
+def test_few_images_in_big_batches_are_given_time(small_dataset: Dataset, tmp_path: Path) -> None:
+    """Two steps an epoch, at a rate so low that many are needed."""
+    slow = {"epochs": 60, "batch_size": 64, "learning_rate": 0.0001}
+    history = fit(small_dataset, tmp_path / "w", "simple", **slow).summary.history
+    assert history[1].train_accuracy < 0.5
+    assert history[-1].validation_accuracy > 0.9
 
 
 class TestRules:
@@ -140,17 +148,24 @@ class TestRules:
         tally = torch.tensor([[200 - n, n] for n in right])
         health = Health()
         for done in (0.01, 0.05):
-            health.finish_epoch(tally, loss, epoch=1, done=done, rate=0.1, rising=False)  # too early to tell
-        health.finish_epoch(tally, loss, epoch=4, done=1.0, rate=0.1, rising=False)  # too late
+            health.finish_epoch(tally, loss, epoch=1, done=done, rate=0.1, rising=False, steps=120)  # too early to tell
+        health.finish_epoch(tally, loss, epoch=4, done=1.0, rate=0.1, rising=False, steps=120)  # too late
         assert health.learned == (not fails)
         if fails:
             with pytest.raises(TrainingFailed, match="at chance level after epoch 3"):
-                health.finish_epoch(tally, loss, epoch=3, done=0.2, rate=0.1, rising=False)
+                health.finish_epoch(tally, loss, epoch=3, done=0.2, rate=0.1, rising=False, steps=120)
+
+    def test_a_few_steps_are_too_early_to_tell(self) -> None:
+        tally, health = torch.tensor([[24, 24], [24, 24]]), Health()
+        for epoch in range(1, 100):
+            health.finish_epoch(tally, 0.7, epoch=epoch, done=0.5, rate=0.1, rising=False, steps=2)
+        with pytest.raises(TrainingFailed, match="at chance level after epoch 100"):
+            health.finish_epoch(tally, 0.7, epoch=100, done=0.5, rate=0.1, rising=False, steps=2)
 
     def test_a_warm_up_is_waited_for(self) -> None:
         tally, health = torch.tensor([[100, 100], [100, 100]]), Health()
         for epoch in range(5):
-            health.finish_epoch(tally, 0.7, epoch=epoch, done=0.3, rate=0.1, rising=True)
-        health.finish_epoch(tally, 0.7, epoch=6, done=0.4, rate=0.1, rising=False)
+            health.finish_epoch(tally, 0.7, epoch=epoch, done=0.3, rate=0.1, rising=True, steps=120)
+        health.finish_epoch(tally, 0.7, epoch=6, done=0.4, rate=0.1, rising=False, steps=120)
         with pytest.raises(TrainingFailed, match="at chance level after epoch 7"):
-            health.finish_epoch(tally, 0.7, epoch=7, done=0.5, rate=0.1, rising=False)
+            health.finish_epoch(tally, 0.7, epoch=7, done=0.5, rate=0.1, rising=False, steps=120)

@@ -23,6 +23,8 @@ EARLY = 0.1
 """Fraction of a phase after which a network must be better than guessing on the images that it is trained on."""
 EARLY_EPOCHS = 2
 """Epochs that must have passed, too; those of a warm-up do not count."""
+EARLY_STEPS = 200
+"""Steps of such epochs that must have been taken, too: with few images, epochs are short."""
 NO_BETTER = 0.999
 """Share of the labels' entropy above which a loss is that of guessing."""
 
@@ -37,6 +39,8 @@ class Health:
     """Whether the network has been better than guessing in an epoch."""
     epochs: int = 0
     """Finished ones in which the learning rate did not rise."""
+    steps: int = 0
+    """Of these epochs."""
     idle: dict[str, int] = field(default_factory=dict)
     """Steps for which the gradients of these parameters have been zero."""
 
@@ -60,13 +64,16 @@ class Health:
         self.idle = {name: self.idle.get(name, 0) + steps for name in dead}
         check_gradients(net, self.idle, epoch=epoch, rate=rate)
 
-    def finish_epoch(self, tally: Tensor, loss: float, *, epoch: int, done: float, rate: float, rising: bool) -> None:
+    def finish_epoch(
+        self, tally: Tensor, loss: float, *, epoch: int, steps: int, done: float, rate: float, rising: bool
+    ) -> None:
         """Look at a finished epoch.
 
         Args:
             tally: int64 C×2: images of each class that were given a wrong and the right label while training.
             loss: Its mean loss, in nats.
             epoch: For messages.
+            steps: Of the epoch.
             done: Fraction of the phase that is done.
             rate: The learning rate.
             rising: Whether that rose in the epoch.
@@ -83,8 +90,10 @@ class Health:
         shares = counts / counts.sum()
         entropy = -float((shares * shares.log()).sum())
         self.learned = recall > bound or loss < NO_BETTER * entropy
-        self.epochs += not rising
-        if self.learned or self.epochs < EARLY_EPOCHS or done < EARLY or done >= 1:  # at the end, validation decides
+        if not rising:
+            self.epochs, self.steps = self.epochs + 1, self.steps + steps
+        early = self.epochs < EARLY_EPOCHS or self.steps < EARLY_STEPS or done < EARLY
+        if self.learned or early or done >= 1:  # at the end, validation decides
             return
         raise TrainingFailed(
             f"at chance level after epoch {epoch}: mean recall on the training images is {recall:.3f}, guessing gives"

@@ -156,8 +156,9 @@ class Session:
         progress.epochs += 1
         done = progress.epochs / phase.epochs
         progress.health.finish_epoch(
-            position.tally.cpu(), result.loss, epoch=number, done=done, rate=result.rate, rising=rising
-        )
+            position.tally.cpu(), result.loss,
+            epoch=number, steps=position.step, done=done, rate=result.rate, rising=rising,
+        )  # fmt: skip
         # What nothing is chosen by is looked at cheaply.
         decides = progress.stopping is not None or progress.epochs == phase.epochs
         averaged = self.averager.applied() if self.averager else nullcontext()
