@@ -74,10 +74,10 @@ class TestMeasuring:
         monkeypatch.setattr(tuning, "has_compiler", lambda _: True)
         return raced
 
-    def tune(self, steps: int, cache: Path | None, **trainer: str) -> Execution:
+    def tune(self, steps: int, cache: Path | None, **trainer: str) -> Execution | None:
         sample = torch.zeros(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64)
         config = TrainerConfig.model_validate({"batch_size": 2, **trainer})
-        return tune(nn.Linear(1, 1), sample, config, steps, key="k" * 64, cache=cache)
+        return tune(nn.Linear(1, 1), sample, config, steps, key="k" * 64, cache=cache, stop=bool)
 
     def test_a_short_training_is_run_as_it_is(self, speeds: list[Execution]) -> None:
         assert self.tune(99, None) == Execution()
@@ -94,7 +94,9 @@ class TestMeasuring:
         speeds.clear()
         assert self.tune(10_000, tmp_path) == best
         assert speeds == []
-        assert self.tune(10, tmp_path).precision == "bfloat16"
+        short = self.tune(10, tmp_path)
+        assert short
+        assert short.precision == "bfloat16"
 
     def test_what_the_recipe_names_is_not_measured(self, speeds: list[Execution]) -> None:
         assert self.tune(500, None, precision="float32") == Execution()
@@ -128,7 +130,7 @@ def test_measuring_leaves_the_network_and_its_generator_as_they_were(small_datas
     set_dropout_generator(net, generator)
     before, drawn = {name: value.clone() for name, value in net.state_dict().items()}, generator.get_state()
     sample = torch.rand(16, 3, 32, 32), torch.zeros(16, dtype=torch.int64)
-    tune(net, sample, chosen.trainer, 10, key="k", cache=None)
+    tune(net, sample, chosen.trainer, 10, key="k", cache=None, stop=bool)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert torch.equal(generator.get_state(), drawn)
     assert all(parameter.grad is None for parameter in net.parameters())

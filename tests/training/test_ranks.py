@@ -29,7 +29,7 @@ from podium.training.job import Job
 from podium.training.optimizers import make_optimizer
 from podium.training.ranks import PeerLost, Ranks
 from podium.training.session import Session
-from podium.training.stopping import Stop
+from podium.training.stopping import Request, Stop
 from podium.training.threads import cpu_threads
 
 from .helpers import candidate
@@ -140,7 +140,7 @@ def trained(
         job = Job(chosen, contract_for(chosen, dataset.manifest), dataset, CPU, work, ranks)
         asked = (stop or {}).get(ranks.rank)
         work.mkdir(exist_ok=True)
-        return fit(job, WeightsStore(), "id", tuning=None, stop=asked, on_epoch=None, on_progress=None)
+        return fit(job, WeightsStore(), "id", tuning=None, stop=Request(asked), on_epoch=None, on_progress=None)
 
     return one
 

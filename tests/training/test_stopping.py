@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from podium.data import Dataset, open_dataset, write_dataset
 from podium.errors import TrainingStopped
@@ -114,6 +115,41 @@ def test_a_stop_reaches_trainings_in_threads(small_dataset: Dataset, tmp_path: P
     with ThreadPoolExecutor(2) as pool:
         assert all(pool.map(one, [1, 2]))
     assert all((tmp_path / str(seed) / "checkpoint.safetensors").is_file() for seed in (1, 2))
+
+
+@pytest.mark.parametrize("which", ["work/lock", "tuning/lock"])
+def test_a_stop_reaches_who_waits_for_another_training(which: str, small_dataset: Dataset, tmp_path: Path) -> None:
+    chosen, asked, errors = candidate(epochs=1), threading.Event(), list[TrainingStopped]()
+    contract = contract_for(chosen, small_dataset.manifest)
+    (tmp_path / which).parent.mkdir()
+
+    def one() -> None:
+        places = {"work": tmp_path / "work", "tuning": tmp_path / "tuning"}
+        with pytest.raises(TrainingStopped) as caught:
+            train(chosen, small_dataset, contract, stop=asked.is_set, **places)
+        errors.append(caught.value)
+
+    with FileLock(tmp_path / which):
+        waiting = threading.Thread(target=one, daemon=True)
+        waiting.start()
+        waiting.join(1)
+        assert waiting.is_alive()
+        asked.set()
+        waiting.join(30)
+        assert not waiting.is_alive()
+    assert errors[0].message.startswith("tiny_simple: stopped while ")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_reaches_who_waits_for_another_run(
+    number: int, status: int, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    (tmp_path / "w").mkdir()
+    alarm = threading.Timer(0.5, os.kill, (os.getpid(), number))
+    with FileLock(tmp_path / "w" / "lock"), pytest.raises(TrainingStopped, match="waited for another run") as caught:
+        alarm.start()
+        fit(candidate(), small_dataset, tmp_path / "w", store)
+    assert caught.value.exit_code == status
 
 
 @pytest.mark.slow

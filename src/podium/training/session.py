@@ -31,7 +31,7 @@ from podium.training.phases import Phase, enter, plan
 from podium.training.predict import assess
 from podium.training.preparing import first_images, prepare_network
 from podium.training.schedules import learning_rate
-from podium.training.stopping import Request
+from podium.training.stopping import Request, Stop
 from podium.training.summary import summarize
 from podium.training.tuning import tune
 
@@ -61,15 +61,15 @@ class Session:
         self.position: Position | None = None
         """Where the epoch that a checkpoint was made in is gone on with."""
 
-    def tune(self, cache: Path | None) -> Execution:
-        """Measure how the network is run best; see ``podium.training.tuning``."""
+    def tune(self, cache: Path | None, stop: Stop) -> Execution | None:
+        """Measure how the network is run best; see ``podium.training.tuning.tune``."""
         job = self.job
         parts = len(parts_of(self.trainer.batch_size, self.trainer, job.ranks))
         steps = sum(phase.epochs for phase in self.phases) * self.train.steps(self.trainer.batch_size) * parts
         images, labels = first_images(self.train, self._take_part())
         key = tuning_key(job.candidate, job.contract, job.device)
         enter(self.net, self.phases[-1])  # the one that trains most
-        return tune(self.net, (self.normalize(images), labels), self.trainer, steps, key=key, cache=cache)
+        return tune(self.net, (self.normalize(images), labels), self.trainer, steps, key=key, cache=cache, stop=stop)
 
     def run(
         self,

@@ -23,6 +23,7 @@ from podium.config import Frozen, TrainerConfig
 from podium.errors import TrainingFailed
 from podium.models.layers import Dropout
 from podium.training.execution import Execution, Precision, Runner, has_bfloat16
+from podium.training.stopping import Stop, taken
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +72,8 @@ def choose(measured: Measured, trainer: TrainerConfig, steps: int) -> Execution:
 
 def tune(
     net: nn.Module, sample: tuple[Tensor, Tensor], trainer: TrainerConfig, steps: int,
-    *, key: str, cache: Path | None,
-) -> Execution:  # fmt: skip
+    *, key: str, cache: Path | None, stop: Stop,
+) -> Execution | None:  # fmt: skip
     """Measure what the recipe leaves open, as far as that can pay within ``steps`` steps.
 
     Args:
@@ -82,16 +83,25 @@ def tune(
         steps: Of the whole training, as many as it has forward passes.
         key: What measurements depend on: network, batch, device, threads, versions.
         cache: Folder of earlier measurements; a lock there keeps others from measuring at the same time.
+        stop: Asked while others measure.
+
+    Returns:
+        None if ``stop`` said so.
     """
     if cache is None:
         return choose(_measure(net, sample, trainer, steps, Measured()), trainer, steps)
     cache.mkdir(parents=True, exist_ok=True)
     file = cache / f"{key[:32]}.json"
-    with FileLock(cache / "lock"):
+    lock = FileLock(cache / "lock")
+    if not taken(lock, stop):
+        return None
+    try:
         before = _read(file)
         measured = _measure(net, sample, trainer, steps, before)
         if measured != before:
             atomic.write_text(file, measured.model_dump_json())
+    finally:
+        lock.release()
     return choose(measured, trainer, steps)
 
 

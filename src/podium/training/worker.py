@@ -26,7 +26,7 @@ from podium.training.heap import kept_memory
 from podium.training.job import Job
 from podium.training.messages import Epoch, Failed, Order, Started, Step, tell
 from podium.training.ranks import PeerLost, Ranks
-from podium.training.stopping import SIGNALS
+from podium.training.stopping import SIGNALS, Request
 from podium.training.threads import cpu_threads
 
 LOCK: Final = "processes.lock"
@@ -114,7 +114,7 @@ def _train(order: Order, rank: int, count: int, orders: Orders) -> None:
                 WeightsStore(order.weights),
                 order.identity,
                 tuning=order.tuning,
-                stop=lambda: orders.stop,
+                stop=Request(lambda: orders.stop),
                 on_epoch=on_epoch if rank == 0 else None,
                 on_progress=on_progress if rank == 0 else None,
             )
