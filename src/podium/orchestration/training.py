@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Final
@@ -123,6 +124,15 @@ def forget_work(settings: Settings, candidate: Candidate, data_digest: str, code
 def prune_work(settings: Settings, days: int = ABANDONED_DAYS) -> None:
     """Remove checkpoints that nothing was written to for ``days``: of trainings whose configuration has changed."""
     oldest = time.time() - days * 86_400
-    for folder in settings.work.glob("*/"):
-        if max((file.stat().st_mtime for file in folder.rglob("*")), default=folder.stat().st_mtime) < oldest:
+    for folder in settings.work.glob("[!.]*/"):
+        if _written(folder) < oldest:
             discard(folder)
+
+
+def _written(folder: Path) -> float:
+    """When a work folder was last written to; where something vanishes meanwhile, somebody works in it now."""
+    try:
+        files = (file for file in folder.rglob("*") if not file.name.startswith("."))
+        return max((file.stat().st_mtime for file in files), default=folder.stat().st_mtime)
+    except FileNotFoundError:
+        return math.inf
