@@ -12,7 +12,7 @@ from torch import nn
 
 from podium import models
 from podium.data import Dataset, open_dataset, write_dataset
-from podium.errors import TrainingFailed
+from podium.errors import TrainingFailed, TrainingStopped
 from podium.models.contracts import contract_for
 from podium.results import EpochRecord
 from podium.training import engine, train
@@ -21,6 +21,7 @@ from podium.training.health import Health
 from ..conftest import make_arrays
 from .helpers import candidate
 from .test_engine import fit
+from .test_stopping import stop_after
 
 
 @pytest.fixture
@@ -62,8 +63,44 @@ def test_units_that_are_never_active_are_named(
     larger: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken(monkeypatch, lambda net: net[0].bias.fill_(-100))
-    with pytest.raises(TrainingFailed, match=r"dead gradients in epoch 1: those of all weights .*'0.weight'"):
+    with pytest.raises(TrainingFailed, match=r"dead gradients in epoch 2: those of all weights .*'0.weight'"):
         fit(larger, tmp_path / "w")
+
+
+def test_a_training_that_was_interrupted_fails_at_the_same_step(
+    larger: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units are dead from the beginning; looks are at the steps 50 and 100, of which the second epoch has 60."""
+    broken(monkeypatch, lambda net: net[0].bias.fill_(-100))
+    chosen = candidate()
+    contract = contract_for(chosen, larger.manifest)
+    messages = []
+    for stops in ((), (30,), (55,), (60,), (40, 30)):
+        taken: list[int] = []
+        work = tmp_path / f"after-{stops}"
+
+        def stop(taken: list[int] = taken) -> bool:
+            taken.append(1)
+            return False
+
+        for steps in stops:
+            with pytest.raises(TrainingStopped):
+                train(chosen, larger, contract, work=work, stop=stop_after(steps))
+        with pytest.raises(TrainingFailed) as caught:
+            train(chosen, larger, contract, work=work, stop=stop)
+        messages.append((sum(stops) + len(taken), caught.value.message))
+    assert set(messages) == {(100, messages[0][1])}
+
+
+def test_a_gradient_that_is_zero_once_is_no_fault() -> None:
+    net, health = nn.Linear(2, 2), Health()
+    net.weight.grad = torch.zeros(2, 2)
+    for step in (50, 90, 99):
+        health.look(net, 2.0, step=step, epoch=1, classes=10, rate=0.1)
+    assert health.idle == {"weight": 1}
+    net.weight.grad = torch.ones(2, 2)
+    health.look(net, 2.0, step=100, epoch=1, classes=10, rate=0.1)
+    assert health.idle == {}
 
 
 def test_labels_without_meaning_are_named_before_the_end(larger: Dataset, tmp_path: Path) -> None:
@@ -114,7 +151,7 @@ class TestRules:
     net = nn.Linear(2, 2)
 
     def look(self, health: Health, loss: float) -> None:
-        health.look(self.net, loss, steps=50, epoch=3, classes=10, rate=0.1)
+        health.look(self.net, loss, step=100, epoch=3, classes=10, rate=0.1)
 
     def test_a_loss_that_rises_far_above_guessing_after_it_was_better(self) -> None:
         health = Health()
@@ -136,7 +173,8 @@ class TestRules:
         for _ in range(5):
             self.look(health, 1e-9)
         assert health.idle == {}
-        with pytest.raises(TrainingFailed, match="those of all weights have been zero for 50 steps"):
+        self.look(health, 2.0)
+        with pytest.raises(TrainingFailed, match="those of all weights were zero at 2 looks, 50 steps apart"):
             self.look(health, 2.0)
         self.net.weight.grad = None
 

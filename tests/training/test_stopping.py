@@ -146,9 +146,10 @@ def test_a_signal_reaches_who_waits_for_another_run(
 ) -> None:
     (tmp_path / "w").mkdir()
     alarm = threading.Timer(0.5, os.kill, (os.getpid(), number))
-    with FileLock(tmp_path / "w" / "lock"), pytest.raises(TrainingStopped, match="waited for another run") as caught:
+    with FileLock(tmp_path / "w" / "lock"):
         alarm.start()
-        fit(candidate(), small_dataset, tmp_path / "w", store)
+        with pytest.raises(TrainingStopped, match="waited for another run") as caught:
+            fit(candidate(), small_dataset, tmp_path / "w", store)
     assert caught.value.exit_code == status
 
 

@@ -59,7 +59,7 @@ def train(
             asked to stop), ``finished/`` result. The caller deletes it with ``discard`` when the result is stored.
         weights: Where a transfer candidate finds its backbone.
         on_epoch: Called after each epoch, once its checkpoint is written; not again for epochs before a resumption.
-        on_progress: Called every 50 steps and at the end of each epoch.
+        on_progress: Called every 50 steps of the training and at the end of each epoch.
         stop: Asked before each step, and while another training is waited for, whether to stop. In the main thread
             SIGTERM and Ctrl-C ask for it, too.
         tuning: Folder of measurements of what is faster on this machine, for recipes that leave it open; without it,

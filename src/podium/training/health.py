@@ -17,8 +17,10 @@ EXPLODED_AGAIN = 5.0
 """The same for a network that has been better than guessing before."""
 SIGMAS = 3.0
 """By how many standard errors a network must beat guessing."""
-DEAD_STEPS = 50
-"""Steps for which a layer's gradient must have been zero."""
+LOOK_EVERY = 50
+"""Steps between two looks (which make a GPU wait), counted from the training's first."""
+DEAD_LOOKS = 2
+"""Looks in a row at which a layer's gradient must have been zero."""
 EARLY = 0.1
 """Fraction of a phase after which a network must be better than guessing on the images that it is trained on."""
 EARLY_EPOCHS = 2
@@ -42,26 +44,29 @@ class Health:
     steps: int = 0
     """Of these epochs."""
     idle: dict[str, int] = field(default_factory=dict)
-    """Steps for which the gradients of these parameters have been zero."""
+    """Looks in a row at which the gradients of these parameters were zero."""
 
-    def look(self, net: nn.Module, loss: float, *, steps: int, epoch: int, classes: int, rate: float) -> None:
+    def look(self, net: nn.Module, loss: float, *, step: int, epoch: int, classes: int, rate: float) -> None:
         """Look at a training after an optimizer's step.
 
         Args:
             net: With the gradients of its last step.
             loss: Mean over the epoch so far, in nats.
-            steps: Since the last look.
+            step: How many the training has taken. Gradients are looked at every ``LOOK_EVERY`` of them, wherever epochs
+                end and the training was interrupted.
             epoch: For messages.
             classes: Their number.
             rate: The learning rate.
 
         Raises:
-            TrainingFailed: The loss is not finite or exploded, or a layer has had no gradient for ``DEAD_STEPS``.
+            TrainingFailed: The loss is not finite or exploded, or a layer had no gradient at ``DEAD_LOOKS`` looks.
         """
         check_loss(loss, epoch=epoch, classes=classes, rate=rate, best=self.best)
         self.best = loss if self.best is None else min(self.best, loss)
+        if step % LOOK_EVERY:
+            return
         dead = _without_gradient(net) if loss > 0.1 * math.log(classes) else []  # one that knows it all has none, too
-        self.idle = {name: self.idle.get(name, 0) + steps for name in dead}
+        self.idle = {name: self.idle.get(name, 0) + 1 for name in dead}
         check_gradients(net, self.idle, epoch=epoch, rate=rate)
 
     def finish_epoch(
@@ -112,15 +117,15 @@ def _without_gradient(net: nn.Module) -> list[str]:
 
 
 def check_gradients(net: nn.Module, idle: Mapping[str, int], *, epoch: int, rate: float) -> None:
-    """Raise TrainingFailed if a parameter of ``net`` has had no gradient for ``DEAD_STEPS`` (``idle``: steps)."""
-    dead = [name for name, steps in idle.items() if steps >= DEAD_STEPS]
+    """Raise TrainingFailed if a parameter of ``net`` had no gradient at ``DEAD_LOOKS`` looks (``idle``: looks)."""
+    dead = [name for name, looks in idle.items() if looks >= DEAD_LOOKS]
     if not dead:
         return
     trained = sum(1 for p in net.parameters() if p.ndim > 1 and p.grad is not None)
     which = "all" if len(dead) == trained else f"{len(dead)} of {trained}"
     raise TrainingFailed(
-        f"dead gradients in epoch {epoch}: those of {which} weights have been zero for {max(idle.values())} steps"
-        f" (the first: {dead[0]!r})",
+        f"dead gradients in epoch {epoch}: those of {which} weights were zero at {DEAD_LOOKS} looks,"
+        f" {LOOK_EVERY} steps apart (the first: {dead[0]!r})",
         remedy=f"lower the learning rate (now {rate:g}) or change the initialization: units behind these weights"
         " give the same for every image",
     )
