@@ -71,6 +71,17 @@ def test_the_value_is_that_of_the_best_epochs_weights(dataset: Dataset, settings
     assert done.value == max(done.curve)
 
 
+def test_the_value_is_that_of_all_views(dataset: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs are looked at with one view of an image."""
+    monkeypatch.setattr("podium.training.session.check_learned", lambda *_: None)  # mirrored, left is right
+    chosen = plan("views", learning_rate=0.01).model_dump()
+    chosen["candidate"]["recipe"]["model"]["views"] = 2
+    done = run(TrialPlan.model_validate({**chosen, "metric": "loss"}), dataset, settings)
+    assert done.curve[-1] < 1
+    assert done.value is not None
+    assert done.value != pytest.approx(done.curve[-1], rel=0.01)
+
+
 def test_a_hopeless_trial_is_pruned(dataset: Dataset, settings: Settings) -> None:
     done = run(plan("hopeless", rivals=(Curve(values=(1.0, 1.1, 1.2), completed=True),)), dataset, settings)
     assert (done.status, done.epochs, done.cause) == ("pruned", 2, "pruned after epoch 2")

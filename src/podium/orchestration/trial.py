@@ -12,7 +12,7 @@ from podium.orchestration.progress import report_epoch, report_progress
 from podium.orchestration.stopping import stopping
 from podium.orchestration.training import candidate_key, cause_of, work_folder
 from podium.registry import tracking
-from podium.results import EpochRecord
+from podium.results import EpochRecord, TrainingSummary
 from podium.settings import Settings
 from podium.sweeps.pruning import Judge, Pruned
 from podium.sweeps.results import TrialPlan, TrialResult
@@ -78,12 +78,12 @@ def run_trial(
         if _may_work_next_time(error):
             raise
         return result(status="failed", cause=cause_of(error))
-    history[:] = bundle.summary.history
+    summary = bundle.summary
+    history[:] = summary.history
     for record in history:
         tracked.log_epoch(record)
-    value = _metric(plan, history[bundle.summary.best_epoch - 1])
-    tracked.finish({"parameters": bundle.summary.parameters, "train_seconds": bundle.summary.train_seconds})
-    return result(status="completed", value=value, parameters=bundle.summary.parameters)
+    tracked.finish({"parameters": summary.parameters, "train_seconds": summary.train_seconds})
+    return result(status="completed", value=_metric(plan, summary), parameters=summary.parameters)
 
 
 def _may_work_next_time(error: Exception) -> bool:
@@ -99,5 +99,7 @@ def _so_far(plan: TrialPlan, history: Sequence[EpochRecord]) -> dict[str, object
     }
 
 
-def _metric(plan: TrialPlan, record: EpochRecord) -> float:
-    return record.validation_loss if plan.metric == "loss" else record.validation_accuracy
+def _metric(plan: TrialPlan, of: EpochRecord | TrainingSummary) -> float:
+    value = of.validation_loss if plan.metric == "loss" else of.validation_accuracy
+    assert value is not None  # only summaries of older versions lack it
+    return value

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import torch
 from filelock import FileLock
 
 from podium.bundle import Bundle
@@ -20,6 +19,7 @@ from podium.errors import TrainingFailed
 from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
 from podium.training.checkpoint import load_finished, save_finished, writing
 from podium.training.execution import Execution, Settled, fixed_execution
+from podium.training.hardware import default_device
 from podium.training.heap import kept_memory
 from podium.training.identity import identity
 from podium.training.inputs import check_dataset
@@ -75,7 +75,7 @@ def train(
             ``work`` cannot be written.
         TrainingStopped: As it was asked to. The same call goes on at the very step.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     base = identity(candidate, contract, dataset.manifest.digest, weights, device)
     with (
         heeding_signals(stop) as request,

@@ -68,12 +68,20 @@ class Runner:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Normalized float32 N×3×H×W → float32 logits N×C. Raises TrainingFailed if the network cannot be compiled."""
-        half = self.execution.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            # Whatever is smaller than a batch (the last one of an epoch) would be compiled once more.
-            if self.execution.compiled and len(images) == self.batch_size:
-                return self._compile(images).float()
-            return self.net(images).float()
+        # Whatever is not a batch (the last one of an epoch) would be compiled once more.
+        if not self.execution.compiled or len(images) != self.batch_size:
+            return self.uncompiled(images)
+        with self._precision():
+            return self._compile(images).float()
+
+    def uncompiled(self, images: Tensor) -> Tensor:
+        """The same without compiled code, in the same precision."""
+        with self._precision():
+            logits: Tensor = self.net(images)
+            return logits.float()
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.execution.precision == "bfloat16")
 
     def _compile(self, images: Tensor) -> Tensor:
         if self._compiled is not None:

@@ -20,6 +20,11 @@ def describe_hardware() -> str:
     return f"{device}; PyTorch {torch.__version__}"
 
 
+def default_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that can be taken on a device. On the CPU: what the system could free without swapping."""
     if device.type == "cuda":

@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from podium.bundle import Bundle
 from podium.models import count_parameters
 from podium.models.layers import set_dropout_generator
-from podium.models.views import one_view
 from podium.results import EpochRecord
+from podium.training.assess import Figures, assess
 from podium.training.averaging import Averager
 from podium.training.callbacks import EarlyStopping, Plateau
 from podium.training.checkpoint import Checkpoint, Progress, load_checkpoint
@@ -26,9 +26,8 @@ from podium.training.health import check_finite, check_learned
 from podium.training.identity import tuning_key
 from podium.training.inputs import Normalizer
 from podium.training.job import Job, OnEpoch, OnProgress
-from podium.training.optimizers import load_state_tensors, make_optimizer, state_tensors
+from podium.training.optimizers import make_optimizer
 from podium.training.phases import Phase, enter, plan
-from podium.training.predict import assess
 from podium.training.preparing import first_images, prepare_network
 from podium.training.schedules import learning_rate
 from podium.training.stopping import Request, Stop
@@ -58,6 +57,10 @@ class Session:
             self.progress.stopping = EarlyStopping.of(self.trainer.early_stopping)
         self.averager: Averager | None = None
         self.best: dict[str, Tensor] = {}
+        self.best_figures: Figures | None = None
+        self.figures: Figures | None = None
+        """Of the network as the last epoch left it, and as it is after a phase; None if a checkpoint was gone on from
+        since."""
         self.position: Position | None = None
         """Where the epoch that a checkpoint was made in is gone on with."""
 
@@ -106,9 +109,7 @@ class Session:
             self.averager = Averager(self.net, self.trainer.averaging) if self.trainer.averaging else None
             optimizer = make_optimizer(self.net, self.trainer, phase.rate)
             if checkpoint and (self.progress.epochs or self.progress.step):
-                load_state_tensors(optimizer, checkpoint.groups.get("optimizer", {}))
-                if self.averager:
-                    self.averager.load(checkpoint.groups["average"])
+                checkpoint.restore_phase(optimizer, self.averager)
             checkpoint = None
             if self.trainer.plateau and self.progress.plateau is None:
                 self.progress.plateau = Plateau.of(self.trainer.plateau, phase.rate)
@@ -118,9 +119,11 @@ class Session:
                 if on_epoch:
                     on_epoch(record)
             self._leave_phase()
-        *_, confusion = self._assess()
-        check_learned(confusion, self.job.contract.class_names)
-        return self._bundle(resumed_from)
+        figures = self.figures
+        if figures is None or not (figures.views or self.job.candidate.recipe.model.views == 1):
+            figures = self._assess(views=True)
+        check_learned(figures.confusion, self.job.contract.class_names)
+        return self._bundle(figures, resumed_from)
 
     def _take_part(self) -> int:
         """Images that the network is shown at once, of a full batch."""
@@ -128,8 +131,9 @@ class Session:
         rows = self.job.ranks.take(part.stop - part.start)
         return rows.stop - rows.start
 
-    def _assess(self) -> tuple[float, float, Tensor]:
-        return assess(self.net, self.validation, self.normalize, self.classes, ranks=self.job.ranks)
+    def _assess(self, *, views: bool) -> Figures:
+        ranks = self.job.ranks
+        return assess(self.runner, self.validation, self.normalize, self.classes, views=views, ranks=ranks)
 
     @property
     def _stopped(self) -> bool:
@@ -159,14 +163,14 @@ class Session:
             position.tally.cpu(), result.loss,
             epoch=number, steps=position.step, done=done, rate=result.rate, rising=rising,
         )  # fmt: skip
-        # What nothing is chosen by is looked at cheaply.
-        decides = progress.stopping is not None or progress.epochs == phase.epochs
-        averaged = self.averager.applied() if self.averager else nullcontext()
-        with averaged, nullcontext() if decides else one_view(self.net):
-            loss, accuracy, _ = self._assess()
+        with self.averager.applied() if self.averager else nullcontext():
+            # Where no epoch is chosen by it, an epoch is looked at cheaply.
+            self.figures = self._assess(views=progress.stopping is not None)
+            loss, accuracy = self.figures.loss, self.figures.accuracy
             check_finite(loss, "validation", epoch=number, rate=result.rate)
             if progress.stopping and progress.stopping.update(number, accuracy, loss):
                 self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
+                self.best_figures = self.figures
         if progress.plateau:
             progress.plateau.update(loss)
         record = EpochRecord(
@@ -210,6 +214,7 @@ class Session:
             progress.stopped_early = progress.stopped_early or progress.stopping.stop
             progress.stopping.waited = 0
             self.net.load_state_dict(self.best)
+            self.figures = self.best_figures
         elif self.averager:
             self.averager.copy_to_network()
         progress.plateau = None
@@ -219,35 +224,27 @@ class Session:
     def _checkpoint(self, optimizer: Optimizer, position: Position | None = None) -> None:
         if not self.job.ranks.first:
             return
-        groups = {"model": self.net.state_dict(), "best": self.best, "optimizer": state_tensors(optimizer)}
-        if self.averager:
-            groups["average"] = self.averager.tensors()
-        if position:
-            groups["epoch"] = position.tensors()
-        checkpoint = Checkpoint(self.progress, groups, self.generator.get_state())
+        checkpoint = Checkpoint.of(
+            self.progress, self.net, optimizer,
+            best=self.best, averager=self.averager, position=position, generator=self.generator,
+        )  # fmt: skip
         checkpoint.save(self.job.work, self.identity)
 
     def _restore(self, checkpoint: Checkpoint) -> int:
-        self.progress, groups = checkpoint.progress, checkpoint.groups
-        self.net.load_state_dict(groups["model"])
-        state = self.net.state_dict()
-        best = groups.get("best", {})
-        self.best = {name: torch.empty_like(state[name]).copy_(value) for name, value in best.items()}
-        self.generator.set_state(checkpoint.generator)
-        if "epoch" in groups:
-            step, seconds = self.progress.step, self.progress.epoch_seconds
-            self.position = Position.restore(groups["epoch"], step, seconds, self.job.device)
+        self.progress = checkpoint.progress
+        self.best, self.position = checkpoint.restore(self.net, self.generator)
         epoch = len(self.progress.history)
         log.info("%s: continuing after epoch %d, step %d", self.job.candidate.name, epoch, self.progress.step)
         return epoch
 
-    def _bundle(self, resumed_from: int | None) -> Bundle:
+    def _bundle(self, figures: Figures, resumed_from: int | None) -> Bundle:
         job = self.job
         summary = summarize(
             job.candidate,
             self.progress,
             self.runner.execution,
             job.device,
+            validation=(figures.loss, figures.accuracy),
             parameters=self.parameters,
             images=len(self.train),
             resumed_from=resumed_from,
