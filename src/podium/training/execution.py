@@ -88,10 +88,14 @@ class Runner:
             return self._compiled(images)
         with _compiling:  # candidates train in threads
             try:
-                self._compiled = torch.compile(self.net, dynamic=False)
-                return self._compiled(images)
+                compiled = torch.compile(self.net, dynamic=False)
+                logits: Tensor = compiled(images)
+                self._compiled = compiled
+                return logits
+            except (torch.OutOfMemoryError, MemoryError):
+                raise  # no fault of the compiler's, and there may be room next time
             except Exception as error:  # the compilers of several back ends, each with its own errors
-                reason = str(error).strip().splitlines()[0]
+                reason = (str(error).strip().splitlines() or ["no reason is given"])[0]
                 raise TrainingFailed(
                     f"the network cannot be compiled: {type(error).__name__}: {reason}",
                     remedy="set the trainer's `compile` to never, or install a C++ compiler",
