@@ -24,6 +24,7 @@ from podium.training.heap import kept_memory
 from podium.training.identity import identity
 from podium.training.inputs import check_dataset
 from podium.training.job import Job, OnEpoch, OnProgress
+from podium.training.kernels import fastest_kernels
 from podium.training.launch import launch
 from podium.training.messages import Order
 from podium.training.session import Session
@@ -82,6 +83,7 @@ def train(
         _alone(work, request, candidate.name),
         cpu_threads(candidate.threads),
         kept_memory(),
+        fastest_kernels(device),
     ):
         execution = fixed_execution(candidate.trainer) or Settled.load(work, base)
         finished = load_finished(work, _key(base, execution)) if execution else None

@@ -24,6 +24,7 @@ from podium.training.engine import fit
 from podium.training.epoch import Tick
 from podium.training.heap import kept_memory
 from podium.training.job import Job
+from podium.training.kernels import fastest_kernels
 from podium.training.messages import Epoch, Failed, Order, Started, Step, tell
 from podium.training.ranks import PeerLost, Ranks
 from podium.training.stopping import SIGNALS, Request
@@ -105,7 +106,7 @@ def _train(order: Order, rank: int, count: int, orders: Orders) -> None:
         tell(Step(tick=tick))
 
     lock = FileLock(order.work / LOCK) if rank == 0 else nullcontext()
-    with cpu_threads(order.candidate.threads), kept_memory(), lock:
+    with cpu_threads(order.candidate.threads), kept_memory(), fastest_kernels(device), lock:
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=PATIENCE)
         job = Job(order.candidate, order.contract, dataset, device, order.work, Ranks(rank, count))
         try:
