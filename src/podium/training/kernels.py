@@ -1,7 +1,7 @@
 """cuDNN's kernels: the fastest of them for each shape, tried out at its first use.
 
-A training has a few shapes (of a batch, of the last batch of an epoch, of validation) and thousands of steps. The choice
-may differ from run to run, and with it the last bits of a result: on a GPU no more is promised.
+A training has a few shapes (of a batch, of the last batch of an epoch, of validation) and thousands of steps. The
+choice may differ from run to run, and with it the last bits of a result: on a GPU no more is promised.
 """
 
 from __future__ import annotations
