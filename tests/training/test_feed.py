@@ -66,8 +66,9 @@ def test_a_split_is_given_in_order(kind: type[feed.Feed], split: Split) -> None:
 
 def test_what_does_not_fit_is_streamed(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, kind in (
-        (split.images.nbytes + feed.MARGIN, Resident),
-        (split.images.nbytes + feed.MARGIN - 1, Streamed),
+        (64 << 30, Resident),
+        (split.images.nbytes * 4 // 3 + 4, Resident),  # a quarter is left
+        (split.images.nbytes * 4 // 3 - 4, Streamed),
     ):
         monkeypatch.setattr(feed, "free_memory", lambda _, free=free: free)
         assert isinstance(open_feed(split, CPU), kind)

@@ -22,7 +22,7 @@ from podium.training.inputs import to_device
 log = logging.getLogger(__name__)
 
 MARGIN: Final = 4 << 30
-"""Bytes of the device's memory that are left to the network."""
+"""Bytes of the device's free memory that are left to the network; see ``margin``."""
 AHEAD: Final = 2
 """Batches that a stream gathers before they are asked for."""
 
@@ -145,10 +145,15 @@ class Streamed(Feed):
             thread.join()
 
 
+def margin(free: int) -> int:
+    """Bytes of ``free`` ones that are left to the network: a quarter of them, and ``MARGIN`` at most."""
+    return min(MARGIN, free // 4)
+
+
 def open_feed(split: Split, device: torch.device) -> Feed:
-    """Resident where the images fit into the device's free memory with ``MARGIN`` to spare, else streamed."""
+    """Resident where the images fit into the device's free memory with ``margin`` to spare, else streamed."""
     free = free_memory(device)
-    if split.images.nbytes + MARGIN <= free:
+    if split.images.nbytes + margin(free) <= free:
         return Resident(split, device)
     log.info("streaming %.1f GB of images: %.1f GB are free", split.images.nbytes / 1e9, free / 1e9)
     return Streamed(split, device)
