@@ -51,10 +51,13 @@ def run_trial(
         # After a resumption the judge has to hear of the epochs before it: the same trial ends at the same epoch.
         missed = saved_history(work)[:-1] if record.epoch > len(history) + 1 else ()
         for epoch in (*missed, record):
-            tracked.log_epoch(epoch)
-            history.append(epoch)
-            if judge.see(_metric(plan, epoch)):
-                raise Pruned
+            hear(epoch)
+
+    def hear(record: EpochRecord) -> None:
+        tracked.log_epoch(record)
+        history.append(record)
+        if judge.see(_metric(plan, record)):
+            raise Pruned
 
     def on_progress(tick: Tick) -> None:
         report_progress(candidate.name, tick)
@@ -69,6 +72,9 @@ def run_trial(
             candidate, dataset, contract, work=work, weights=weights,
             on_epoch=on_epoch, on_progress=on_progress, stop=stopping, tuning=settings.tuning,
         )  # fmt: skip
+        # One that was killed after its last checkpoint, before the judge heard of that epoch, gets no further epoch.
+        for record in bundle.summary.history[len(history) :]:
+            hear(record)
     except Pruned:
         cause = f"pruned after epoch {len(history)}"
         tracked.prune(cause)
@@ -79,9 +85,6 @@ def run_trial(
             raise
         return result(status="failed", cause=cause_of(error))
     summary = bundle.summary
-    history[:] = summary.history
-    for record in history:
-        tracked.log_epoch(record)
     tracked.finish({"parameters": summary.parameters, "train_seconds": summary.train_seconds})
     return result(status="completed", value=_metric(plan, summary), parameters=summary.parameters)
 
