@@ -20,6 +20,8 @@ from podium.registry import tracking
 from podium.results import EpochRecord
 from podium.settings import Settings
 from podium.training import Tick, discard, train
+from podium.training.hardware import default_device
+from podium.training.identity import what_counts
 
 ABANDONED_DAYS: Final = 30
 """Checkpoints untouched for so long belong to nothing that will go on."""
@@ -28,7 +30,7 @@ ABANDONED_DAYS: Final = 30
 def candidate_key(candidate: Candidate, data_digest: str, code: str, settings: Settings) -> str:
     """The identity of a training: the same key gives the same weights on the same machine."""
     parts = {"data": data_digest, "code": code, "backbone": backbone_digest(candidate, settings)}
-    return digest_json({"candidate": candidate.model_dump(mode="json"), **parts})
+    return digest_json({"candidate": what_counts(candidate, default_device()), **parts})
 
 
 def work_folder(settings: Settings, key: str) -> Path:
