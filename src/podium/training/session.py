@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from podium.bundle import Bundle
@@ -22,7 +21,7 @@ from podium.training.checkpoint import Checkpoint, Progress, load_checkpoint
 from podium.training.epoch import Loop, Position, parts_of
 from podium.training.execution import Execution, Runner
 from podium.training.feed import open_feed
-from podium.training.health import check_finite, check_learned
+from podium.training.health import check_learned
 from podium.training.identity import tuning_key
 from podium.training.inputs import Normalizer
 from podium.training.job import Job, OnEpoch, OnProgress
@@ -30,6 +29,7 @@ from podium.training.optimizers import make_optimizer
 from podium.training.phases import Phase, enter, plan
 from podium.training.preparing import first_images, prepare_network
 from podium.training.schedules import learning_rate
+from podium.training.selection import Selection
 from podium.training.stopping import Request, Stop
 from podium.training.summary import summarize
 from podium.training.tuning import tune
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """The moving parts of one training: network, best weights, random generator, progress."""
+    """The moving parts of one training: network, random generator, progress, and what is selected of it."""
 
     def __init__(self, job: Job, net: nn.Module) -> None:
         self.job = job
@@ -56,11 +56,7 @@ class Session:
         if self.trainer.early_stopping:
             self.progress.stopping = EarlyStopping.of(self.trainer.early_stopping)
         self.averager: Averager | None = None
-        self.best: dict[str, Tensor] = {}
-        self.best_figures: Figures | None = None
-        self.figures: Figures | None = None
-        """Of the network as the last epoch left it, and as it is after a phase; None if a checkpoint was gone on from
-        since."""
+        self.selection = Selection(self.net, self.progress, self._assess, {})
         self.position: Position | None = None
         """Where the epoch that a checkpoint was made in is gone on with."""
 
@@ -118,10 +114,10 @@ class Session:
                 self._checkpoint(optimizer)
                 if on_epoch:
                     on_epoch(record)
-            self._leave_phase()
-        figures = self.figures
-        if figures is None or not (figures.views or self.job.candidate.recipe.model.views == 1):
-            figures = self._assess(views=True)
+            self.selection.after_phase(self.averager)
+            progress = self.progress
+            progress.phase, progress.epochs, progress.plateau = progress.phase + 1, 0, None
+        figures = self.selection.of_the_result(self.job.candidate.recipe.model.views)
         check_learned(figures.confusion, self.job.contract.class_names)
         return self._bundle(figures, resumed_from)
 
@@ -131,7 +127,7 @@ class Session:
         rows = self.job.ranks.take(part.stop - part.start)
         return rows.stop - rows.start
 
-    def _assess(self, *, views: bool) -> Figures:
+    def _assess(self, views: bool) -> Figures:
         ranks = self.job.ranks
         return assess(self.runner, self.validation, self.normalize, self.classes, views=views, ranks=ranks)
 
@@ -163,23 +159,14 @@ class Session:
             position.tally.cpu(), result.loss,
             epoch=number, steps=position.step, done=done, rate=result.rate, rising=rising,
         )  # fmt: skip
-        with self.averager.applied() if self.averager else nullcontext():
-            # Where no epoch is chosen by it, an epoch is looked at cheaply.
-            self.figures = self._assess(views=progress.stopping is not None)
-            loss, accuracy = self.figures.loss, self.figures.accuracy
-            check_finite(loss, "validation", epoch=number, rate=result.rate)
-            if progress.stopping and progress.stopping.update(number, accuracy, loss):
-                self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
-                self.best_figures = self.figures
-        if progress.plateau:
-            progress.plateau.update(loss)
+        figures = self.selection.after_epoch(number, self.averager, rate=result.rate)
         record = EpochRecord(
             phase=phase.name,
             epoch=number,
             train_loss=result.loss,
             train_accuracy=result.accuracy,
-            validation_loss=loss,
-            validation_accuracy=accuracy,
+            validation_loss=figures.loss,
+            validation_accuracy=figures.accuracy,
             learning_rate=result.rate,
             seconds=position.clock(),
         )
@@ -188,7 +175,7 @@ class Session:
         progress.step, progress.epoch_seconds = 0, 0.0
         log.info(
             "%s: %s epoch %d: loss %.4f, validation accuracy %.4f, %.1f s",
-            *(self.job.candidate.name, phase.name, number, result.loss, accuracy, record.seconds),
+            *(self.job.candidate.name, phase.name, number, result.loss, figures.accuracy, record.seconds),
         )
         return record
 
@@ -207,32 +194,19 @@ class Session:
         done = self.progress.epochs * steps + step
         return learning_rate(self.trainer, phase.rate, done, phase.epochs * steps)
 
-    def _leave_phase(self) -> None:
-        """Go to the best weights, or to their average; the next phase has its own patience and learning rate."""
-        progress = self.progress
-        if progress.stopping:
-            progress.stopped_early = progress.stopped_early or progress.stopping.stop
-            progress.stopping.waited = 0
-            self.net.load_state_dict(self.best)
-            self.figures = self.best_figures
-        elif self.averager:
-            self.averager.copy_to_network()
-        progress.plateau = None
-        progress.phase += 1
-        progress.epochs = 0
-
     def _checkpoint(self, optimizer: Optimizer, position: Position | None = None) -> None:
         if not self.job.ranks.first:
             return
         checkpoint = Checkpoint.of(
             self.progress, self.net, optimizer,
-            best=self.best, averager=self.averager, position=position, generator=self.generator,
+            best=self.selection.best, averager=self.averager, position=position, generator=self.generator,
         )  # fmt: skip
         checkpoint.save(self.job.work, self.identity)
 
     def _restore(self, checkpoint: Checkpoint) -> int:
         self.progress = checkpoint.progress
-        self.best, self.position = checkpoint.restore(self.net, self.generator)
+        best, self.position = checkpoint.restore(self.net, self.generator)
+        self.selection = Selection(self.net, self.progress, self._assess, best)
         epoch = len(self.progress.history)
         log.info("%s: continuing after epoch %d, step %d", self.job.candidate.name, epoch, self.progress.step)
         return epoch
