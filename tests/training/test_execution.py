@@ -56,7 +56,6 @@ class TestChoice:
         )
         assert fixed_execution(TrainerConfig(precision="bfloat16")) is None
 
-
     @pytest.mark.parametrize(("capable", "precision"), [(True, "bfloat16"), (False, "float32")])
     def test_a_gpu_takes_bfloat16_unmeasured(
         self, capable: bool, precision: Precision, monkeypatch: pytest.MonkeyPatch

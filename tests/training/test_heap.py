@@ -41,8 +41,6 @@ def test_memory_is_kept_until_the_last_training_ends() -> None:
             return
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     given_back, kept, released = map(int, done.stdout.split())
-    assert given_back >= 10 * 8, (
-        "of 2 MiB at most: the script shows what is to be mended"
-    )
+    assert given_back >= 10 * 8, "of 2 MiB at most: the script shows what is to be mended"
     assert kept <= given_back / 10
     assert released > 15 << 20
