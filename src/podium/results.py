@@ -19,6 +19,8 @@ class EpochRecord(Frozen):
     train_accuracy: float
     validation_loss: float
     validation_accuracy: float
+    """Of the averaged weights, where there are any. With early stopping, of all views of an image (``model.views``), as
+    the epoch is chosen by it; else of the image alone, in all epochs."""
     learning_rate: float
     seconds: float
 
@@ -35,6 +37,9 @@ class TrainingSummary(Frozen):
     epochs: int
     best_epoch: int
     stopped_early: bool
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    """Of the finished network, with all views, in the precision of the training."""
     train_seconds: float
     """Device time spent in training and its validation passes, over all attempts."""
     images_per_second: float

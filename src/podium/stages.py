@@ -24,6 +24,8 @@ from podium.models.recipes import resolve_candidates
 from podium.results import Metrics
 from podium.settings import Settings
 from podium.training import discard, train
+from podium.training.hardware import default_device
+from podium.training.identity import what_counts
 from podium.training.stopping import Stop, heeding_signals
 
 
@@ -42,7 +44,8 @@ def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path
     weights = WeightsStore(settings.weights)
 
     def work(candidate: Candidate) -> Path:
-        return settings.work / f"dvc-{digest_json([candidate.model_dump(mode='json'), dataset.manifest.digest])[:16]}"
+        counts = what_counts(candidate, default_device())
+        return settings.work / f"dvc-{digest_json([counts, dataset.manifest.digest])[:16]}"
 
     def one(candidate: Candidate, stop: Stop) -> Bundle:
         contract = contract_for(candidate, dataset.manifest, weights)

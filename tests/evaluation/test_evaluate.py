@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from podium.bundle import Bundle
 from podium.config import Candidate, ModelConfig, RecipeConfig
@@ -53,6 +55,22 @@ def test_an_evaluation_equals_a_prediction_of_every_image(bundle: Bundle, small_
     assert metrics.accuracy == pytest.approx((expected.argmax(1) == split.labels).mean())
     assert [entry.name for entry in metrics.per_class] == ["left", "middle", "right"]
     assert metrics.milliseconds_per_image > 0
+
+
+def test_it_is_predicted_on_the_gpu_where_there_is_one(
+    bundle: Bundle, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's meta device stands for it."""
+    devices = []
+
+    def predict(net: nn.Module, images: np.ndarray, *_: Any, **__: Any) -> np.ndarray:
+        devices.append(next(net.parameters()).device.type)
+        return np.full((len(images), 3), 1 / 3, np.float32)
+
+    monkeypatch.setattr("podium.training.hardware.default_device", lambda: torch.device("meta"))
+    monkeypatch.setattr("podium.training.predict_probabilities", predict)
+    evaluate(bundle, small_dataset, "test")
+    assert set(devices) == {"meta"}
 
 
 def test_only_the_named_split_is_read(bundle: Bundle, small_dataset: Dataset) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from podium.orchestration.training import ABANDONED_DAYS, prune_work
 from podium.settings import Settings
@@ -23,3 +27,29 @@ def test_only_abandoned_work_is_removed(tmp_path: Path) -> None:
     prune_work(settings)
     assert [folder.name for folder in settings.work.iterdir()] == ["going-on"]
     assert len(list((settings.work / "going-on").iterdir())) == 2
+
+
+def test_what_another_run_does_meanwhile_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its temporary files vanish, and so do files and whole folders that were looked at a moment ago."""
+    settings = Settings.from_environment({"PODIUM_ROOT": str(tmp_path), "PODIUM_STATE": str(tmp_path / "state")})
+    old = time.time() - (ABANDONED_DAYS + 1) * 86_400
+    for name in ("abandoned", "file-vanishes", "folder-vanishes"):
+        for file in (settings.work / name / "lock", settings.work / name / "finished" / "model.json"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("x")
+            os.utime(file, (old, old))
+        os.utime(settings.work / name / "finished", (old, old))
+    (settings.work / "abandoned" / ".checkpoint.new-1").write_text("of a killed run, and left by it")
+    real = Path.rglob
+
+    def rglob(self: Path, pattern: str) -> Iterator[Path]:
+        for file in real(self, pattern):
+            if self.name == "file-vanishes":
+                file.unlink() if file.is_file() else None
+            if self.name == "folder-vanishes":
+                shutil.rmtree(self, ignore_errors=True)
+            yield file
+
+    monkeypatch.setattr(Path, "rglob", rglob)
+    prune_work(settings)
+    assert [folder.name for folder in settings.work.iterdir()] == ["file-vanishes"]

@@ -15,6 +15,7 @@ from podium.models.weights import EMBEDDED_WEIGHTS
 from podium.orchestration import trial as module
 from podium.orchestration.trial import run_trial
 from podium.registry import tracking
+from podium.results import EpochRecord
 from podium.settings import Settings
 from podium.sweeps.results import Curve, TrialPlan, TrialResult
 from tests.registry.support import make_house
@@ -71,6 +72,17 @@ def test_the_value_is_that_of_the_best_epochs_weights(dataset: Dataset, settings
     assert done.value == max(done.curve)
 
 
+def test_the_value_is_that_of_all_views(dataset: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs are looked at with one view of an image."""
+    monkeypatch.setattr("podium.training.session.check_learned", lambda *_: None)  # mirrored, left is right
+    chosen = plan("views", learning_rate=0.01).model_dump()
+    chosen["candidate"]["recipe"]["model"]["views"] = 2
+    done = run(TrialPlan.model_validate({**chosen, "metric": "loss"}), dataset, settings)
+    assert done.curve[-1] < 1
+    assert done.value is not None
+    assert done.value != pytest.approx(done.curve[-1], rel=0.01)
+
+
 def test_a_hopeless_trial_is_pruned(dataset: Dataset, settings: Settings) -> None:
     done = run(plan("hopeless", rivals=(Curve(values=(1.0, 1.1, 1.2), completed=True),)), dataset, settings)
     assert (done.status, done.epochs, done.cause) == ("pruned", 2, "pruned after epoch 2")
@@ -97,6 +109,27 @@ def test_a_stopped_trial_goes_on_and_is_pruned_at_the_same_epoch(
     monkeypatch.setattr(module, "stopping", lambda: False)
     done = run(again, dataset, settings)
     assert (done.status, done.epochs, done.curve) == ("pruned", 3, whole.curve)
+
+
+@pytest.mark.parametrize(("last", "status"), [(2.0, "pruned"), (0.0, "completed")])
+def test_a_trial_killed_after_its_last_checkpoint_ends_as_one_that_was_not(
+    last: float, status: str, dataset: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rivals = (Curve(values=(0.0, 0.0, last), completed=True),)
+    whole = run(plan("alive", rivals=rivals), dataset, settings)
+
+    def kill(name: str, record: EpochRecord) -> None:
+        if record.epoch == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "report_epoch", kill)
+        with pytest.raises(KeyboardInterrupt):
+            run(plan("killed", rivals=rivals), dataset, settings)
+    done = run(plan("killed", rivals=rivals), dataset, settings)
+    assert (done.status, done.epochs, done.cause) == (whole.status, whole.epochs, whole.cause)
+    assert (done.status, done.curve, done.value) == (status, whole.curve, whole.value)
+    assert "validation_accuracy" in mlflow_run(done, settings).data.metrics
 
 
 def test_a_trial_that_fails_by_itself_is_a_result(dataset: Dataset, settings: Settings) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from podium.models import build
 from podium.models.contracts import contract_for
 from podium.models.layers import set_dropout_generator
 from podium.training import train, tuning
-from podium.training.execution import Execution, Runner, Settled, fixed_execution
+from podium.training.execution import Execution, Precision, Runner, Settled, fixed_execution
 from podium.training.tuning import Measured, choose, tune
 
 from .helpers import MODELS, candidate, same
@@ -43,16 +45,27 @@ class TestChoice:
         ],
     )
     def test_it_takes_the_least_time_over_100_steps(self, measured: Measured, chosen: Execution) -> None:
-        assert choose(measured, TrainerConfig(), 100) == chosen
+        assert choose(measured, TrainerConfig(), 100, CPU) == chosen
 
     def test_the_recipe_decides_what_it_names(self) -> None:
         measured = Measured(float32=1.0, bfloat16=0.1, compiled=0.05, compiling=0)
-        assert choose(measured, TrainerConfig(precision="float32"), 100) == Execution(compiled=True)
-        assert choose(measured, TrainerConfig(compile="never"), 100) == Execution(precision="bfloat16")
+        assert choose(measured, TrainerConfig(precision="float32"), 100, CPU) == Execution(compiled=True)
+        assert choose(measured, TrainerConfig(compile="never"), 100, CPU) == Execution(precision="bfloat16")
         assert fixed_execution(TrainerConfig(precision="bfloat16", compile="always")) == Execution(
             precision="bfloat16", compiled=True
         )
         assert fixed_execution(TrainerConfig(precision="bfloat16")) is None
+
+    @pytest.mark.parametrize(("capable", "precision"), [(True, "bfloat16"), (False, "float32")])
+    def test_a_gpu_takes_bfloat16_unmeasured(
+        self, capable: bool, precision: Precision, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0) if capable else (7, 5))
+        gpu = torch.device("cuda")
+        assert choose(Measured(float32=0.01), TrainerConfig(), 100, gpu) == Execution(precision=precision)
+        assert choose(Measured(float32=0.01), TrainerConfig(precision="float32"), 100, gpu) == Execution()
+        slower = Measured(float32=1.0, bfloat16=1.1)
+        assert choose(slower, TrainerConfig(), 100, gpu) == Execution()
 
 
 class TestMeasuring:
@@ -72,10 +85,10 @@ class TestMeasuring:
         monkeypatch.setattr(tuning, "has_compiler", lambda _: True)
         return raced
 
-    def tune(self, steps: int, cache: Path | None, **trainer: str) -> Execution:
+    def tune(self, steps: int, cache: Path | None, **trainer: str) -> Execution | None:
         sample = torch.zeros(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64)
         config = TrainerConfig.model_validate({"batch_size": 2, **trainer})
-        return tune(nn.Linear(1, 1), sample, config, steps, key="k" * 64, cache=cache)
+        return tune(nn.Linear(1, 1), sample, config, steps, key="k" * 64, cache=cache, stop=bool)
 
     def test_a_short_training_is_run_as_it_is(self, speeds: list[Execution]) -> None:
         assert self.tune(99, None) == Execution()
@@ -92,7 +105,9 @@ class TestMeasuring:
         speeds.clear()
         assert self.tune(10_000, tmp_path) == best
         assert speeds == []
-        assert self.tune(10, tmp_path).precision == "bfloat16"
+        short = self.tune(10, tmp_path)
+        assert short
+        assert short.precision == "bfloat16"
 
     def test_what_the_recipe_names_is_not_measured(self, speeds: list[Execution]) -> None:
         assert self.tune(500, None, precision="float32") == Execution()
@@ -110,6 +125,26 @@ class TestMeasuring:
         monkeypatch.setattr(tuning, "_steps", None)
         assert self.tune(10_000, tmp_path) == Execution(precision="bfloat16")
 
+    def test_a_compilation_without_memory_is_tried_again_by_the_next_training(
+        self, speeds: list[Execution], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(tuning, "_steps", fail)
+            assert self.tune(10_000, tmp_path) == Execution(precision="bfloat16")
+        assert "no memory left" in caplog.text
+        assert self.tune(10_000, tmp_path) == Execution(precision="bfloat16", compiled=True)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_compiler_is_looked_for_in_a_fresh_process(device: str) -> None:
+    """Here much of torch has been imported by others."""
+    script = f"import torch; from podium.training import tuning; print(tuning.has_compiler(torch.device({device!r})))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout in ("True\n", "False\n"), done.stderr
+
 
 def test_measuring_leaves_the_network_and_its_generator_as_they_were(small_dataset: Dataset) -> None:
     chosen = candidate("blocks")
@@ -118,7 +153,7 @@ def test_measuring_leaves_the_network_and_its_generator_as_they_were(small_datas
     set_dropout_generator(net, generator)
     before, drawn = {name: value.clone() for name, value in net.state_dict().items()}, generator.get_state()
     sample = torch.rand(16, 3, 32, 32), torch.zeros(16, dtype=torch.int64)
-    tune(net, sample, chosen.trainer, 10, key="k", cache=None)
+    tune(net, sample, chosen.trainer, 10, key="k", cache=None, stop=bool)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert torch.equal(generator.get_state(), drawn)
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -173,3 +208,25 @@ def test_a_network_that_cannot_be_compiled_is_named(monkeypatch: pytest.MonkeyPa
         runner(images)
     assert "never" in caught.value.remedy
     assert runner(images[:3]).shape == (3, 2)  # a smaller batch is run as it is
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_memory_that_runs_out_is_no_fault_of_the_compiler(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compiled(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: compiled)
+    runner = Runner(nn.Linear(2, 2), Execution(compiled=True), CPU, 4)
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            runner(torch.zeros(4, 2))
+
+
+def test_an_error_without_words_is_named_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    runner = Runner(nn.Linear(2, 2), Execution(compiled=True), CPU, 4)
+    with pytest.raises(TrainingFailed, match="NotImplementedError: no reason is given"):
+        runner(torch.zeros(4, 2))

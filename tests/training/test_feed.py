@@ -41,6 +41,22 @@ def test_batches_are_the_images_of_the_order(kind: type[feed.Feed], first: int, 
 
 
 @pytest.mark.parametrize("kind", [Resident, Streamed])
+@pytest.mark.parametrize(
+    ("count", "size", "sizes"),
+    [(97, 16, [16, 16, 16, 16, 16, 17]), (98, 48, [48, 48, 2]), (3, 1, [1, 1, 1]), (1, 16, [1]), (17, 16, [17])],
+)
+def test_no_image_is_left_alone(kind: type[feed.Feed], count: int, size: int, sizes: list[int], split: Split) -> None:
+    several = Split(np.concatenate([split.images] * 2)[:count], np.concatenate([split.labels] * 2)[:count])
+    opened = kind(several, CPU)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(1))
+    for first in (0, len(sizes) - 1):
+        batches = list(opened.batches(order, size, first))
+        assert [len(batch.places) for batch in batches] == sizes[first:]
+        assert torch.equal(torch.cat([batch.places for batch in batches]), order[sum(sizes[:first]) :])
+    assert opened.steps(size) == len(sizes)
+
+
+@pytest.mark.parametrize("kind", [Resident, Streamed])
 def test_a_split_is_given_in_order(kind: type[feed.Feed], split: Split) -> None:
     batches = list(kind(split, CPU).in_order(25))
     assert np.array_equal(torch.cat([batch.places for batch in batches]), np.arange(96))
@@ -50,8 +66,9 @@ def test_a_split_is_given_in_order(kind: type[feed.Feed], split: Split) -> None:
 
 def test_what_does_not_fit_is_streamed(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, kind in (
-        (split.images.nbytes + feed.MARGIN, Resident),
-        (split.images.nbytes + feed.MARGIN - 1, Streamed),
+        (64 << 30, Resident),
+        (split.images.nbytes * 4 // 3 + 4, Resident),  # a quarter is left
+        (split.images.nbytes * 4 // 3 - 4, Streamed),
     ):
         monkeypatch.setattr(feed, "free_memory", lambda _, free=free: free)
         assert isinstance(open_feed(split, CPU), kind)

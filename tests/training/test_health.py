@@ -12,7 +12,7 @@ from torch import nn
 
 from podium import models
 from podium.data import Dataset, open_dataset, write_dataset
-from podium.errors import TrainingFailed
+from podium.errors import TrainingFailed, TrainingStopped
 from podium.models.contracts import contract_for
 from podium.results import EpochRecord
 from podium.training import engine, train
@@ -21,6 +21,7 @@ from podium.training.health import Health
 from ..conftest import make_arrays
 from .helpers import candidate
 from .test_engine import fit
+from .test_stopping import stop_after
 
 
 @pytest.fixture
@@ -62,8 +63,44 @@ def test_units_that_are_never_active_are_named(
     larger: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken(monkeypatch, lambda net: net[0].bias.fill_(-100))
-    with pytest.raises(TrainingFailed, match=r"dead gradients in epoch 1: those of all weights .*'0.weight'"):
+    with pytest.raises(TrainingFailed, match=r"dead gradients in epoch 2: those of all weights .*'0.weight'"):
         fit(larger, tmp_path / "w")
+
+
+def test_a_training_that_was_interrupted_fails_at_the_same_step(
+    larger: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units are dead from the beginning; looks are at the steps 50 and 100, of which the second epoch has 60."""
+    broken(monkeypatch, lambda net: net[0].bias.fill_(-100))
+    chosen = candidate()
+    contract = contract_for(chosen, larger.manifest)
+    messages = []
+    for stops in ((), (30,), (55,), (60,), (40, 30)):
+        taken: list[int] = []
+        work = tmp_path / f"after-{stops}"
+
+        def stop(taken: list[int] = taken) -> bool:
+            taken.append(1)
+            return False
+
+        for steps in stops:
+            with pytest.raises(TrainingStopped):
+                train(chosen, larger, contract, work=work, stop=stop_after(steps))
+        with pytest.raises(TrainingFailed) as caught:
+            train(chosen, larger, contract, work=work, stop=stop)
+        messages.append((sum(stops) + len(taken), caught.value.message))
+    assert set(messages) == {(100, messages[0][1])}
+
+
+def test_a_gradient_that_is_zero_once_is_no_fault() -> None:
+    net, health = nn.Linear(2, 2), Health()
+    net.weight.grad = torch.zeros(2, 2)
+    for step in (50, 90, 99):
+        health.look(net, 2.0, step=step, epoch=1, classes=10, rate=0.1)
+    assert health.idle == {"weight": 1}
+    net.weight.grad = torch.ones(2, 2)
+    health.look(net, 2.0, step=100, epoch=1, classes=10, rate=0.1)
+    assert health.idle == {}
 
 
 def test_labels_without_meaning_are_named_before_the_end(larger: Dataset, tmp_path: Path) -> None:
@@ -78,9 +115,9 @@ def test_labels_without_meaning_are_named_before_the_end(larger: Dataset, tmp_pa
         epochs.append(record.epoch)
 
     contract = contract_for(chosen, dataset.manifest)
-    with pytest.raises(TrainingFailed, match="at chance level after epoch 2") as caught:
+    with pytest.raises(TrainingFailed, match="at chance level after epoch 4") as caught:
         train(chosen, dataset, contract, work=tmp_path / "w", on_epoch=on_epoch)
-    assert epochs == [1]
+    assert epochs == [1, 2, 3]  # of 60 steps
     assert "labels belong to the images" in caught.value.remedy
 
 
@@ -102,11 +139,19 @@ def test_a_slow_start_with_many_classes_is_no_fault(tmp_path: Path) -> None:
     assert last.validation_accuracy > 0.1
 
 
+def test_few_images_in_big_batches_are_given_time(small_dataset: Dataset, tmp_path: Path) -> None:
+    """Two steps an epoch, at a rate so low that many are needed."""
+    slow = {"epochs": 60, "batch_size": 64, "learning_rate": 0.0001}
+    history = fit(small_dataset, tmp_path / "w", "simple", **slow).summary.history
+    assert history[1].train_accuracy < 0.5
+    assert history[-1].validation_accuracy > 0.9
+
+
 class TestRules:
     net = nn.Linear(2, 2)
 
     def look(self, health: Health, loss: float) -> None:
-        health.look(self.net, loss, steps=50, epoch=3, classes=10, rate=0.1)
+        health.look(self.net, loss, step=100, epoch=3, classes=10, rate=0.1)
 
     def test_a_loss_that_rises_far_above_guessing_after_it_was_better(self) -> None:
         health = Health()
@@ -128,7 +173,8 @@ class TestRules:
         for _ in range(5):
             self.look(health, 1e-9)
         assert health.idle == {}
-        with pytest.raises(TrainingFailed, match="those of all weights have been zero for 50 steps"):
+        self.look(health, 2.0)
+        with pytest.raises(TrainingFailed, match="those of all weights were zero at 2 looks, 50 steps apart"):
             self.look(health, 2.0)
         self.net.weight.grad = None
 
@@ -140,17 +186,24 @@ class TestRules:
         tally = torch.tensor([[200 - n, n] for n in right])
         health = Health()
         for done in (0.01, 0.05):
-            health.finish_epoch(tally, loss, epoch=1, done=done, rate=0.1, rising=False)  # too early to tell
-        health.finish_epoch(tally, loss, epoch=4, done=1.0, rate=0.1, rising=False)  # too late
+            health.finish_epoch(tally, loss, epoch=1, done=done, rate=0.1, rising=False, steps=120)  # too early to tell
+        health.finish_epoch(tally, loss, epoch=4, done=1.0, rate=0.1, rising=False, steps=120)  # too late
         assert health.learned == (not fails)
         if fails:
             with pytest.raises(TrainingFailed, match="at chance level after epoch 3"):
-                health.finish_epoch(tally, loss, epoch=3, done=0.2, rate=0.1, rising=False)
+                health.finish_epoch(tally, loss, epoch=3, done=0.2, rate=0.1, rising=False, steps=120)
+
+    def test_a_few_steps_are_too_early_to_tell(self) -> None:
+        tally, health = torch.tensor([[24, 24], [24, 24]]), Health()
+        for epoch in range(1, 100):
+            health.finish_epoch(tally, 0.7, epoch=epoch, done=0.5, rate=0.1, rising=False, steps=2)
+        with pytest.raises(TrainingFailed, match="at chance level after epoch 100"):
+            health.finish_epoch(tally, 0.7, epoch=100, done=0.5, rate=0.1, rising=False, steps=2)
 
     def test_a_warm_up_is_waited_for(self) -> None:
         tally, health = torch.tensor([[100, 100], [100, 100]]), Health()
         for epoch in range(5):
-            health.finish_epoch(tally, 0.7, epoch=epoch, done=0.3, rate=0.1, rising=True)
-        health.finish_epoch(tally, 0.7, epoch=6, done=0.4, rate=0.1, rising=False)
+            health.finish_epoch(tally, 0.7, epoch=epoch, done=0.3, rate=0.1, rising=True, steps=120)
+        health.finish_epoch(tally, 0.7, epoch=6, done=0.4, rate=0.1, rising=False, steps=120)
         with pytest.raises(TrainingFailed, match="at chance level after epoch 7"):
-            health.finish_epoch(tally, 0.7, epoch=7, done=0.5, rate=0.1, rising=False)
+            health.finish_epoch(tally, 0.7, epoch=7, done=0.5, rate=0.1, rising=False, steps=120)

@@ -8,7 +8,7 @@ import torch
 
 from podium.config import ModelConfig, TrainerConfig
 from podium.contract import InputContract
-from podium.data import Dataset
+from podium.data import Dataset, Split
 from podium.models import build
 from podium.training.inputs import Normalizer, to_device
 from podium.training.optimizers import make_optimizer
@@ -44,6 +44,16 @@ def test_a_mapped_file_is_neither_copied_nor_changed(small_dataset: Dataset) -> 
     labels[0] = 2
     assert np.array_equal(split.images, before)
     assert split.labels[0] == 0
+
+
+def test_a_slice_of_a_mapped_file_is_that_slice(small_dataset: Dataset) -> None:
+    whole = small_dataset["train"]
+    for where in (slice(4, 8), slice(0, 3), slice(4, 20, 2)):
+        images, labels = to_device(Split(whole.images[where], whole.labels[where]), CPU)
+        assert np.array_equal(images, np.array(whole.images)[where])
+        assert np.array_equal(labels, np.array(whole.labels)[where])
+    twice, _ = to_device(Split(whole.images[4:20][2:5], whole.labels[6:9]), CPU)
+    assert np.array_equal(twice, np.array(whole.images)[6:9])
 
 
 def _within(address: int, line: str) -> bool:

@@ -57,11 +57,16 @@ class TestSchedules:
     def test_a_triangle_may_stay_at_its_peak(self) -> None:
         assert rates(6, schedule="triangular", warm_up=0.0, final_rate=1.0) == pytest.approx([0.1] * 6)
 
-    @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle", "triangular"])
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            *({"schedule": schedule} for schedule in ("constant", "cosine", "one_cycle")),
+            *({"schedule": "triangular", "warm_up": warm_up} for warm_up in (0.0, 0.2, 0.99)),
+        ],
+    )
     @pytest.mark.parametrize("steps", [1, 2, 3])
-    @pytest.mark.parametrize("warm_up", [0.0, 0.2, 0.99])
-    def test_few_steps_are_never_at_rate_zero(self, schedule: str, steps: int, warm_up: float) -> None:
-        assert all(0 < rate <= 0.1 + 1e-12 for rate in rates(steps, schedule=schedule, warm_up=warm_up))
+    def test_few_steps_are_never_at_rate_zero(self, settings: dict[str, object], steps: int) -> None:
+        assert all(0 < rate <= 0.1 + 1e-12 for rate in rates(steps, **settings))
 
 
 class TestEarlyStopping:

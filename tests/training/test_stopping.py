@@ -13,13 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from podium.data import Dataset
+from podium.data import Dataset, open_dataset, write_dataset
 from podium.errors import TrainingStopped
 from podium.models import WeightsStore
+from podium.models.contracts import contract_for
 from podium.results import EpochRecord
+from podium.training import Tick, train
 from podium.training.stopping import Stop
 
+from ..conftest import make_arrays
 from .helpers import candidate, same
 from .test_engine import FULL
 from .test_resume import CASES, fit
@@ -51,6 +55,26 @@ def test_a_training_stopped_between_two_steps_gives_the_same_bits(
     assert stops > 2
     resumed = fit(chosen, small_dataset, tmp_path / "work", store)
     assert same(whole, resumed)
+
+
+def test_an_image_left_over_by_the_batches_is_trained_on(tmp_path: Path, store: WeightsStore) -> None:
+    """33 images in batches of 16: two steps an epoch, also after a stop between them."""
+    splits = {name: make_arrays(33, seed=n) for n, name in enumerate(("train", "validation", "test"))}
+    names = ("left", "middle", "right")
+    write_dataset(tmp_path / "data", splits, name="x", class_names=names, source="made", licence="CC0-1.0")
+    dataset = open_dataset(tmp_path / "data")
+    chosen = candidate("blocks", epochs=8, learning_rate=0.01)
+    options = {**chosen.recipe.model.options, "dense_norm": True}
+    model = chosen.recipe.model.model_copy(update={"options": options})
+    chosen = chosen.model_copy(update={"recipe": chosen.recipe.model_copy(update={"model": model})})
+    ticks: list[Tick] = []
+    contract = contract_for(chosen, dataset.manifest)
+    whole = train(chosen, dataset, contract, work=tmp_path / "whole", on_progress=ticks.append)
+    assert [(tick.step, tick.steps) for tick in ticks] == [(2, 2)] * 8
+    assert ticks[-1].loss == pytest.approx(whole.summary.history[-1].train_loss)
+    with pytest.raises(TrainingStopped, match="in epoch 2 after step 1"):
+        fit(chosen, dataset, tmp_path / "w", store, stop=stop_after(3))
+    assert same(whole, fit(chosen, dataset, tmp_path / "w", store))
 
 
 def test_a_stop_says_where_and_how_to_go_on(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
@@ -91,6 +115,42 @@ def test_a_stop_reaches_trainings_in_threads(small_dataset: Dataset, tmp_path: P
     with ThreadPoolExecutor(2) as pool:
         assert all(pool.map(one, [1, 2]))
     assert all((tmp_path / str(seed) / "checkpoint.safetensors").is_file() for seed in (1, 2))
+
+
+@pytest.mark.parametrize("which", ["work/lock", "tuning/lock"])
+def test_a_stop_reaches_who_waits_for_another_training(which: str, small_dataset: Dataset, tmp_path: Path) -> None:
+    chosen, asked, errors = candidate(epochs=1), threading.Event(), list[TrainingStopped]()
+    contract = contract_for(chosen, small_dataset.manifest)
+    (tmp_path / which).parent.mkdir()
+
+    def one() -> None:
+        places = {"work": tmp_path / "work", "tuning": tmp_path / "tuning"}
+        with pytest.raises(TrainingStopped) as caught:
+            train(chosen, small_dataset, contract, stop=asked.is_set, **places)
+        errors.append(caught.value)
+
+    with FileLock(tmp_path / which):
+        waiting = threading.Thread(target=one, daemon=True)
+        waiting.start()
+        waiting.join(1)
+        assert waiting.is_alive()
+        asked.set()
+        waiting.join(30)
+        assert not waiting.is_alive()
+    assert errors[0].message.startswith("tiny_simple: stopped while ")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_reaches_who_waits_for_another_run(
+    number: int, status: int, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    (tmp_path / "w").mkdir()
+    alarm = threading.Timer(0.5, os.kill, (os.getpid(), number))
+    with FileLock(tmp_path / "w" / "lock"):
+        alarm.start()
+        with pytest.raises(TrainingStopped, match="waited for another run") as caught:
+            fit(candidate(), small_dataset, tmp_path / "w", store)
+    assert caught.value.exit_code == status
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ class Candidate(Frozen):
     recipe: RecipeConfig
     seed: int = Field(0, ge=0)
     threads: int = Field(1, ge=1)
-    """CPU threads of each process; part of the result's identity, since sums depend on it."""
+    """CPU threads of each process; on the CPU part of the result's identity, since sums depend on it."""
     processes: int = Field(1, ge=1)
     """Processes that train it together, each on its part of every batch and on a GPU of its own, or on the CPU."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -84,6 +84,15 @@ class AveragingConfig(Frozen):
     """Steps between two updates, which then count for as many steps."""
 
 
+USED_BY: Final = {
+    "momentum": ("optimizer", ("sgd", "muon", "rmsprop")),
+    "unit_filters": ("optimizer", ("muon",)),
+    "warm_up": ("schedule", ("triangular",)),
+    "final_rate": ("schedule", ("triangular",)),
+}
+"""Settings of the trainer that only some optimizers or schedules look at."""
+
+
 class TrainerConfig(Frozen):
     """One training run. The recipe file gives the values that differ from these defaults."""
 
@@ -133,4 +142,10 @@ class TrainerConfig(Frozen):
             raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
         if self.plateau and self.schedule != "constant":
             raise ValueError(f"plateau works on a constant schedule, not on {self.schedule!r}: remove one of the two")
+        for name, (field, users) in USED_BY.items():
+            value, chosen = getattr(self, name), getattr(self, field)
+            if chosen not in users and value != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} {value} has no effect with {field} {chosen!r}, only with {', '.join(users)}: remove it"
+                )
         return self

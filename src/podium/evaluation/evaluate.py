@@ -58,7 +58,7 @@ class Evaluation:
 
 
 def evaluate(bundle: Bundle, dataset: Dataset, split: SplitName) -> Evaluation:
-    """Predict every image of a split and compute the figures.
+    """Predict every image of a split on the GPU, or the CPU where there is none, and compute the figures.
 
     The time an image is wall time over the whole split in batches, preprocessing included, after one batch that is
     not counted (it pays for what is set up lazily).
@@ -68,10 +68,11 @@ def evaluate(bundle: Bundle, dataset: Dataset, split: SplitName) -> Evaluation:
         TrainingFailed: The network gives NaN.
     """
     from podium.training import build_from_bundle, predict_probabilities
+    from podium.training.hardware import default_device
 
     check_fit(bundle, dataset)
     part = dataset[split]
-    net = build_from_bundle(bundle)
+    net = build_from_bundle(bundle).to(default_device())
     predict_probabilities(net, part.images[:BATCH], bundle.contract, batch_size=BATCH)
     start = time.perf_counter()
     probabilities = predict_probabilities(net, part.images, bundle.contract, batch_size=BATCH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ from podium.registry import tracking
 from podium.results import EpochRecord
 from podium.settings import Settings
 from podium.training import Tick, discard, train
+from podium.training.hardware import default_device
+from podium.training.identity import what_counts
 
 ABANDONED_DAYS: Final = 30
 """Checkpoints untouched for so long belong to nothing that will go on."""
@@ -27,7 +30,7 @@ ABANDONED_DAYS: Final = 30
 def candidate_key(candidate: Candidate, data_digest: str, code: str, settings: Settings) -> str:
     """The identity of a training: the same key gives the same weights on the same machine."""
     parts = {"data": data_digest, "code": code, "backbone": backbone_digest(candidate, settings)}
-    return digest_json({"candidate": candidate.model_dump(mode="json"), **parts})
+    return digest_json({"candidate": what_counts(candidate, default_device()), **parts})
 
 
 def work_folder(settings: Settings, key: str) -> Path:
@@ -123,6 +126,15 @@ def forget_work(settings: Settings, candidate: Candidate, data_digest: str, code
 def prune_work(settings: Settings, days: int = ABANDONED_DAYS) -> None:
     """Remove checkpoints that nothing was written to for ``days``: of trainings whose configuration has changed."""
     oldest = time.time() - days * 86_400
-    for folder in settings.work.glob("*/"):
-        if max((file.stat().st_mtime for file in folder.rglob("*")), default=folder.stat().st_mtime) < oldest:
+    for folder in settings.work.glob("[!.]*/"):
+        if _written(folder) < oldest:
             discard(folder)
+
+
+def _written(folder: Path) -> float:
+    """When a work folder was last written to; where something vanishes meanwhile, somebody works in it now."""
+    try:
+        files = (file for file in folder.rglob("*") if not file.name.startswith("."))
+        return max((file.stat().st_mtime for file in files), default=folder.stat().st_mtime)
+    except FileNotFoundError:
+        return math.inf

@@ -12,7 +12,7 @@ from podium.orchestration.progress import report_epoch, report_progress
 from podium.orchestration.stopping import stopping
 from podium.orchestration.training import candidate_key, cause_of, work_folder
 from podium.registry import tracking
-from podium.results import EpochRecord
+from podium.results import EpochRecord, TrainingSummary
 from podium.settings import Settings
 from podium.sweeps.pruning import Judge, Pruned
 from podium.sweeps.results import TrialPlan, TrialResult
@@ -51,10 +51,13 @@ def run_trial(
         # After a resumption the judge has to hear of the epochs before it: the same trial ends at the same epoch.
         missed = saved_history(work)[:-1] if record.epoch > len(history) + 1 else ()
         for epoch in (*missed, record):
-            tracked.log_epoch(epoch)
-            history.append(epoch)
-            if judge.see(_metric(plan, epoch)):
-                raise Pruned
+            hear(epoch)
+
+    def hear(record: EpochRecord) -> None:
+        tracked.log_epoch(record)
+        history.append(record)
+        if judge.see(_metric(plan, record)):
+            raise Pruned
 
     def on_progress(tick: Tick) -> None:
         report_progress(candidate.name, tick)
@@ -69,6 +72,9 @@ def run_trial(
             candidate, dataset, contract, work=work, weights=weights,
             on_epoch=on_epoch, on_progress=on_progress, stop=stopping, tuning=settings.tuning,
         )  # fmt: skip
+        # One that was killed after its last checkpoint, before the judge heard of that epoch, gets no further epoch.
+        for record in bundle.summary.history[len(history) :]:
+            hear(record)
     except Pruned:
         cause = f"pruned after epoch {len(history)}"
         tracked.prune(cause)
@@ -78,12 +84,9 @@ def run_trial(
         if _may_work_next_time(error):
             raise
         return result(status="failed", cause=cause_of(error))
-    history[:] = bundle.summary.history
-    for record in history:
-        tracked.log_epoch(record)
-    value = _metric(plan, history[bundle.summary.best_epoch - 1])
-    tracked.finish({"parameters": bundle.summary.parameters, "train_seconds": bundle.summary.train_seconds})
-    return result(status="completed", value=value, parameters=bundle.summary.parameters)
+    summary = bundle.summary
+    tracked.finish({"parameters": summary.parameters, "train_seconds": summary.train_seconds})
+    return result(status="completed", value=_metric(plan, summary), parameters=summary.parameters)
 
 
 def _may_work_next_time(error: Exception) -> bool:
@@ -99,5 +102,7 @@ def _so_far(plan: TrialPlan, history: Sequence[EpochRecord]) -> dict[str, object
     }
 
 
-def _metric(plan: TrialPlan, record: EpochRecord) -> float:
-    return record.validation_loss if plan.metric == "loss" else record.validation_accuracy
+def _metric(plan: TrialPlan, of: EpochRecord | TrainingSummary) -> float:
+    value = of.validation_loss if plan.metric == "loss" else of.validation_accuracy
+    assert value is not None  # only summaries of older versions lack it
+    return value

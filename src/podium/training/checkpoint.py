@@ -8,18 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import safetensors.torch
+import torch
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from podium import atomic
 from podium.bundle import Bundle
 from podium.errors import RegistryError, TrainingFailed
 from podium.results import EpochRecord
+from podium.training.averaging import Averager
 from podium.training.callbacks import EarlyStopping, Plateau
+from podium.training.epoch import Position
 from podium.training.health import Health
+from podium.training.optimizers import load_state_tensors, state_tensors
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +63,40 @@ class Checkpoint:
     """``model``, ``optimizer``, ``best`` (the best epoch's weights; empty without early stopping) and, within an epoch,
     ``epoch``: its order and sums."""
     generator: Tensor
+
+    @classmethod
+    def of(
+        cls, progress: Progress, net: nn.Module, optimizer: Optimizer, *, best: dict[str, Tensor],
+        averager: Averager | None, position: Position | None, generator: torch.Generator,
+    ) -> Self:  # fmt: skip
+        """The state of a training as it is now; not a copy."""
+        groups = {"model": net.state_dict(), "best": best, "optimizer": state_tensors(optimizer)}
+        if averager:
+            groups["average"] = averager.tensors()
+        if position:
+            groups["epoch"] = position.tensors()
+        return cls(progress, groups, generator.get_state())
+
+    def restore(self, net: nn.Module, generator: torch.Generator) -> tuple[dict[str, Tensor], Position | None]:
+        """Set a network and the random generator on its device back to this state.
+
+        Returns:
+            The best epoch's weights, and where the epoch goes on that the checkpoint was made in.
+        """
+        net.load_state_dict(self.groups["model"])
+        state = net.state_dict()
+        best = {n: torch.empty_like(state[n]).copy_(value) for n, value in self.groups.get("best", {}).items()}
+        generator.set_state(self.generator)
+        if "epoch" not in self.groups:
+            return best, None
+        step, seconds = self.progress.step, self.progress.epoch_seconds
+        return best, Position.restore(self.groups["epoch"], step, seconds, generator.device)
+
+    def restore_phase(self, optimizer: Optimizer, averager: Averager | None) -> None:
+        """Set the optimizer and the averaged weights of the phase that goes on back to this state."""
+        load_state_tensors(optimizer, self.groups.get("optimizer", {}))
+        if averager:
+            averager.load(self.groups["average"])
 
     def save(self, work: Path, identity: str) -> None:
         """Replace the checkpoint in ``work`` atomically. Raises TrainingFailed if it cannot be written."""

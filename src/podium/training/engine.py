@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import torch
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from podium.bundle import Bundle
 from podium.config import Candidate
@@ -20,13 +19,16 @@ from podium.errors import TrainingFailed
 from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
 from podium.training.checkpoint import load_finished, save_finished, writing
 from podium.training.execution import Execution, Settled, fixed_execution
+from podium.training.hardware import default_device
+from podium.training.heap import kept_memory
 from podium.training.identity import identity
 from podium.training.inputs import check_dataset
 from podium.training.job import Job, OnEpoch, OnProgress
+from podium.training.kernels import fastest_kernels
 from podium.training.launch import launch
 from podium.training.messages import Order
 from podium.training.session import Session
-from podium.training.stopping import Stop, heeding_signals
+from podium.training.stopping import Request, Stop, heeding_signals, taken
 from podium.training.threads import cpu_threads
 
 log = logging.getLogger(__name__)
@@ -58,8 +60,9 @@ def train(
             asked to stop), ``finished/`` result. The caller deletes it with ``discard`` when the result is stored.
         weights: Where a transfer candidate finds its backbone.
         on_epoch: Called after each epoch, once its checkpoint is written; not again for epochs before a resumption.
-        on_progress: Called every 50 steps and at the end of each epoch.
-        stop: Asked before each step whether to stop. In the main thread SIGTERM and Ctrl-C ask for it, too.
+        on_progress: Called every 50 steps of the training and at the end of each epoch.
+        stop: Asked before each step, and while another training is waited for, whether to stop. In the main thread
+            SIGTERM and Ctrl-C ask for it, too.
         tuning: Folder of measurements of what is faster on this machine, for recipes that leave it open; without it,
             each training measures for itself.
 
@@ -73,9 +76,15 @@ def train(
             ``work`` cannot be written.
         TrainingStopped: As it was asked to. The same call goes on at the very step.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     base = identity(candidate, contract, dataset.manifest.digest, weights, device)
-    with _alone(work), cpu_threads(candidate.threads):
+    with (
+        heeding_signals(stop) as request,
+        _alone(work, request, candidate.name),
+        cpu_threads(candidate.threads),
+        kept_memory(),
+        fastest_kernels(device),
+    ):
         execution = fixed_execution(candidate.trainer) or Settled.load(work, base)
         finished = load_finished(work, _key(base, execution)) if execution else None
         if finished is not None:
@@ -84,7 +93,7 @@ def train(
         check_dataset(dataset, contract)
         if candidate.processes == 1:
             job = Job(candidate, contract, dataset, device, work)
-            return fit(job, weights, base, tuning=tuning, stop=stop, on_epoch=on_epoch, on_progress=on_progress)
+            return fit(job, weights, base, tuning=tuning, stop=request, on_epoch=on_epoch, on_progress=on_progress)
         order = Order(
             candidate=candidate,
             contract=contract,
@@ -95,8 +104,7 @@ def train(
             tuning=tuning.absolute() if tuning else None,
             identity=base,
         )
-        with heeding_signals(stop) as request:
-            launch(order, request, on_epoch, on_progress)
+        launch(order, request, on_epoch, on_progress)
         execution = fixed_execution(candidate.trainer) or Settled.load(work, base)
         finished = load_finished(work, _key(base, execution)) if execution else None
         if finished is None:
@@ -110,7 +118,7 @@ def fit(
     identity: str,
     *,
     tuning: Path | None,
-    stop: Stop | None,
+    stop: Request,
     on_epoch: OnEpoch | None,
     on_progress: OnProgress | None,
 ) -> Bundle:
@@ -131,15 +139,16 @@ def fit(
     session = Session(job, net)
     if ranks.asked(execution is None):
         if ranks.first:
-            execution = session.tune(tuning)
-            with writing(job.work):
-                Settled(identity=identity, execution=execution).save(job.work)
-        ranks.wait()
+            execution = session.tune(tuning, stop)
+            if execution:
+                with writing(job.work):
+                    Settled(identity=identity, execution=execution).save(job.work)
+        if ranks.asked(ranks.first and execution is None):
+            raise stop.error(candidate.name, "while another training was measured")
         execution = execution or Settled.load(job.work, identity)
     assert execution is not None
     key = _key(identity, execution)
-    with heeding_signals(stop) as request:
-        bundle = session.run(execution, key, request, on_epoch, on_progress)
+    bundle = session.run(execution, key, stop, on_epoch, on_progress)
     if ranks.first:
         save_finished(job.work, bundle, key)
     return bundle
@@ -152,24 +161,31 @@ def _key(base: str, execution: Execution) -> str:
 
 def discard(work: Path) -> None:
     """Delete the folder of a training whose result is stored elsewhere, once nobody trains or reads in it."""
-    with _alone(work):
+    with _alone(work, Request(), ""):
         shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Hold the folder's lock, which a killed process leaves free; make the folder if it is not there."""
+def _alone(work: Path, stop: Request, name: str) -> Iterator[None]:
+    """Hold the folder's lock, which a killed process leaves free; make the folder if it is not there.
+
+    Raises TrainingStopped if ``stop`` asks for it while another holds the lock.
+    """
     lock = FileLock(work / "lock")
-    timeout = 0
-    while not lock.is_locked:
-        try:
-            work.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=timeout)
-        except Timeout:
+    told = False
+
+    def asked() -> bool:
+        nonlocal told
+        if not told:
             log.info("%s: another run is training here; waiting for its result", work)
-            timeout = -1
-        except FileNotFoundError:
-            continue  # whoever held the lock has stored the result and deleted the folder
+        told = True
+        return stop()
+
+    while not lock.is_locked:
+        with suppress(FileNotFoundError):  # whoever held the lock has stored the result and deleted the folder
+            work.mkdir(parents=True, exist_ok=True)
+            if not taken(lock, asked):
+                raise stop.error(name, f"while it waited for another run in {work}")
     try:
         yield
     finally:

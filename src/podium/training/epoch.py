@@ -19,14 +19,11 @@ from podium.training.averaging import Averager
 from podium.training.execution import Runner
 from podium.training.feed import Feed
 from podium.training.hardware import used_memory
-from podium.training.health import Health
+from podium.training.health import LOOK_EVERY, Health
 from podium.training.inputs import Normalizer
 from podium.training.optimizers import set_rate
 from podium.training.ranks import Ranks
 from podium.training.stopping import Stop
-
-REPORT_EVERY = 50
-"""Steps between two looks at the loss (which make a GPU wait)."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +139,12 @@ class Loop:
 
         Args:
             position: Where to begin; kept up to date.
-            health: Looks at the training every ``REPORT_EVERY`` steps.
+            health: Looks at the training every ``LOOK_EVERY`` steps and at the epoch's end.
             phase: Name of the phase, for ``on_progress``.
-            epoch: Number of the epoch, for messages.
+            epoch: Number of the epoch in the training, from 1.
             rate: Learning rate of a step, counted from 0 within this epoch.
             stop: Asked before each step.
-            on_progress: Called every ``REPORT_EVERY`` steps and at the end.
+            on_progress: Called whenever ``health`` has looked.
 
         Returns:
             The epoch's means; None if ``stop`` ended it before, after ``position.step`` steps.
@@ -158,7 +155,7 @@ class Loop:
         net = self.run_net.net.train()
         size, count = self.trainer.batch_size, len(self.feed)
         steps = self.feed.steps(size)
-        looked, lr, loss, accuracy = position.step, 0.0, 0.0, 0.0
+        before, lr, loss, accuracy = (epoch - 1) * steps, 0.0, 0.0, 0.0
         with closing(self.feed.batches(position.order, size, position.step)) as batches:
             while position.step < steps:
                 if self.ranks.asked(stop()):
@@ -167,11 +164,11 @@ class Loop:
                 set_rate(self.optimizer, lr)
                 self._step(*next(batches), epoch, position)
                 position.step += 1
-                if position.step % REPORT_EVERY == 0 or position.step == steps:
-                    seen = min(position.step * size, count)
+                taken = before + position.step
+                if taken % LOOK_EVERY == 0 or position.step == steps:
+                    seen = count if position.step == steps else position.step * size
                     loss, accuracy = position.means(seen)
-                    passed, looked = position.step - looked, position.step
-                    health.look(net, loss, steps=passed, epoch=epoch, classes=self.classes, rate=lr)
+                    health.look(net, loss, step=taken, epoch=epoch, classes=self.classes, rate=lr)
                     if on_progress:
                         speed, memory = seen / position.clock(), used_memory(self.feed.device)
                         on_progress(Tick(phase, epoch, position.step, steps, count, loss, accuracy, speed, memory))

@@ -68,22 +68,34 @@ class Runner:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Normalized float32 N×3×H×W → float32 logits N×C. Raises TrainingFailed if the network cannot be compiled."""
-        half = self.execution.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            # Whatever is smaller than a batch (the last one of an epoch) would be compiled once more.
-            if self.execution.compiled and len(images) == self.batch_size:
-                return self._compile(images).float()
-            return self.net(images).float()
+        # Whatever is not a batch (the last one of an epoch) would be compiled once more.
+        if not self.execution.compiled or len(images) != self.batch_size:
+            return self.uncompiled(images)
+        with self._precision():
+            return self._compile(images).float()
+
+    def uncompiled(self, images: Tensor) -> Tensor:
+        """The same without compiled code, in the same precision."""
+        with self._precision():
+            logits: Tensor = self.net(images)
+            return logits.float()
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.execution.precision == "bfloat16")
 
     def _compile(self, images: Tensor) -> Tensor:
         if self._compiled is not None:
             return self._compiled(images)
         with _compiling:  # candidates train in threads
             try:
-                self._compiled = torch.compile(self.net, dynamic=False)
-                return self._compiled(images)
+                compiled = torch.compile(self.net, dynamic=False)
+                logits: Tensor = compiled(images)
+                self._compiled = compiled
+                return logits
+            except (torch.OutOfMemoryError, MemoryError):
+                raise  # no fault of the compiler's, and there may be room next time
             except Exception as error:  # the compilers of several back ends, each with its own errors
-                reason = str(error).strip().splitlines()[0]
+                reason = (str(error).strip().splitlines() or ["no reason is given"])[0]
                 raise TrainingFailed(
                     f"the network cannot be compiled: {type(error).__name__}: {reason}",
                     remedy="set the trainer's `compile` to never, or install a C++ compiler",

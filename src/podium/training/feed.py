@@ -22,7 +22,7 @@ from podium.training.inputs import to_device
 log = logging.getLogger(__name__)
 
 MARGIN: Final = 4 << 30
-"""Bytes of the device's memory that are left to the network."""
+"""Bytes of the device's free memory that are left to the network; see ``margin``."""
 AHEAD: Final = 2
 """Batches that a stream gathers before they are asked for."""
 
@@ -36,6 +36,18 @@ class Batch(NamedTuple):
     """uint8 B×H×W×3."""
     labels: Tensor
     """int64 B."""
+
+
+def divide(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Batches of ``order``. The last one may be smaller, but one image alone goes with the batch before it.
+
+    BatchNorm needs two. Several processes compute a batch that has less than that for each of them together, so that
+    their number changes no batch.
+    """
+    parts = order.split(batch_size)
+    if batch_size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
+        return *parts[:-2], order[-batch_size - 1 :]
+    return parts
 
 
 class Feed(ABC):
@@ -54,8 +66,9 @@ class Feed(ABC):
         return self.labels.device
 
     def steps(self, batch_size: int) -> int:
-        """Batches in all; the last one may be smaller."""
-        return -(-len(self) // batch_size)
+        """Batches in all; see ``divide``."""
+        whole, rest = divmod(len(self), batch_size)
+        return max(whole + (rest > 1), 1)
 
     def in_order(self, batch_size: int, part: slice = slice(None)) -> Generator[Batch]:
         """Give every image of ``part`` once, in the split's order."""
@@ -63,7 +76,7 @@ class Feed(ABC):
 
     @abstractmethod
     def batches(self, order: Tensor, batch_size: int, first: int = 0) -> Generator[Batch]:
-        """Give the images of ``order`` (int64, on the device) in batches, from the one numbered ``first``."""
+        """Give the images of ``order`` (int64, on the device) as ``divide`` has them, from batch ``first``."""
 
 
 class Resident(Feed):
@@ -81,7 +94,7 @@ class Resident(Feed):
 
     def batches(self, order: Tensor, batch_size: int, first: int = 0) -> Generator[Batch]:
         """One gather a batch."""
-        for index in order.split(batch_size)[first:]:
+        for index in divide(order, batch_size)[first:]:
             yield Batch(index, self.images.index_select(0, index), self.labels.index_select(0, index))
 
 
@@ -94,7 +107,7 @@ class Streamed(Feed):
 
     def batches(self, order: Tensor, batch_size: int, first: int = 0) -> Generator[Batch]:
         """Gathered in ``order``; the thread ends with the iteration. Raises what reading the file raised there."""
-        with closing(self._gathered(order.cpu().split(batch_size)[first:])) as gathered:
+        with closing(self._gathered(divide(order.cpu(), batch_size)[first:])) as gathered:
             for index, images in gathered:
                 places = index.to(self.device, non_blocking=True)
                 yield Batch(places, images.to(self.device, non_blocking=True), self.labels.index_select(0, places))
@@ -132,10 +145,15 @@ class Streamed(Feed):
             thread.join()
 
 
+def margin(free: int) -> int:
+    """Bytes of ``free`` ones that are left to the network: a quarter of them, and ``MARGIN`` at most."""
+    return min(MARGIN, free // 4)
+
+
 def open_feed(split: Split, device: torch.device) -> Feed:
-    """Resident where the images fit into the device's free memory with ``MARGIN`` to spare, else streamed."""
+    """Resident where the images fit into the device's free memory with ``margin`` to spare, else streamed."""
     free = free_memory(device)
-    if split.images.nbytes + MARGIN <= free:
+    if split.images.nbytes + margin(free) <= free:
         return Resident(split, device)
     log.info("streaming %.1f GB of images: %.1f GB are free", split.images.nbytes / 1e9, free / 1e9)
     return Streamed(split, device)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from podium.training.cgroup import free_in_groups
+
 
 def describe_hardware() -> str:
     """One line: the GPU, or the processor with the cores that this process may use; and PyTorch's version."""
@@ -20,10 +22,22 @@ def describe_hardware() -> str:
     return f"{device}; PyTorch {torch.__version__}"
 
 
+def default_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def free_memory(device: torch.device) -> int:
-    """Bytes that can be taken on a device. On the CPU: what the system could free without swapping."""
+    """Bytes that can be taken on a device.
+
+    On the CPU: what the system could free without swapping, and what the limits of the process's groups leave of it.
+    """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
+    return int(min(_system_memory(), free_in_groups()))
+
+
+def _system_memory() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

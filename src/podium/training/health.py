@@ -17,12 +17,16 @@ EXPLODED_AGAIN = 5.0
 """The same for a network that has been better than guessing before."""
 SIGMAS = 3.0
 """By how many standard errors a network must beat guessing."""
-DEAD_STEPS = 50
-"""Steps for which a layer's gradient must have been zero."""
+LOOK_EVERY = 50
+"""Steps between two looks (which make a GPU wait), counted from the training's first."""
+DEAD_LOOKS = 2
+"""Looks in a row at which a layer's gradient must have been zero."""
 EARLY = 0.1
 """Fraction of a phase after which a network must be better than guessing on the images that it is trained on."""
 EARLY_EPOCHS = 2
 """Epochs that must have passed, too; those of a warm-up do not count."""
+EARLY_STEPS = 200
+"""Steps of such epochs that must have been taken, too: with few images, epochs are short."""
 NO_BETTER = 0.999
 """Share of the labels' entropy above which a loss is that of guessing."""
 
@@ -37,36 +41,44 @@ class Health:
     """Whether the network has been better than guessing in an epoch."""
     epochs: int = 0
     """Finished ones in which the learning rate did not rise."""
+    steps: int = 0
+    """Of these epochs."""
     idle: dict[str, int] = field(default_factory=dict)
-    """Steps for which the gradients of these parameters have been zero."""
+    """Looks in a row at which the gradients of these parameters were zero."""
 
-    def look(self, net: nn.Module, loss: float, *, steps: int, epoch: int, classes: int, rate: float) -> None:
+    def look(self, net: nn.Module, loss: float, *, step: int, epoch: int, classes: int, rate: float) -> None:
         """Look at a training after an optimizer's step.
 
         Args:
             net: With the gradients of its last step.
             loss: Mean over the epoch so far, in nats.
-            steps: Since the last look.
+            step: How many the training has taken. Gradients are looked at every ``LOOK_EVERY`` of them, wherever epochs
+                end and the training was interrupted.
             epoch: For messages.
             classes: Their number.
             rate: The learning rate.
 
         Raises:
-            TrainingFailed: The loss is not finite or exploded, or a layer has had no gradient for ``DEAD_STEPS``.
+            TrainingFailed: The loss is not finite or exploded, or a layer had no gradient at ``DEAD_LOOKS`` looks.
         """
         check_loss(loss, epoch=epoch, classes=classes, rate=rate, best=self.best)
         self.best = loss if self.best is None else min(self.best, loss)
+        if step % LOOK_EVERY:
+            return
         dead = _without_gradient(net) if loss > 0.1 * math.log(classes) else []  # one that knows it all has none, too
-        self.idle = {name: self.idle.get(name, 0) + steps for name in dead}
+        self.idle = {name: self.idle.get(name, 0) + 1 for name in dead}
         check_gradients(net, self.idle, epoch=epoch, rate=rate)
 
-    def finish_epoch(self, tally: Tensor, loss: float, *, epoch: int, done: float, rate: float, rising: bool) -> None:
+    def finish_epoch(
+        self, tally: Tensor, loss: float, *, epoch: int, steps: int, done: float, rate: float, rising: bool
+    ) -> None:
         """Look at a finished epoch.
 
         Args:
             tally: int64 C×2: images of each class that were given a wrong and the right label while training.
             loss: Its mean loss, in nats.
             epoch: For messages.
+            steps: Of the epoch.
             done: Fraction of the phase that is done.
             rate: The learning rate.
             rising: Whether that rose in the epoch.
@@ -83,8 +95,10 @@ class Health:
         shares = counts / counts.sum()
         entropy = -float((shares * shares.log()).sum())
         self.learned = recall > bound or loss < NO_BETTER * entropy
-        self.epochs += not rising
-        if self.learned or self.epochs < EARLY_EPOCHS or done < EARLY or done >= 1:  # at the end, validation decides
+        if not rising:
+            self.epochs, self.steps = self.epochs + 1, self.steps + steps
+        early = self.epochs < EARLY_EPOCHS or self.steps < EARLY_STEPS or done < EARLY
+        if self.learned or early or done >= 1:  # at the end, validation decides
             return
         raise TrainingFailed(
             f"at chance level after epoch {epoch}: mean recall on the training images is {recall:.3f}, guessing gives"
@@ -103,15 +117,15 @@ def _without_gradient(net: nn.Module) -> list[str]:
 
 
 def check_gradients(net: nn.Module, idle: Mapping[str, int], *, epoch: int, rate: float) -> None:
-    """Raise TrainingFailed if a parameter of ``net`` has had no gradient for ``DEAD_STEPS`` (``idle``: steps)."""
-    dead = [name for name, steps in idle.items() if steps >= DEAD_STEPS]
+    """Raise TrainingFailed if a parameter of ``net`` had no gradient at ``DEAD_LOOKS`` looks (``idle``: looks)."""
+    dead = [name for name, looks in idle.items() if looks >= DEAD_LOOKS]
     if not dead:
         return
     trained = sum(1 for p in net.parameters() if p.ndim > 1 and p.grad is not None)
     which = "all" if len(dead) == trained else f"{len(dead)} of {trained}"
     raise TrainingFailed(
-        f"dead gradients in epoch {epoch}: those of {which} weights have been zero for {max(idle.values())} steps"
-        f" (the first: {dead[0]!r})",
+        f"dead gradients in epoch {epoch}: those of {which} weights were zero at {DEAD_LOOKS} looks,"
+        f" {LOOK_EVERY} steps apart (the first: {dead[0]!r})",
         remedy=f"lower the learning rate (now {rate:g}) or change the initialization: units behind these weights"
         " give the same for every image",
     )

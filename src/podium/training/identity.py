@@ -25,7 +25,7 @@ def identity(
     pretrained = weights.provenance(family.pretrained(options_of(model))).digest if family.pretrained else None
     return digest_json(
         {
-            "candidate": candidate.model_dump(mode="json"),
+            "candidate": what_counts(candidate, device),
             "contract": contract.model_dump(mode="json"),
             "data": data_digest,
             "weights": pretrained,
@@ -34,6 +34,11 @@ def identity(
             "device": device.type,
         }
     )
+
+
+def what_counts(candidate: Candidate, device: torch.device) -> dict[str, object]:
+    """What of a candidate its result depends on: on a GPU, that is not the number of CPU threads."""
+    return candidate.model_dump(mode="json", exclude={"threads"} if device.type == "cuda" else None)
 
 
 def tuning_key(candidate: Candidate, contract: InputContract, device: torch.device) -> str:

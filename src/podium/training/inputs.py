@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +108,10 @@ def _writable(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The same values in memory that torch accepts as writable; private pages if the array is a mapped file."""
     if array.flags.writeable:
         return array
-    if isinstance(array, np.memmap) and array.filename and array.flags.c_contiguous:
-        return np.memmap(array.filename, array.dtype, "c", array.offset, array.shape)
+    whole = array
+    while isinstance(whole.base, np.memmap):  # a slice has the offset of what it was cut from
+        whole = whole.base
+    if isinstance(whole, np.memmap) and isinstance(whole.base, mmap.mmap) and array.flags.c_contiguous:
+        offset = whole.offset + array.ctypes.data - whole.ctypes.data
+        return np.memmap(whole.filename, array.dtype, "c", offset, array.shape)
     return np.array(array)

@@ -24,14 +24,12 @@ from podium.errors import PodiumError, TrainingFailed
 from podium.training.checkpoint import writing
 from podium.training.job import OnEpoch, OnProgress
 from podium.training.messages import Died, Epoch, Failed, Message, Order, Started, Step, read
-from podium.training.stopping import Request
+from podium.training.stopping import POLL, Request
 
 log = logging.getLogger(__name__)
 
 FOLDER: Final = "processes"
 """In the work folder: order, log and error files of one attempt."""
-POLL: Final = 0.2
-"""Seconds between two looks at whether to stop."""
 GRACE: Final = 40.0
 """Seconds that processes have to end after their agent was told to end them (it kills after 30)."""
 

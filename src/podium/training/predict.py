@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from podium.bundle import Bundle
 from podium.contract import InputContract
 from podium.errors import RegistryError
 from podium.models import skeleton
-from podium.training.feed import Feed
 from podium.training.inputs import Normalizer, check_images
-from podium.training.ranks import Ranks
 
 
 def build_from_bundle(bundle: Bundle) -> nn.Module:
@@ -68,33 +65,3 @@ def predict_probabilities(
             batch = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
             probabilities[start : start + batch_size] = net(normalize(batch)).float().softmax(1).cpu().numpy()
     return probabilities
-
-
-def assess(
-    net: nn.Module,
-    feed: Feed,
-    normalize: Normalizer,
-    classes: int,
-    batch_size: int = 256,
-    *,
-    ranks: Ranks | None = None,
-) -> tuple[float, float, Tensor]:
-    """Loss (nats), accuracy and confusion matrix (int64 C×C, rows true) of a network on a split on its device.
-
-    The network is put into evaluation mode and left in it. Of several processes, each takes its part; all get the
-    figures of the whole split.
-    """
-    ranks = ranks or Ranks()
-    net.eval()
-    loss = torch.zeros((), dtype=torch.float64, device=feed.device)
-    confusion = torch.zeros(classes * classes, dtype=torch.int64, device=feed.device)
-    with torch.inference_mode():
-        for _, images, truth in feed.in_order(batch_size, ranks.part(len(feed))):
-            if not len(truth):
-                continue  # more processes than images
-            logits = net(normalize(images)).float()
-            loss += functional.cross_entropy(logits, truth, reduction="sum")
-            confusion.index_add_(0, truth * classes + logits.argmax(1), torch.ones_like(truth))
-    ranks.total(loss, confusion)
-    matrix = confusion.reshape(classes, classes).cpu()
-    return float(loss) / len(feed), int(matrix.diagonal().sum()) / len(feed), matrix

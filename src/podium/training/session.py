@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from podium.bundle import Bundle
 from podium.models import count_parameters
 from podium.models.layers import set_dropout_generator
-from podium.models.views import one_view
 from podium.results import EpochRecord
+from podium.training.assess import Figures, assess
 from podium.training.averaging import Averager
 from podium.training.callbacks import EarlyStopping, Plateau
 from podium.training.checkpoint import Checkpoint, Progress, load_checkpoint
 from podium.training.epoch import Loop, Position, parts_of
 from podium.training.execution import Execution, Runner
 from podium.training.feed import open_feed
-from podium.training.health import check_finite, check_learned
+from podium.training.health import check_learned
 from podium.training.identity import tuning_key
 from podium.training.inputs import Normalizer
 from podium.training.job import Job, OnEpoch, OnProgress
-from podium.training.optimizers import load_state_tensors, make_optimizer, state_tensors
+from podium.training.optimizers import make_optimizer
 from podium.training.phases import Phase, enter, plan
-from podium.training.predict import assess
 from podium.training.preparing import first_images, prepare_network
 from podium.training.schedules import learning_rate
-from podium.training.stopping import Request
+from podium.training.selection import Selection
+from podium.training.stopping import Request, Stop
 from podium.training.summary import summarize
 from podium.training.tuning import tune
 
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """The moving parts of one training: network, best weights, random generator, progress."""
+    """The moving parts of one training: network, random generator, progress, and what is selected of it."""
 
     def __init__(self, job: Job, net: nn.Module) -> None:
         self.job = job
@@ -57,19 +56,19 @@ class Session:
         if self.trainer.early_stopping:
             self.progress.stopping = EarlyStopping.of(self.trainer.early_stopping)
         self.averager: Averager | None = None
-        self.best: dict[str, Tensor] = {}
+        self.selection = Selection(self.net, self.progress, self._assess, {})
         self.position: Position | None = None
         """Where the epoch that a checkpoint was made in is gone on with."""
 
-    def tune(self, cache: Path | None) -> Execution:
-        """Measure how the network is run best; see ``podium.training.tuning``."""
+    def tune(self, cache: Path | None, stop: Stop) -> Execution | None:
+        """Measure how the network is run best; see ``podium.training.tuning.tune``."""
         job = self.job
         parts = len(parts_of(self.trainer.batch_size, self.trainer, job.ranks))
         steps = sum(phase.epochs for phase in self.phases) * self.train.steps(self.trainer.batch_size) * parts
         images, labels = first_images(self.train, self._take_part())
         key = tuning_key(job.candidate, job.contract, job.device)
         enter(self.net, self.phases[-1])  # the one that trains most
-        return tune(self.net, (self.normalize(images), labels), self.trainer, steps, key=key, cache=cache)
+        return tune(self.net, (self.normalize(images), labels), self.trainer, steps, key=key, cache=cache, stop=stop)
 
     def run(
         self,
@@ -106,9 +105,7 @@ class Session:
             self.averager = Averager(self.net, self.trainer.averaging) if self.trainer.averaging else None
             optimizer = make_optimizer(self.net, self.trainer, phase.rate)
             if checkpoint and (self.progress.epochs or self.progress.step):
-                load_state_tensors(optimizer, checkpoint.groups.get("optimizer", {}))
-                if self.averager:
-                    self.averager.load(checkpoint.groups["average"])
+                checkpoint.restore_phase(optimizer, self.averager)
             checkpoint = None
             if self.trainer.plateau and self.progress.plateau is None:
                 self.progress.plateau = Plateau.of(self.trainer.plateau, phase.rate)
@@ -117,10 +114,12 @@ class Session:
                 self._checkpoint(optimizer)
                 if on_epoch:
                     on_epoch(record)
-            self._leave_phase()
-        *_, confusion = self._assess()
-        check_learned(confusion, self.job.contract.class_names)
-        return self._bundle(resumed_from)
+            self.selection.after_phase(self.averager)
+            progress = self.progress
+            progress.phase, progress.epochs, progress.plateau = progress.phase + 1, 0, None
+        figures = self.selection.of_the_result(self.job.candidate.recipe.model.views)
+        check_learned(figures.confusion, self.job.contract.class_names)
+        return self._bundle(figures, resumed_from)
 
     def _take_part(self) -> int:
         """Images that the network is shown at once, of a full batch."""
@@ -128,8 +127,9 @@ class Session:
         rows = self.job.ranks.take(part.stop - part.start)
         return rows.stop - rows.start
 
-    def _assess(self) -> tuple[float, float, Tensor]:
-        return assess(self.net, self.validation, self.normalize, self.classes, ranks=self.job.ranks)
+    def _assess(self, views: bool) -> Figures:
+        ranks = self.job.ranks
+        return assess(self.runner, self.validation, self.normalize, self.classes, views=views, ranks=ranks)
 
     @property
     def _stopped(self) -> bool:
@@ -156,25 +156,17 @@ class Session:
         progress.epochs += 1
         done = progress.epochs / phase.epochs
         progress.health.finish_epoch(
-            position.tally.cpu(), result.loss, epoch=number, done=done, rate=result.rate, rising=rising
-        )
-        # What nothing is chosen by is looked at cheaply.
-        decides = progress.stopping is not None or progress.epochs == phase.epochs
-        averaged = self.averager.applied() if self.averager else nullcontext()
-        with averaged, nullcontext() if decides else one_view(self.net):
-            loss, accuracy, _ = self._assess()
-            check_finite(loss, "validation", epoch=number, rate=result.rate)
-            if progress.stopping and progress.stopping.update(number, accuracy, loss):
-                self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
-        if progress.plateau:
-            progress.plateau.update(loss)
+            position.tally.cpu(), result.loss,
+            epoch=number, steps=position.step, done=done, rate=result.rate, rising=rising,
+        )  # fmt: skip
+        figures = self.selection.after_epoch(number, self.averager, rate=result.rate)
         record = EpochRecord(
             phase=phase.name,
             epoch=number,
             train_loss=result.loss,
             train_accuracy=result.accuracy,
-            validation_loss=loss,
-            validation_accuracy=accuracy,
+            validation_loss=figures.loss,
+            validation_accuracy=figures.accuracy,
             learning_rate=result.rate,
             seconds=position.clock(),
         )
@@ -183,7 +175,7 @@ class Session:
         progress.step, progress.epoch_seconds = 0, 0.0
         log.info(
             "%s: %s epoch %d: loss %.4f, validation accuracy %.4f, %.1f s",
-            *(self.job.candidate.name, phase.name, number, result.loss, accuracy, record.seconds),
+            *(self.job.candidate.name, phase.name, number, result.loss, figures.accuracy, record.seconds),
         )
         return record
 
@@ -202,51 +194,31 @@ class Session:
         done = self.progress.epochs * steps + step
         return learning_rate(self.trainer, phase.rate, done, phase.epochs * steps)
 
-    def _leave_phase(self) -> None:
-        """Go to the best weights, or to their average; the next phase has its own patience and learning rate."""
-        progress = self.progress
-        if progress.stopping:
-            progress.stopped_early = progress.stopped_early or progress.stopping.stop
-            progress.stopping.waited = 0
-            self.net.load_state_dict(self.best)
-        elif self.averager:
-            self.averager.copy_to_network()
-        progress.plateau = None
-        progress.phase += 1
-        progress.epochs = 0
-
     def _checkpoint(self, optimizer: Optimizer, position: Position | None = None) -> None:
         if not self.job.ranks.first:
             return
-        groups = {"model": self.net.state_dict(), "best": self.best, "optimizer": state_tensors(optimizer)}
-        if self.averager:
-            groups["average"] = self.averager.tensors()
-        if position:
-            groups["epoch"] = position.tensors()
-        checkpoint = Checkpoint(self.progress, groups, self.generator.get_state())
+        checkpoint = Checkpoint.of(
+            self.progress, self.net, optimizer,
+            best=self.selection.best, averager=self.averager, position=position, generator=self.generator,
+        )  # fmt: skip
         checkpoint.save(self.job.work, self.identity)
 
     def _restore(self, checkpoint: Checkpoint) -> int:
-        self.progress, groups = checkpoint.progress, checkpoint.groups
-        self.net.load_state_dict(groups["model"])
-        state = self.net.state_dict()
-        best = groups.get("best", {})
-        self.best = {name: torch.empty_like(state[name]).copy_(value) for name, value in best.items()}
-        self.generator.set_state(checkpoint.generator)
-        if "epoch" in groups:
-            step, seconds = self.progress.step, self.progress.epoch_seconds
-            self.position = Position.restore(groups["epoch"], step, seconds, self.job.device)
+        self.progress = checkpoint.progress
+        best, self.position = checkpoint.restore(self.net, self.generator)
+        self.selection = Selection(self.net, self.progress, self._assess, best)
         epoch = len(self.progress.history)
         log.info("%s: continuing after epoch %d, step %d", self.job.candidate.name, epoch, self.progress.step)
         return epoch
 
-    def _bundle(self, resumed_from: int | None) -> Bundle:
+    def _bundle(self, figures: Figures, resumed_from: int | None) -> Bundle:
         job = self.job
         summary = summarize(
             job.candidate,
             self.progress,
             self.runner.execution,
             job.device,
+            validation=(figures.loss, figures.accuracy),
             parameters=self.parameters,
             images=len(self.train),
             resumed_from=resumed_from,

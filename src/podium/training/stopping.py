@@ -9,9 +9,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
+from filelock import FileLock, Timeout
+
 from podium.errors import TrainingStopped
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+POLL: Final = 0.2
+"""Seconds between two looks at whether to stop, where there are no steps."""
 
 Stop = Callable[[], bool]
 """Whether the training shall stop; asked before each step, so it must cost nothing."""
@@ -32,6 +36,18 @@ class Request:
         """What to raise once the state of the training is saved."""
         number = self.signal or getattr(self._stop, "signal", None)
         return TrainingStopped(f"{name}: stopped {after}", interrupted=number == signal.SIGINT)
+
+
+def taken(lock: FileLock, stop: Stop) -> bool:
+    """Wait for a lock. Returns False, without it, if ``stop`` says so while another holds it."""
+    while True:
+        try:
+            lock.acquire(timeout=POLL)
+        except Timeout:
+            if stop():
+                return False
+        else:
+            return True
 
 
 @contextmanager

@@ -17,6 +17,7 @@ def summarize(
     execution: Execution,
     device: torch.device,
     *,
+    validation: tuple[float, float],
     parameters: tuple[int, int],
     images: int,
     resumed_from: int | None,
@@ -28,6 +29,7 @@ def summarize(
         progress: At its end.
         execution: How the network was run.
         device: Where.
+        validation: Loss and accuracy of the finished network.
         parameters: See ``podium.models.count_parameters``.
         images: Of the training split.
         resumed_from: The last epoch of the checkpoint that was gone on from, if there was one.
@@ -41,6 +43,8 @@ def summarize(
         epochs=epochs,
         best_epoch=progress.stopping.best_epoch if progress.stopping else epochs,
         stopped_early=progress.stopped_early,
+        validation_loss=validation[0],
+        validation_accuracy=validation[1],
         train_seconds=progress.seconds,
         images_per_second=epochs * images / progress.seconds,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",

@@ -23,11 +23,12 @@ from podium.config import Frozen, TrainerConfig
 from podium.errors import TrainingFailed
 from podium.models.layers import Dropout
 from podium.training.execution import Execution, Precision, Runner, has_bfloat16
+from podium.training.stopping import Stop, taken
 
 log = logging.getLogger(__name__)
 
 WORTH_MEASURING: Final = 60.0
-"""Seconds: a shorter training is run as it is."""
+"""Seconds: for a shorter training nothing is compared."""
 GAIN: Final = 0.9
 """bfloat16 must take less than this share of float32's time, as it gives up digits."""
 COMPILED: Final = 0.8
@@ -51,15 +52,18 @@ class Measured(Frozen):
     """False where it was tried and failed."""
 
 
-def choose(measured: Measured, trainer: TrainerConfig, steps: int) -> Execution:
+def choose(measured: Measured, trainer: TrainerConfig, steps: int, device: torch.device) -> Execution:
     """The execution with which ``steps`` steps take the least time; what the recipe says is not weighed.
 
     Args:
-        measured: What is known.
+        measured: What is known. Unmeasured, bfloat16 is taken on a GPU that multiplies it.
         trainer: Its ``precision`` and ``compile``.
         steps: Of the whole training.
+        device: Where.
     """
-    precision: Precision = "float32" if trainer.precision == "auto" else trainer.precision
+    precision: Precision = "bfloat16" if device.type == "cuda" and has_bfloat16(device) else "float32"
+    if trainer.precision != "auto":
+        precision = trainer.precision
     if trainer.precision == "auto" and measured.float32 and measured.bfloat16:
         precision = "bfloat16" if measured.bfloat16 < GAIN * measured.float32 else "float32"
     compiled = trainer.compile == "always"
@@ -71,8 +75,8 @@ def choose(measured: Measured, trainer: TrainerConfig, steps: int) -> Execution:
 
 def tune(
     net: nn.Module, sample: tuple[Tensor, Tensor], trainer: TrainerConfig, steps: int,
-    *, key: str, cache: Path | None,
-) -> Execution:  # fmt: skip
+    *, key: str, cache: Path | None, stop: Stop,
+) -> Execution | None:  # fmt: skip
     """Measure what the recipe leaves open, as far as that can pay within ``steps`` steps.
 
     Args:
@@ -82,17 +86,27 @@ def tune(
         steps: Of the whole training, as many as it has forward passes.
         key: What measurements depend on: network, batch, device, threads, versions.
         cache: Folder of earlier measurements; a lock there keeps others from measuring at the same time.
+        stop: Asked while others measure.
+
+    Returns:
+        None if ``stop`` said so.
     """
+    device = sample[0].device
     if cache is None:
-        return choose(_measure(net, sample, trainer, steps, Measured()), trainer, steps)
+        return choose(_measure(net, sample, trainer, steps, Measured()), trainer, steps, device)
     cache.mkdir(parents=True, exist_ok=True)
     file = cache / f"{key[:32]}.json"
-    with FileLock(cache / "lock"):
+    lock = FileLock(cache / "lock")
+    if not taken(lock, stop):
+        return None
+    try:
         before = _read(file)
         measured = _measure(net, sample, trainer, steps, before)
         if measured != before:
             atomic.write_text(file, measured.model_dump_json())
-    return choose(measured, trainer, steps)
+    finally:
+        lock.release()
+    return choose(measured, trainer, steps, device)
 
 
 def _read(file: Path) -> Measured:
@@ -124,7 +138,7 @@ def _measure_compiled(
     net: nn.Module, sample: tuple[Tensor, Tensor], trainer: TrainerConfig, steps: int, known: Measured
 ) -> Measured:
     """Compile, if what that may save is more than what it costs."""
-    precision = choose(known, trainer, steps).precision
+    precision = choose(known, trainer, steps, sample[0].device).precision
     eager = known.bfloat16 if precision == "bfloat16" else known.float32
     if trainer.compile != "auto" or known.compiling is not None or not known.compiles or eager is None:
         return known
@@ -138,6 +152,9 @@ def _measure_compiled(
     except TrainingFailed as error:
         log.warning("%s; it is run uncompiled", error.message)
         return known.model_copy(update={"compiles": False})
+    except (torch.OutOfMemoryError, MemoryError):
+        log.warning("there was no memory left to try the compiled network in; it is run uncompiled this time")
+        return known
     compiling = time.perf_counter() - start
     eager, compiled = _race(runners, sample)
     return known.model_copy(update={precision: eager, "compiled": compiled, "compiling": compiling})
@@ -146,7 +163,9 @@ def _measure_compiled(
 def has_compiler(device: torch.device) -> bool:
     """Whether there is what ``torch.compile`` makes code with: a C++ compiler, or Triton on a GPU."""
     if device.type == "cuda":
-        return bool(torch.utils._triton.has_triton())
+        from torch.utils._triton import has_triton  # `import torch` does not load it
+
+        return bool(has_triton())
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++", "c++") if name)
 
 

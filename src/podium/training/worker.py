@@ -22,10 +22,12 @@ from podium.models import WeightsStore
 from podium.results import EpochRecord
 from podium.training.engine import fit
 from podium.training.epoch import Tick
+from podium.training.heap import kept_memory
 from podium.training.job import Job
+from podium.training.kernels import fastest_kernels
 from podium.training.messages import Epoch, Failed, Order, Started, Step, tell
 from podium.training.ranks import PeerLost, Ranks
-from podium.training.stopping import SIGNALS
+from podium.training.stopping import SIGNALS, Request
 from podium.training.threads import cpu_threads
 
 LOCK: Final = "processes.lock"
@@ -103,7 +105,8 @@ def _train(order: Order, rank: int, count: int, orders: Orders) -> None:
     def on_progress(tick: Tick) -> None:
         tell(Step(tick=tick))
 
-    with cpu_threads(order.candidate.threads), FileLock(order.work / LOCK) if rank == 0 else nullcontext():
+    lock = FileLock(order.work / LOCK) if rank == 0 else nullcontext()
+    with cpu_threads(order.candidate.threads), kept_memory(), fastest_kernels(device), lock:
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=PATIENCE)
         job = Job(order.candidate, order.contract, dataset, device, order.work, Ranks(rank, count))
         try:
@@ -112,7 +115,7 @@ def _train(order: Order, rank: int, count: int, orders: Orders) -> None:
                 WeightsStore(order.weights),
                 order.identity,
                 tuning=order.tuning,
-                stop=lambda: orders.stop,
+                stop=Request(lambda: orders.stop),
                 on_epoch=on_epoch if rank == 0 else None,
                 on_progress=on_progress if rank == 0 else None,
             )
