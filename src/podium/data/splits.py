@@ -41,12 +41,12 @@ def stratified_split(
     if abs(sum(fractions.values()) - 1) > 1e-9 or min(fractions.values()) <= 0:
         raise DataError(f"shares of the splits are {dict(fractions)}", remedy="give positive shares that add up to 1")
     count = len(labels)
-    first = member = np.arange(count)
+    first = member = np.arange(count, dtype=np.int32)
     if groups is not None:
-        _, first, member = np.unique(groups, return_index=True, return_inverse=True)
-    sizes = np.bincount(member, minlength=len(first))
+        _, first, member = (part.astype(np.int32) for part in np.unique(groups, return_index=True, return_inverse=True))
+    sizes = np.bincount(member, minlength=len(first)).astype(np.int32)
     classes = labels[first]
-    order = np.lexsort((*_ranks(seed, first), classes))  # the last key counts most: class by class, each by rank
+    order = _in_order(seed, first, classes)
     chosen = np.empty(len(first), np.int8)
     for own in np.split(order, np.flatnonzero(np.diff(classes[order])) + 1) if count else ():
         room = _apportion(int(sizes[own].sum()), list(fractions.values()))
@@ -62,13 +62,23 @@ def stratified_split(
     return {split: np.flatnonzero(where == i).astype(np.int64) for i, split in enumerate(fractions)}
 
 
-def _ranks(seed: int, indices: NDArray[np.int64]) -> list[NDArray[np.uint64]]:
-    """SHA-256 over seed and position, as sorting keys: the four parts of the digest, the least significant first."""
-    ranks = np.empty((len(indices), 4), np.uint64)
+def _in_order(seed: int, indices: NDArray[np.int32], classes: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Class by class, and within one by rank: int32."""
+    (ranks,) = _ranks(seed, indices, 1)
+    order = np.lexsort((ranks, classes)).astype(np.int32)  # the last key counts most
+    ranks = ranks[order]
+    if (ranks[1:] == ranks[:-1]).any():  # 64 bits of SHA-256: hardly ever
+        order = np.lexsort((*_ranks(seed, indices, 4), classes)).astype(np.int32)
+    return order
+
+
+def _ranks(seed: int, indices: NDArray[np.int32], parts: int) -> list[NDArray[np.uint64]]:
+    """SHA-256 over seed and position, as sorting keys: the first of its four parts, the least significant first."""
+    ranks = np.empty((len(indices), parts), np.uint64)
     for start in range(0, len(indices), _BLOCK):  # a million digests as objects would take as much memory as the search
         part = indices[start : start + _BLOCK].tolist()
         digests = b"".join([hashlib.sha256(f"{seed}/{index}".encode()).digest() for index in part])
-        ranks[start : start + _BLOCK] = np.frombuffer(digests, ">u8").reshape(-1, 4)
+        ranks[start : start + _BLOCK] = np.frombuffer(digests, ">u8").reshape(-1, 4)[:, :parts]
     return list(ranks.T[::-1])
 
 

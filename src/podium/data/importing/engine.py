@@ -26,6 +26,7 @@ from podium.data.importing.staging import Staging
 from podium.data.items import Items, escape
 from podium.data.manifest import Manifest
 from podium.data.near import near_groups
+from podium.data.rows import ChosenRows
 from podium.data.splits import Indices
 from podium.data.store import open_dataset
 from podium.data.writing import Excluded, Streamed, write_dataset
@@ -98,7 +99,7 @@ class _Import:
         splits = divide(
             self._given(),
             labels,
-            number_digests(staging.records["digest"][self.rows]),
+            number_digests(staging.digests()),
             shares,
             self.options.seed,
             drop_duplicates=self.options.duplicates == "drop",
@@ -106,9 +107,13 @@ class _Import:
         )
         drawn = "".join(f"; {split}: {share:.0%} of train, seed {self.options.seed}" for split, share in shares.items())
         total = sum(map(len, splits.values()))
+        streams = {
+            split: Streamed(labels[own], staging.size, self._blocks(own, total)) for split, own in splits.items()
+        }
+        del labels, splits
         manifest = write_dataset(
             target,
-            {split: Streamed(labels[own], staging.size, self._blocks(own, total)) for split, own in splits.items()},
+            streams,
             name=self.options.name,
             class_names=self.listing.class_names,
             source=self.listing.description + drawn,
@@ -154,17 +159,16 @@ class _Import:
         edges = np.searchsorted(self.rows, bounds)
         return {split: np.arange(edges[i], edges[i + 1]) for i, split in enumerate(self.splits)}
 
-    def _related(self, images: Indices) -> NDArray[np.int64]:
+    def _related(self, images: Indices) -> NDArray[np.int32] | NDArray[np.int64]:
         """Number images so that identical ones, near duplicates and those of one group have the same number."""
         descriptors = self.staging.descriptors
         if descriptors is None:
             raise ValueError("the images were not described while they were decoded")
         self.progress("comparing images", 0, len(images))
-        all_of_them = len(images) == images[-1] + 1  # as is usual; then there is no need for a copy
         # Identical images have equal descriptors: they are near duplicates, too.
-        groups = near_groups(descriptors[: len(images)] if all_of_them else descriptors[images])
+        groups = near_groups(ChosenRows(descriptors, images))
         del descriptors
-        self.staging.descriptors = None  # most of the memory that grows with the images
+        self.staging.descriptors = None  # gives the disk space back
         self.progress("comparing images", len(images), len(images))
         if all(part.groups is None for part in self.listing.parts["train"]):
             return groups
@@ -188,7 +192,7 @@ class _Import:
 
     def _items(self, numbers: Indices) -> Items:
         rows = self.rows[numbers]
-        records = self.staging.records[rows]
+        records = self.staging.records(rows)
         kinds = [self.staging.kinds[kind] for kind in records["kind"].tolist()]
         places = (np.searchsorted(self.starts, rows, side="right") - 1).tolist()
         names: list[str] = []
