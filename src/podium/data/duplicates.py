@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+Groups = NDArray[np.int32] | NDArray[np.int64]
+"""A number for each of N images; those of equal number belong together."""
 _RANGE_BITS: Final = 17
 """Keys of one range, about so many bits of them."""
 Digests = NDArray[np.uint64]
@@ -71,7 +73,7 @@ def _firsts(order: NDArray[np.int64], same: NDArray[np.bool_]) -> NDArray[np.int
     return order[np.maximum.accumulate(begins)]
 
 
-def by_first_appearance(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+def by_first_appearance(numbers: Groups) -> NDArray[np.int64]:
     """Renumber groups (int64, N) so that the first image's is 0, the next other one 1, and so on."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -79,7 +81,7 @@ def by_first_appearance(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return rank[inverse]
 
 
-def join_groups(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+def join_groups(one: Groups, other: Groups) -> NDArray[np.int64]:
     """Unite two ways of grouping N images: who shares a number in either is in one group, and so on in turn."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from podium.data.duplicates import first_equal, number_by_first
-from podium.data.near_search import connect, search
+from podium.data.near_search import Pairs, connect, search
 from podium.data.registration import GRID, THUMBNAIL, Judge
 from podium.data.rows import ChosenRows, Rows
 
@@ -63,7 +63,7 @@ def near_pairs(descriptors: Rows) -> NDArray[np.int64]:
     Args:
         descriptors: uint8, N×184, in memory or on disk.
     """
-    return np.unique(np.concatenate(list(_pairs(descriptors))), axis=0)
+    return np.unique(np.concatenate(list(_pairs(descriptors))), axis=0).astype(np.int64)
 
 
 def near_groups(descriptors: Rows) -> NDArray[np.int32]:
@@ -78,11 +78,11 @@ def near_groups(descriptors: Rows) -> NDArray[np.int32]:
     return number_by_first(labels)  # the least of its images names a group
 
 
-def _pairs(descriptors: Rows) -> Iterator[NDArray[np.int64]]:
-    """Pairs of near duplicates, the lesser index first, in any order and perhaps repeatedly: int64, M×2 each."""
+def _pairs(descriptors: Rows) -> Iterator[Pairs]:
+    """Pairs of near duplicates, the lesser index first, in any order and perhaps repeatedly: int32, M×2 each."""
     representative = _representatives(descriptors)
     same = np.flatnonzero(representative != np.arange(len(descriptors), dtype=np.int32))
-    yield np.stack([representative[same], same], 1).astype(np.int64)
+    yield np.stack([representative[same], same], 1).astype(np.int32)
     first = None
     if len(same):
         first = np.flatnonzero(representative == np.arange(len(descriptors), dtype=np.int32)).astype(np.int32)
@@ -90,7 +90,7 @@ def _pairs(descriptors: Rows) -> Iterator[NDArray[np.int64]]:
     distinct = descriptors if first is None else ChosenRows(descriptors, first)
     with threadpool_limits(1, user_api="blas"):  # many small products: waking threads would take ten times as long
         for found in search(_hashes(distinct), Judge(distinct)):
-            yield np.sort(found if first is None else first[found], axis=1).astype(np.int64)
+            yield np.sort(found if first is None else first[found], axis=1)
 
 
 def describe_block(images: NDArray[np.uint8]) -> Descriptors:

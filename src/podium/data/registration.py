@@ -96,7 +96,7 @@ class Judge:
         """Whether the sketches leave open that colours and luminance are near enough to be registered: bool, M."""
         apart = np.subtract(self._sketch[left], self._sketch[right], dtype=np.float32)
         gray, color = apart[:, :_GRAY_MEANS], apart[:, _GRAY_MEANS:]
-        # The norm of the means' difference, times the root of a block's cells, is at most that of the cells' difference.
+        # The norm of the means' difference times the root of a block's cells is at most that of the cells' difference.
         color_limit = _COLOR * np.sqrt(32 / _COLOR_CELLS) + np.sqrt(_COLOR_MEANS)
         possible = np.vecdot(color, color) <= color_limit**2 + _SLACK
         total = gray.sum(axis=1)

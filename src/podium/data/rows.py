@@ -41,7 +41,7 @@ class FileRows:
 
     def __init__(self, count: int, width: int, folder: Path | None = None) -> None:
         self._count, self.width = count, width
-        self._file = tempfile.TemporaryFile(buffering=0, dir=folder)
+        self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 (it lives as long as this)
         os.ftruncate(self._file.fileno(), max(1, count * width))
         self._map = mmap.mmap(self._file.fileno(), max(1, count * width), prot=mmap.PROT_READ)
         self._rows = np.frombuffer(self._map, np.uint8, count * width).reshape(count, width)
@@ -53,9 +53,9 @@ class FileRows:
         """Replace the rows from ``start`` on (uint8, n×``width``)."""
         if start + len(rows) > self._count or rows.shape[1:] != (self.width,) or rows.dtype != np.uint8:
             raise ValueError(f"{rows.dtype} {rows.shape} at {start} of {self._count}×{self.width}")
-        rest = memoryview(np.ascontiguousarray(rows).reshape(-1))
+        rest = np.ascontiguousarray(rows).reshape(-1).data
         place = start * self.width
-        while len(rest):
+        while rest:
             done = os.pwrite(self._file.fileno(), rest, place)
             rest, place = rest[done:], place + done
 
@@ -67,12 +67,8 @@ class FileRows:
         if step != 1:
             raise ValueError("neighbours alone")
         out = np.empty((max(0, stop - start), self.width), np.uint8)
-        rest, place = memoryview(out.reshape(-1)), start * self.width
-        while len(rest):
-            done = os.preadv(self._file.fileno(), [rest], place)
-            if not done:
-                raise OSError("a temporary file was cut short")
-            rest, place = rest[done:], place + done
+        if not _fill(out, self._file.fileno(), start * self.width):
+            raise OSError("a temporary file was cut short")
         return out
 
     def _gather(self, numbers: Indices) -> NDArray[np.uint8]:
@@ -83,6 +79,40 @@ class FileRows:
             out[start : start + _PIECE] = self._rows[numbers[start : start + _PIECE]]
             self._map.madvise(mmap.MADV_DONTNEED)
         return out
+
+
+def read_rows(file: int, offset: int, rows: Indices, out: NDArray[np.uint8]) -> None:
+    """Read rows of a file that is not mapped, run by run: mapped pages would count as the process's own.
+
+    Args:
+        file: Descriptor of the open file.
+        offset: Bytes before its first row.
+        rows: Their numbers, ascending.
+        out: uint8, contiguous, one entry a row; filled.
+
+    Raises:
+        OSError: The file ends before.
+    """
+    if not len(rows):
+        return
+    size = out[0].nbytes
+    # Where a run of neighbours begins, and where the next one does.
+    begins = np.flatnonzero(np.diff(rows, prepend=rows[0] - 2) != 1)
+    places = (rows[begins].astype(np.int64) * size + offset).tolist()
+    for begin, end, place in zip(begins.tolist(), [*begins[1:].tolist(), len(rows)], places, strict=True):
+        if not _fill(out[begin:end], file, place):
+            raise OSError(f"ends before image {int(rows[end - 1])}")
+
+
+def _fill(out: NDArray[np.uint8], file: int, place: int) -> bool:
+    """Read from this place of the file on; false if it ends before."""
+    rest = out.reshape(-1).data
+    while rest:
+        done = os.preadv(file, [rest], place)
+        if not done:
+            return False
+        rest, place = rest[done:], place + done
+    return True
 
 
 class ChosenRows:

@@ -20,7 +20,7 @@ def stratified_split(
     fractions: Mapping[str, float],
     seed: int,
     *,
-    groups: NDArray[np.int64] | None = None,
+    groups: NDArray[np.int32] | NDArray[np.int64] | None = None,
 ) -> dict[str, Indices]:
     """Divide images among splits so that each class is divided in the same proportions.
 
@@ -30,7 +30,7 @@ def stratified_split(
         labels: int64, N.
         fractions: Share of every split, in the order in which they are filled; the shares add up to 1.
         seed: Another seed gives another division.
-        groups: int64, N; images of equal number (duplicates) come into the same split, with the class of the first.
+        groups: N; images of equal number (duplicates) come into the same split, with the class of the first.
 
     Returns:
         Sorted indices (int64) of each split; together every index once.
@@ -92,7 +92,7 @@ def _apportion(count: int, shares: list[float]) -> list[int]:
     return whole
 
 
-def _fill(sizes: NDArray[np.int64], room: list[int]) -> NDArray[np.int8]:
+def _fill(sizes: NDArray[np.int32], room: list[int]) -> NDArray[np.int8]:
     """Put groups one after the other into the first split that still has room for the whole of it: int8, one a group.
 
     One that fits nowhere comes into the split with the most room left. The last groups go to splits that have none yet.

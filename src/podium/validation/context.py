@@ -69,8 +69,8 @@ class Context:
             return self._originals.get(split)
 
 
-def _divide(values: NDArray[np.int64], sizes: Mapping[SplitName, int]) -> dict[SplitName, NDArray[np.int32]]:
-    parts = np.split(values.astype(np.int32), np.cumsum(list(sizes.values()))[:-1])
+def _divide(values: NDArray[np.int32], sizes: Mapping[SplitName, int]) -> dict[SplitName, NDArray[np.int32]]:
+    parts = np.split(values, np.cumsum(list(sizes.values()))[:-1])
     return dict(zip(sizes, parts, strict=True))
 
 

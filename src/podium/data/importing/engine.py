@@ -15,7 +15,7 @@ import PIL
 import simplejpeg
 from numpy.typing import NDArray
 
-from podium.data.duplicates import join_groups, number_digests
+from podium.data.duplicates import Groups, join_groups, number_digests
 from podium.data.importing.ahead import one_ahead
 from podium.data.importing.decoding import WrongSizeError, decode_rest, native_size
 from podium.data.importing.division import divide
@@ -159,7 +159,7 @@ class _Import:
         edges = np.searchsorted(self.rows, bounds)
         return {split: np.arange(edges[i], edges[i + 1]) for i, split in enumerate(self.splits)}
 
-    def _related(self, images: Indices) -> NDArray[np.int32] | NDArray[np.int64]:
+    def _related(self, images: Indices) -> Groups:
         """Number images so that identical ones, near duplicates and those of one group have the same number."""
         descriptors = self.staging.descriptors
         if descriptors is None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from podium.data.duplicates import Digests, digest_array
 from podium.data.near import SIZE, Descriptors, describe
-from podium.data.rows import FileRows
+from podium.data.rows import FileRows, read_rows
 
 RECORD: Final = np.dtype(
     [("good", "u1"), ("kind", "u1"), ("orientation", "u1"), ("width", "<i4"), ("height", "<i4"), ("digest", "<u8", 2)]
@@ -145,22 +145,16 @@ class Staging:
     def blocks(self, images: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """Yield the images of these numbers (ascending, counted among the good) block by block, with the numbers.
 
-        A block is valid until the next but one, so that one may be used while the next is read. The file is mapped anew
-        for each: memory that was looked at is given back.
+        A block is valid until the next but one, so that one may be used while the next is read.
         """
         step = max(1, _BLOCK_BYTES // (self.size[0] * self.size[1] * 3))
         buffers = [np.empty((min(step, len(images)), *self.size, 3), np.uint8) for _ in range(2)]
-        for start in range(0, len(images), step):
-            buffer = buffers[start // step % 2]
-            part = images[start : start + step]
-            first, stop = int(part[0]), int(part[-1]) + 1
-            row = (*self.size, 3)
-            mapped = np.memmap(
-                self.folder / "pixels", np.uint8, "r", offset=first * int(np.prod(row)), shape=(stop - first, *row)
-            )
-            np.take(mapped, part - first, axis=0, out=buffer[: len(part)], mode="clip")  # "raise" would copy twice
-            del mapped
-            yield part, buffer[: len(part)]
+        with (self.folder / "pixels").open("rb") as stream:
+            for start in range(0, len(images), step):
+                part = images[start : start + step]
+                buffer = buffers[start // step % 2][: len(part)]
+                read_rows(stream.fileno(), 0, part, buffer)
+                yield part, buffer
 
     def _place(self, kind: Kind) -> int:
         if kind not in self.kinds:
