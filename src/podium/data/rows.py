@@ -7,14 +7,19 @@ kernel maps some pages around each that is asked for, and all of them would coun
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from podium.errors import DataError
 
 Indices = NDArray[np.int64] | NDArray[np.int32]
 
@@ -113,6 +118,20 @@ def _fill(out: NDArray[np.uint8], file: int, place: int) -> bool:
             return False
         rest, place = rest[done:], place + done
     return True
+
+
+@contextmanager
+def temporary_files() -> Iterator[None]:
+    """Tell of a full disk as what it is (DataError), where nothing else is written than temporary files."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DataError(
+            f"{tempfile.gettempdir()}: no space left for temporary files (200 bytes an image)",
+            remedy="free disk space there, or set TMPDIR to another folder",
+        ) from None
 
 
 class ChosenRows:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from podium.contract import InputContract
 from podium.data import Dataset, Manifest, Split
 from podium.data.duplicates import number_digests
-from podium.data.near import SIZE, Descriptors, near_groups
+from podium.data.near import SIZE, near_groups
+from podium.data.rows import FileRows, temporary_files
 from podium.results import SplitName
 from podium.validation.measure import Measurements, measure
 from podium.validation.originals import Originals, read_originals
@@ -46,8 +47,8 @@ class Context:
     splits: Mapping[SplitName, Split]
     measured: Mapping[SplitName, Measured]
     """The splits of ``splits`` with uint8 images N×H×W×3 and as many int64 labels, N > 0."""
-    descriptors: Descriptors
-    """Of all images of ``measured``, in its order: for the search of near duplicates."""
+    descriptors: FileRows
+    """Of all images of ``measured``, in its order: for the search of near duplicates. In a temporary file."""
     _originals: dict[SplitName, Originals] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -79,12 +80,13 @@ def prepare(dataset: Dataset, contracts: Mapping[str, InputContract]) -> Context
     splits = {name: dataset.splits[name] for name in SPLIT_NAMES if name in dataset.splits}
     sizes = {name: len(split) for name, split in splits.items() if measurable(split)}
     total = sum(sizes.values())
-    digests, near = np.empty((total, 2), np.uint64), np.empty((total, SIZE), np.uint8)
+    digests = np.empty((total, 2), np.uint64)
     found, start = {}, 0
-    for name, size in sizes.items():
-        part = slice(start, start + size)
-        found[name] = measure(splits[name].images, digests[part], near[part])
-        start += size
+    with temporary_files():
+        near = FileRows(total, SIZE)
+        for name, size in sizes.items():
+            found[name] = measure(splits[name].images, digests, near, start)
+            start += size
     numbers = _divide(number_digests(digests), sizes) if found else {}
     measured = {
         name: Measured(splits[name].images, splits[name].labels, of, numbers[name]) for name, of in found.items()
