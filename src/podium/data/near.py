@@ -35,6 +35,8 @@ Descriptors = NDArray[np.uint8]
 _BLOCK_BYTES: Final = 4 * 1024 * 1024
 _PIECE_BYTES: Final = 1024 * 1024
 """Of pixels that are numbers of four bytes at a time."""
+_PIECE_IMAGES: Final = 512
+"""At most: a descriptor's own numbers are more than those of a tiny image."""
 _ROWS: Final = 16_384
 """Descriptors at a time."""
 _FLAT: Final = 6
@@ -95,7 +97,7 @@ def _pairs(descriptors: Rows) -> Iterator[Pairs]:
 
 def describe_block(images: NDArray[np.uint8]) -> Descriptors:
     """Describe some images (uint8, N×H×W×3) on one core: uint8, N×184."""
-    step = max(1, _PIECE_BYTES // max(1, int(np.prod(images.shape[1:]))))
+    step = max(1, min(_PIECE_IMAGES, _PIECE_BYTES // max(1, int(np.prod(images.shape[1:])))))
     found = np.empty((len(images), SIZE), np.uint8)
     for start in range(0, len(images), step):
         found[start : start + step] = _describe_piece(images[start : start + step])

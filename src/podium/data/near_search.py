@@ -112,8 +112,9 @@ def connect(groups: NDArray[np.int32], pairs: Pairs) -> NDArray[np.int32]:
         pairs, low, high = pairs[apart], low[apart], high[apart]
         parent = np.arange(len(groups), dtype=np.int32)
         np.minimum.at(parent, high, low)
-        while not np.array_equal(further := parent[parent], parent):
-            parent = further
+        high = np.unique(high)  # the others are their own parents
+        while not np.array_equal(further := parent[parent[high]], parent[high]):
+            parent[high] = further
         groups = parent[groups]
     return groups
 

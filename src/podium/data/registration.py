@@ -38,6 +38,7 @@ _CHUNK: Final = 2048
 _GRAY_MEANS, _GRAY_CELLS = 16, 9
 """Of a sketch: means, and the cells that each is of."""
 _COLOR_MEANS, _COLOR_CELLS = 8, 4
+_CONTRAST_UNIT: Final = 0.05
 _SLACK: Final = 1.0
 """For rounding; a mean is rounded by at most ½, a difference of two by 1, and the norm of n such by the root of n."""
 
@@ -45,8 +46,8 @@ _SLACK: Final = 1.0
 class Judge:
     """Compares thumbnails of one data set.
 
-    Thumbnails stay where they are. In memory is a sketch of each, 28 bytes: means over blocks of cells, and the
-    contrast. Means differ no more than what they are of, so that nearly all unrelated pairs are known by the sketches;
+    Thumbnails stay where they are. In memory is a sketch of each, 25 bytes: means over blocks of cells, and a bound on
+    the contrast. Means differ no more than what they are of: nearly all unrelated pairs are known by the sketches, and
     only the others are read.
 
     Args:
@@ -56,12 +57,13 @@ class Judge:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._sketch = np.empty((len(rows), _GRAY_MEANS + _COLOR_MEANS), np.uint8)
-        self._contrast = np.empty(len(rows), np.float32)
+        self._contrast = np.empty(len(rows), np.uint8)
+        """At least the contrast, in parts of ``_CONTRAST_UNIT``."""
         for start in range(0, len(rows), _CHUNK):
             part = slice(start, start + _CHUNK)
             gray, color = _halves(rows[part])
             self._sketch[part] = _sketch(gray, color)
-            self._contrast[part] = np.sqrt(np.maximum(_deviation(gray.astype(np.float32)), 1))
+            self._contrast[part] = np.ceil(_root(gray) / _CONTRAST_UNIT) + 1
         self.bound = _MOST
         """The residual up to which two thumbnails show the same picture."""
         self.bound = self._chance_bound(len(rows))
@@ -81,7 +83,7 @@ class Judge:
             apart = np.subtract(color, color_right, dtype=np.float32)
             kept = np.flatnonzero(np.vecdot(apart, apart) <= _COLOR**2 * apart.shape[1])
             raw = _deviation(np.subtract(gray[kept], gray_right[kept], dtype=np.float32))
-            raw /= self._contrast[left[kept]] * self._contrast[right[kept]]
+            raw /= _root(gray[kept]) * _root(gray_right[kept])
             near = kept[raw <= self._raw_bound()]
             if near.size:
                 a, b = (side[near].astype(np.float32) for side in (gray, gray_right))
@@ -101,7 +103,8 @@ class Judge:
         possible = np.vecdot(color, color) <= color_limit**2 + _SLACK
         total = gray.sum(axis=1)
         spread = np.vecdot(gray, gray) - total * total / _GRAY_MEANS
-        limit = self._raw_bound() * np.sqrt(GRID * GRID / _GRAY_CELLS) * self._contrast[left] * self._contrast[right]
+        contrast = np.multiply(self._contrast[left], self._contrast[right], dtype=np.float32) * _CONTRAST_UNIT**2
+        limit = self._raw_bound() * np.sqrt(GRID * GRID / _GRAY_CELLS) * contrast
         return possible & (spread <= (limit + np.sqrt(_GRAY_MEANS)) ** 2 + _SLACK)
 
     def _chance_bound(self, count: int) -> float:
@@ -129,6 +132,11 @@ def _halves(rows: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint
     """Luminance (M×144) and colour differences (M×32) of thumbnails at the end of rows."""
     thumbnails = rows[:, rows.shape[1] - THUMBNAIL :]
     return thumbnails[:, : GRID * GRID], thumbnails[:, GRID * GRID :]
+
+
+def _root(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The root of the contrast of each luminance thumbnail, of at least one grey level: float32, M, from 1 to 11.3."""
+    return np.sqrt(np.maximum(_deviation(gray.astype(np.float32)), 1))
 
 
 def _sketch(gray: NDArray[np.uint8], color: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -24,10 +24,9 @@ from podium.errors import DataError
 Indices = NDArray[np.int64] | NDArray[np.int32]
 
 _MAPPED: Final = 16 * 1024 * 1024
-"""Bytes of the mapping that may stay; files up to here are never unmapped."""
-_AROUND: Final = 64 * 1024
-"""Bytes that the kernel maps at once (``fault_around_bytes``)."""
-_PIECE: Final = _MAPPED // _AROUND
+"""Bytes of a file that is never unmapped."""
+_PIECE: Final = 64
+"""Rows gathered from a larger one before it is: 4 MiB, since the kernel maps 64 KiB around each."""
 
 
 class FileRows:

@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 
 from podium.errors import DataError
 
-Indices = NDArray[np.int64]
+Indices = NDArray[np.int32] | NDArray[np.int64]
+"""Numbers of images, ascending."""
 _BLOCK: Final = 65_536
 
 
 def stratified_split(
-    labels: NDArray[np.int64],
+    labels: NDArray[np.int32] | NDArray[np.int64],
     fractions: Mapping[str, float],
     seed: int,
     *,
     groups: NDArray[np.int32] | NDArray[np.int64] | None = None,
-) -> dict[str, Indices]:
+) -> dict[str, NDArray[np.int64]]:
     """Divide images among splits so that each class is divided in the same proportions.
 
     The order within a class is that of SHA-256 over seed and position, so no random generator's history matters.
 
     Args:
-        labels: int64, N.
+        labels: N.
         fractions: Share of every split, in the order in which they are filled; the shares add up to 1.
         seed: Another seed gives another division.
         groups: N; images of equal number (duplicates) come into the same split, with the class of the first.
@@ -62,7 +63,7 @@ def stratified_split(
     return {split: np.flatnonzero(where == i).astype(np.int64) for i, split in enumerate(fractions)}
 
 
-def _in_order(seed: int, indices: NDArray[np.int32], classes: NDArray[np.int64]) -> NDArray[np.int32]:
+def _in_order(seed: int, indices: NDArray[np.int32], classes: Indices) -> NDArray[np.int32]:
     """Class by class, and within one by rank: int32."""
     (ranks,) = _ranks(seed, indices, 1)
     order = np.lexsort((ranks, classes)).astype(np.int32)  # the last key counts most

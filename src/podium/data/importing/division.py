@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 def divide(
     given: Mapping[str, Indices],
-    labels: NDArray[np.int64],
+    labels: NDArray[np.int32] | NDArray[np.int64],
     identical: Groups,
     shares: Mapping[str, float],
     seed: int,
@@ -27,11 +27,11 @@ def divide(
     drop_duplicates: bool,
     related: Callable[[Indices], Groups],
 ) -> dict[str, Indices]:
-    """Return the images of the three splits: ascending numbers, int64.
+    """Return the images of the three splits: ascending numbers.
 
     Args:
         given: Images of the splits that have files; ``train`` at least.
-        labels: int64, one an image.
+        labels: One an image.
         identical: One an image: identical images have the same number.
         shares: For each split to draw from train, its share of train.
         seed: Of the drawn splits.
@@ -46,9 +46,8 @@ def divide(
         splits = _without_duplicates(splits, identical)
     if shares:
         train = splits["train"]
-        parts = stratified_split(
-            labels[train], {"train": 1 - sum(shares.values()), **shares}, seed, groups=related(train)
-        )
+        groups = related(train)
+        parts = stratified_split(labels[train], {"train": 1 - sum(shares.values()), **shares}, seed, groups=groups)
         splits |= {split: train[places] for split, places in parts.items()}
     _warn(splits, identical)
     return {split: splits[split] for split in SPLITS}

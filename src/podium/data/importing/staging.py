@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from podium.data.duplicates import Digests, digest_array
 from podium.data.near import SIZE, Descriptors, describe
-from podium.data.rows import FileRows, read_rows
+from podium.data.rows import FileRows, Indices, read_rows
 
 RECORD: Final = np.dtype(
     [("good", "u1"), ("kind", "u1"), ("orientation", "u1"), ("width", "<i4"), ("height", "<i4"), ("digest", "<u8", 2)]
@@ -142,7 +142,7 @@ class Staging:
             for start in range(0, self.done, _BLOCK_RECORDS):
                 yield np.fromfile(stream, RECORD, min(_BLOCK_RECORDS, self.done - start))
 
-    def blocks(self, images: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    def blocks(self, images: Indices) -> Iterator[tuple[Indices, NDArray[np.uint8]]]:
         """Yield the images of these numbers (ascending, counted among the good) block by block, with the numbers.
 
         A block is valid until the next but one, so that one may be used while the next is read.
