@@ -6,8 +6,8 @@ Makes parquet shards of 64×64 JPEGs (quality 85, 4:2:0) in FOLDER: each is a bl
 ../shared/data, so that they compress as photographs do and no two are alike. Each count is then imported by `podium
 data import parquet` in a process of its own; seconds are those of the whole command. Peak memory is VmHWM: file-mapped
 pages count; the anonymous part does not have them. The first rows are the CIFAR-10 images of ../shared/data at 32×32
-(its test file serves as validation as well where that is given). CPU seconds tell what a machine with nothing else to do would take. Prints Markdown.
-1,000,000 images need 30 GB of disk.
+(its test file serves as validation as well where that is given). CPU seconds tell what a machine with nothing else to
+do would take. Prints Markdown. 1,000,000 images need 30 GB of disk.
 """
 
 from __future__ import annotations
