@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from podium.contract import InputContract
 from podium.data import Dataset, Manifest, Split
 from podium.data.duplicates import number_digests
+from podium.data.freed import give_back
 from podium.data.near import SIZE, near_groups
 from podium.data.rows import FileRows, temporary_files
 from podium.results import SplitName
@@ -59,7 +60,9 @@ class Context:
 
     def near_groups(self) -> dict[SplitName, NDArray[np.int32]]:
         """A number for each image of each split; images that show the same picture have the same number."""
-        return _divide(near_groups(self.descriptors), {split: len(found) for split, found in self.measured.items()})
+        found = near_groups(self.descriptors)
+        give_back()
+        return _divide(found, {split: len(of) for split, of in self.measured.items()})
 
     def originals(self, split: SplitName) -> Originals | None:
         """What is known of the original files, read once; None for a data set in memory."""
@@ -88,6 +91,8 @@ def prepare(dataset: Dataset, contracts: Mapping[str, InputContract]) -> Context
             found[name] = measure(splits[name].images, digests, near, start)
             start += size
     numbers = _divide(number_digests(digests), sizes) if found else {}
+    del digests
+    give_back()
     measured = {
         name: Measured(splits[name].images, splits[name].labels, of, numbers[name]) for name, of in found.items()
     }

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from podium.data.freed import give_back
 from podium.data.rows import FileRows, temporary_files
 from podium.validation.reading import read_rows
 
@@ -33,7 +34,9 @@ _COLORS: Final = 6
 _FEATURES: Final = _DIRECTIONS * _CELLS**2 + 3 * _COLORS**2 + 1
 _RIDGE: Final = 1e-3
 _BLOCK: Final = 512
-"""Images at a time."""
+"""Images at a time …"""
+_BLOCK_BYTES: Final = 1536 * 1024
+"""… and at most so many bytes of pixels; as floats, in some directions, they are sixteen times as many."""
 _SELF: Final = 0.005
 """An image is named if its label's probability is at most this …"""
 _OTHER: Final = 0.5
@@ -66,6 +69,7 @@ def label_issues(
     with temporary_files():
         with threadpool_limits(1, user_api="blas"):
             features = describe(images, rows)
+        give_back()
         folds = rng.permutation(len(rows)) % _FOLDS
         found, best = confident_issues(out_of_fold(features, known, classes, folds), known)
     issues[rows], likelier[rows] = found, best
@@ -140,7 +144,7 @@ def _calibrated(scores: Features, labels: NDArray[np.int64]) -> Features:
 def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> FileRows:
     """Orientation histograms, a colour thumbnail, and 1 for the intercept, on all cores: N×309 of float32."""
     found = FileRows(len(rows), _FEATURES * 4)
-    size = max(1, min(_BLOCK, 4 * 1024 * 1024 // max(1, int(np.prod(images.shape[1:])))))
+    size = max(1, min(_BLOCK, _BLOCK_BYTES // max(1, int(np.prod(images.shape[1:])))))
 
     def work(start: int) -> None:
         some = _describe_block(read_rows(images, rows[start : start + size]))
