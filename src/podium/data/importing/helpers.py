@@ -77,14 +77,20 @@ class Helpers:
         with self._lock:
             self._met += met
             if self._running is None and self._met >= ENOUGH:
-                self._running = []
-                try:
-                    for _ in range(self._count):
-                        self._running.append(_start())
-                        self._idle.put(self._running[-1])
-                except OSError as error:
-                    _log.warning("no process more can be started for decoding: %s", error.strerror)
+                started = self._start_all()
+                for process in started:
+                    self._idle.put(process)
+                self._running = started
             return bool(self._running)
+
+    def _start_all(self) -> list[subprocess.Popen[bytes]]:
+        started: list[subprocess.Popen[bytes]] = []
+        try:
+            for _ in range(self._count):
+                started.append(_start())
+        except OSError as error:
+            _log.warning("no further process can be started for decoding: %s", error.strerror)
+        return started
 
     def _lost(self, process: subprocess.Popen[bytes]) -> None:
         process.kill()
