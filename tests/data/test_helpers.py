@@ -25,7 +25,14 @@ IMAGE_FAULTS = [fault for fault in corpus() if fault.outcome in ("bad", "importe
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    """Every image that Pillow decodes goes to a process."""
+    """Every image that Pillow decodes goes to a process, from the first one on."""
+
+    def started(count):
+        made = Helpers(count)
+        made.count(1)
+        return made
+
+    monkeypatch.setattr(decoding, "Helpers", started)
     monkeypatch.setattr(helpers, "ENOUGH", 0)
     monkeypatch.setattr(helpers, "_FEW", 1)
     monkeypatch.setattr(decoding, "_CORES", 2)
@@ -35,6 +42,7 @@ def at_once(monkeypatch):
 @pytest.fixture
 def two():
     made = Helpers(2)
+    made.count(1)
     yield made
     made.close()
 
@@ -51,12 +59,17 @@ def test_an_import_is_the_same_with_and_without_processes(tmp_path, monkeypatch)
     assert (tmp_path / "one" / "excluded.tsv").read_bytes() == (tmp_path / "other" / "excluded.tsv").read_bytes()
 
 
-def test_no_process_is_started_for_few_images(two, monkeypatch):
+def test_no_process_is_started_for_few_images(monkeypatch):
     monkeypatch.setattr(helpers, "ENOUGH", 100)
+    two = Helpers(2)
+    two.count(60)
     assert two.decode(noise(60), (8, 8), "crop") == {}
-    assert two._running is None
+    two.count(60)
     assert len(two.decode(noise(60), (8, 8), "crop")) == 60
-    assert len(two._running) == 2
+    two.close()
+    alone = Helpers(1)
+    alone.count(1000)
+    assert alone.decode(noise(60), (8, 8), "crop") == {}
 
 
 def test_large_images_and_what_is_no_file_are_left_to_the_caller(two):

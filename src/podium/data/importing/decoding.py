@@ -134,6 +134,7 @@ def _decode(
     dim: list[int] = []
     bad: list[tuple[int, str]] = []
     decoded = helpers.decode(rows, size, resize)
+    slow = 0
     for i, row in enumerate(rows):
         out = images[len(good)]
         if type(row) is bytes and i not in decoded and (mode := decode_plain(row, out)):
@@ -141,6 +142,7 @@ def _decode(
             good.append(i)
             continue
         name = part.name(first + i)
+        slow += i not in decoded and type(row) is bytes
         try:
             found = decoded[i] if i in decoded else _careful(row, name, size if resize else None, resize or "stretch")
             if isinstance(found, str):
@@ -161,6 +163,7 @@ def _decode(
         good.append(i)
         if original.dim:
             dim.append(i)
+    helpers.count(slow)
     images = images[: len(good)]
     records["kind"] = places
     records["good"][good] = 1

@@ -54,10 +54,10 @@ class Helpers:
         What is not among the results - large images, and all while too few were met to start processes for them - is
         left to the caller.
         """
-        if self._count < 2 or (self._running is not None and not self._running):
+        if not self._running:
             return {}
         places = [i for i, row in enumerate(rows) if type(row) is bytes and _is_slow(row, size)]
-        if len(places) < _FEW or not self._wanted(len(places)):
+        if len(places) < _FEW:
             return {}
         try:
             process = self._idle.get_nowait()
@@ -72,16 +72,15 @@ class Helpers:
         self._idle.put(process)
         return {place: one for place, one in zip(places, found, strict=True) if one is not None}
 
-    def _wanted(self, met: int) -> bool:
-        """Count the images met; start the processes when they are enough."""
+    def count(self, images: int) -> None:
+        """Tell of images that Pillow decoded in this process; the others start when they are enough."""
         with self._lock:
-            self._met += met
-            if self._running is None and self._met >= ENOUGH:
+            self._met += images
+            if self._running is None and self._count > 1 and images and self._met >= ENOUGH:
                 started = self._start_all()
                 for process in started:
                     self._idle.put(process)
                 self._running = started
-            return bool(self._running)
 
     def _start_all(self) -> list[subprocess.Popen[bytes]]:
         started: list[subprocess.Popen[bytes]] = []
