@@ -5,9 +5,9 @@
 Makes parquet shards of 64×64 JPEGs (quality 85, 4:2:0) in FOLDER: each is a blend of random crops of two photographs of
 ../shared/data, so that they compress as photographs do and no two are alike. Each count is then imported by `podium
 data import parquet` in a process of its own; seconds are those of the whole command. Peak memory is VmHWM: file-mapped
-pages count. The first rows are the CIFAR-10 images of ../shared/data at 32×32 (its test file serves as validation as
-well where that is given). CPU seconds tell what a machine with nothing else to do would take. Prints Markdown.
-1,000,000 images need 30 GB of disk.
+pages count; the anonymous part does not have them. The first rows are the CIFAR-10 images of ../shared/data at 32×32
+(its test file serves as validation as well where that is given). CPU seconds tell what a machine with nothing else to
+do would take. Prints Markdown. 1,000,000 images need 30 GB of disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import simplejpeg
-from peak import PODIUM  # beside this script
+from peak import PODIUM, peaks  # beside this script
 from PIL import Image
 
 from podium.training.hardware import describe_hardware
@@ -64,8 +64,8 @@ def crop(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(part)[:, :: rng.choice([1, -1])]
 
 
-def run(arguments: list[str], target: Path) -> tuple[float, float, float]:
-    """Import into ``target``: seconds, CPU seconds of all cores, and MiB of peak memory."""
+def run(arguments: list[str], target: Path) -> tuple[float, float, float, float]:
+    """Import into ``target``: seconds, CPU seconds of all cores, and MiB of peak memory: all, and anonymous."""
     command = [sys.executable, "-c", PODIUM, "data", "import", "parquet", "--target", str(target), *arguments]
     environment = {**os.environ, "PODIUM_ROOT": str(target.parent)}
     start, before = time.perf_counter(), cpu_seconds()
@@ -74,7 +74,7 @@ def run(arguments: list[str], target: Path) -> tuple[float, float, float]:
     if done.returncode:
         sys.exit(done.stderr)
     shutil.rmtree(target)
-    return seconds, cpu, int(done.stderr.split()[-1]) / 1024
+    return seconds, cpu, *peaks(done.stderr)
 
 
 def cpu_seconds() -> float:
@@ -96,8 +96,8 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     print(f"{describe_hardware()}; the best of {arguments.repeats} for CIFAR-10\n")
     print(
-        "| images | size | validation and test | seconds | CPU seconds | images/s | peak memory, MiB |\n"
-        "|---|---|---|---|---|---|---|"
+        "| images | size | validation and test | seconds | CPU seconds | images/s | peak memory, MiB | anonymous |\n"
+        "|---|---|---|---|---|---|---|---|"
     )
     train, test = str(SHARED / "cifar10-train.parquet"), str(SHARED / "cifar10-test.parquet")
     copy = shutil.copy(test, arguments.work / "validation.parquet")  # the same file for two splits is refused
@@ -118,9 +118,9 @@ def main() -> None:
         tell(count, SIDE, arguments.splits, *run(options, arguments.work / "data"))
 
 
-def tell(count: int, side: int, splits: str, seconds: float, cpu: float, memory: float) -> None:
+def tell(count: int, side: int, splits: str, seconds: float, cpu: float, memory: float, anonymous: float) -> None:
     """Print one row."""
-    figures = f"{seconds:.1f} | {cpu:.1f} | {count / seconds:,.0f} | {memory:.0f}"
+    figures = f"{seconds:.1f} | {cpu:.1f} | {count / seconds:,.0f} | {memory:.0f} | {anonymous:.0f}"
     print(f"| {count:,} | {side}×{side} | {splits} | {figures} |", flush=True)
 
 

@@ -6,7 +6,8 @@ Makes data sets of 64×64 images in FOLDER (12 GB for 1,000,000; one that is the
 blend of random crops of two photographs of ../shared/data with grain, so that no two are alike. Nine tenths are train.
 Each is then validated against the suite `default` by `podium validate` in a process of its own: seconds are those of
 the whole command, which first compares every byte with the record (`verify`), and of the validation in it. Peak memory
-is VmHWM: file-mapped pages count. The row of no images is what the command's imports take. Prints Markdown.
+is VmHWM: file-mapped pages count; the anonymous part does not have them. The row of no images is what the command's
+imports take. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from peak import PODIUM  # beside this script
+from peak import PODIUM, peaks  # beside this script
 
 from podium.data.items import Items, default_items
 from podium.data.writing import Streamed, write_dataset
@@ -33,13 +34,14 @@ SHARED = ROOT.parent / "shared" / "data"
 SIDE, CROP, BLOCK = 64, 28, 1000
 IMPORTS = """
 import great_expectations, numpy, sys
-import podium.models.contracts, podium.validation.judge, podium.validation.measures
+import podium.models.contracts, podium.models.recipes, podium.validation.judge, podium.validation.measures
 from podium.validation import load_suite
 from podium.validation.judge import build
 from pathlib import Path
 build(load_suite("default", Path(".")))
 with open("/proc/self/status") as status:
-    print(next(line for line in status if line.startswith("VmHWM")).split()[1])
+    found = dict(line.split()[:2] for line in status if line.startswith(("VmHWM", "RssAnon")))
+print(found["VmHWM:"], found["RssAnon:"])
 """
 
 
@@ -95,8 +97,8 @@ def blend(photographs: np.ndarray, rng: np.random.Generator, count: int) -> np.n
     return np.ascontiguousarray(mixed.clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1))
 
 
-def validate(dataset: Path, work: Path) -> tuple[float, dict[str, float], float]:
-    """Seconds of the command, seconds of its parts (``all``: of the validation), and MiB of peak memory."""
+def validate(dataset: Path, work: Path) -> tuple[float, dict[str, float], tuple[float, float]]:
+    """Seconds of the command, seconds of its parts (``all``: of the validation), and MiB of memory (see ``peaks``)."""
     out = work / "report.json"
     command = [sys.executable, "-c", PODIUM, "validate", "--data", str(dataset), "--suite", "default"]
     environment = {**os.environ, "PODIUM_ROOT": str(ROOT)}
@@ -108,7 +110,7 @@ def validate(dataset: Path, work: Path) -> tuple[float, dict[str, float], float]
     if done.returncode not in (0, 3):
         sys.exit(done.stderr)
     report = json.loads(out.read_text())
-    return seconds, {**report["part_seconds"], "all": report["seconds"]}, int(done.stderr.split()[-1]) / 1024
+    return seconds, {**report["part_seconds"], "all": report["seconds"]}, peaks(done.stderr)
 
 
 def main() -> None:
@@ -121,14 +123,14 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     print(f"{describe_hardware()}\n")
-    print("| images | seconds | of them validation | copies | label noise | peak memory, MiB |")
-    print("|---|---|---|---|---|---|")
+    print("| images | seconds | of them validation | copies | label noise | peak memory, MiB | of it anonymous |")
+    print("|---|---|---|---|---|---|---|")
     done = subprocess.run([sys.executable, "-c", IMPORTS], check=True, capture_output=True, text=True, cwd=ROOT)
-    print(f"| 0 | | | | | {int(done.stdout) / 1024:,.0f} |")
+    print("| 0 | | | | | {:,.0f} | {:,.0f} |".format(*peaks(done.stdout)))
     for count in arguments.counts:
-        seconds, parts, memory = validate(synthetic(arguments.work, count), arguments.work)
+        seconds, parts, (memory, anonymous) = validate(synthetic(arguments.work, count), arguments.work)
         figures = [f"{value:,.1f}" for value in (seconds, parts["all"], parts["copies"], parts["label_noise"])]
-        print(f"| {count:,} | {' | '.join(figures)} | {memory:,.0f} |", flush=True)
+        print(f"| {count:,} | {' | '.join(figures)} | {memory:,.0f} | {anonymous:,.0f} |", flush=True)
 
 
 if __name__ == "__main__":

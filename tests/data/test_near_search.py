@@ -13,6 +13,7 @@ from podium.data import near_search
 from podium.data.duplicates import by_first_appearance
 from podium.data.near import describe, near_groups, near_pairs
 from podium.data.near_search import connect, search
+from podium.data.registration import Judge
 
 COUNT = 3000
 
@@ -57,6 +58,18 @@ def test_copies_are_found_across_the_borders_of_chunks(descriptors, monkeypatch)
     assert (wanted[::10] == wanted[1::10]).mean() > 0.99
     monkeypatch.setattr(near_search, "_CHUNK", 100)
     assert (near_groups(descriptors) == wanted).all()
+
+
+def test_sketches_leave_out_no_pair_that_is_near(descriptors, monkeypatch):
+    wanted = near_pairs(descriptors)
+    judge = Judge(descriptors)
+    pairs = np.random.default_rng(2).integers(0, COUNT, (20_000, 2))
+    pairs[:300] = np.stack([np.arange(0, 3000, 10), np.arange(1, 3000, 10)], 1)
+    quick = judge.residuals(pairs)
+    monkeypatch.setattr(Judge, "_may_be_near", lambda self, left, right: np.ones(len(left), bool))
+    assert np.array_equal(judge.residuals(pairs), quick)
+    assert np.isfinite(quick).sum() >= 100
+    assert near_pairs(descriptors).tolist() == wanted.tolist()
 
 
 @pytest.mark.parametrize("judge", [Agreeing, Refusing])

@@ -13,6 +13,7 @@ from podium.config import ModelConfig
 from podium.errors import ConfigError, WeightsError
 from podium.models import FAMILIES, WeightsStore, build, count_parameters, options_of, skeleton
 from podium.models.layers import set_dropout_generator
+from podium.models.options import OPTIONS, has_backbone
 from podium.models.recipes import list_recipes, load_recipe
 from podium.models.transfer import TransferNet
 
@@ -39,6 +40,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> WeightsStore:
 
 def test_every_family_is_covered_here() -> None:
     assert set(SMALLEST) == set(FAMILIES)
+
+
+def test_options_are_those_of_the_families() -> None:
+    assert {name: family.options for name, family in FAMILIES.items()} == OPTIONS
+    pretrained = {name for name, family in FAMILIES.items() if family.pretrained}
+    assert {name for name in OPTIONS if has_backbone(ModelConfig(family=name))} == pretrained
 
 
 def test_every_recipe_of_the_reference_table_is_there() -> None:

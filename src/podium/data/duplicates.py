@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+Groups = NDArray[np.int32] | NDArray[np.int64]
+"""A number for each of N images; those of equal number belong together."""
+_RANGE_BITS: Final = 17
+"""Keys of one range, about so many bits of them."""
 Digests = NDArray[np.uint64]
 """N×2: 128 bits an image."""
 
@@ -29,18 +34,46 @@ def number_groups(digests: Sequence[bytes]) -> NDArray[np.int64]:
     return np.fromiter((numbers.setdefault(digest, len(numbers)) for digest in digests), np.int64, len(digests))
 
 
-def number_digests(digests: Digests) -> NDArray[np.int64]:
-    """``number_groups`` of an array: by sorting, so that a million images take no dictionary."""
-    order = np.lexsort((digests[:, 1], digests[:, 0]))
-    ordered = digests[order]
-    begins = np.ones(len(order), bool)
-    begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    numbers = np.empty(len(order), np.int64)
-    numbers[order] = np.cumsum(begins) - 1
-    return by_first_appearance(numbers)
+def number_digests(digests: Digests) -> NDArray[np.int32]:
+    """``number_groups`` of an array: int32, N; by sorting, so that a million images take no dictionary."""
+    keys = np.ascontiguousarray(digests[:, 0])
+    first = first_equal(keys)
+    later = np.flatnonzero(first != np.arange(len(first), dtype=np.int32))
+    if (digests[later, 1] != digests[first[later], 1]).any():  # they agree in half of their bits alone
+        order = np.lexsort((digests[:, 1], digests[:, 0]))
+        first[order] = _firsts(order, (digests[order[1:]] == digests[order[:-1]]).all(axis=1))
+    return number_by_first(first)
 
 
-def by_first_appearance(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+def first_equal(keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """For each key (N hashes, spread evenly), the place of the first equal one: int32, N.
+
+    They are sorted range by range, so that it takes little memory beside the result.
+    """
+    first = np.empty(len(keys), np.int32)
+    width = 1 << (64 - max(0, len(keys).bit_length() - _RANGE_BITS))
+    for low in range(0, 1 << 64, width):
+        own = np.flatnonzero((keys >= np.uint64(low)) & (keys <= np.uint64(low + width - 1)))
+        ordered = keys[own]
+        turn = np.argsort(ordered, kind="stable")
+        own, ordered = own[turn], ordered[turn]
+        first[own] = _firsts(own, ordered[1:] == ordered[:-1])
+    return first
+
+
+def number_by_first(first: NDArray[np.int32]) -> NDArray[np.int32]:
+    """From the place of the first of its group (int32, N) to numbers by first appearance (int32, N)."""
+    return (np.cumsum(first == np.arange(len(first), dtype=np.int32), dtype=np.int32) - np.int32(1))[first]
+
+
+def _firsts(order: NDArray[np.int64], same: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For N places in order, the first of the run that each is in; ``same`` tells of N-1 whether they go on a run."""
+    begins = np.arange(len(order))
+    begins[1:][same] = 0
+    return order[np.maximum.accumulate(begins)]
+
+
+def by_first_appearance(numbers: Groups) -> NDArray[np.int64]:
     """Renumber groups (int64, N) so that the first image's is 0, the next other one 1, and so on."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -48,7 +81,7 @@ def by_first_appearance(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return rank[inverse]
 
 
-def join_groups(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+def join_groups(one: Groups, other: Groups) -> NDArray[np.int64]:
     """Unite two ways of grouping N images: who shares a number in either is in one group, and so on in turn."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -41,6 +41,10 @@ _REDUCTION: Final = 64
 _OPENING = threading.Lock()
 
 
+class LargeImageError(Exception):
+    """The image has more pixels than are to be decoded here; nothing is wrong with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Original:
     """What the file held, before anything was done to its pixels."""
@@ -93,11 +97,19 @@ def fit_array(image: NDArray[np.uint8], *, height: int, width: int, resize: Resi
 
 
 def decode_original(
-    source: Path | bytes, *, size: tuple[int, int] | None, resize: Resize = DEFAULT_RESIZE, name: str | None = None
+    source: Path | bytes,
+    *,
+    size: tuple[int, int] | None,
+    resize: Resize = DEFAULT_RESIZE,
+    name: str | None = None,
+    most: int = MAX_PIXELS,
 ) -> tuple[NDArray[np.uint8], Original]:
     """Decode one image to ``size`` (height, width), or at its own; also tell what the file held.
 
     Not too many pixels are decoded by all threads together. Otherwise as ``decode_image``.
+
+    Raises:
+        LargeImageError: It takes more pixels than ``most`` to decode it.
     """
     name = name or (str(source) if isinstance(source, Path) else "the image")
     content = _read(source, name) if isinstance(source, Path) else source
@@ -117,6 +129,8 @@ def decode_original(
             image.draft(None, (side, side))
             if "progressive" not in image.info:  # such a JPEG is held at its full size nevertheless
                 pixels = image.width * image.height
+    if pixels > most:
+        raise LargeImageError(f"{pixels} pixels")
     with _BUDGET.hold(pixels):
         with _named(name):
             image.load()

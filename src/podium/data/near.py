@@ -13,6 +13,7 @@ machine.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Final
@@ -21,8 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from podium.data.near_search import connect, search
+from podium.data.duplicates import first_equal, number_by_first
+from podium.data.near_search import Pairs, connect, search
 from podium.data.registration import GRID, THUMBNAIL, Judge
+from podium.data.rows import ChosenRows, Rows
 
 SIZE: Final = 8 + THUMBNAIL
 """Bytes of a descriptor."""
@@ -32,6 +35,10 @@ Descriptors = NDArray[np.uint8]
 _BLOCK_BYTES: Final = 4 * 1024 * 1024
 _PIECE_BYTES: Final = 1024 * 1024
 """Of pixels that are numbers of four bytes at a time."""
+_PIECE_IMAGES: Final = 512
+"""At most: a descriptor's own numbers are more than those of a tiny image."""
+_ROWS: Final = 16_384
+"""Descriptors at a time."""
 _FLAT: Final = 6
 """A coefficient up to here, in grey levels, is no sign of anything: a flat image has all bits zero."""
 
@@ -49,34 +56,48 @@ def describe(images: NDArray[np.uint8]) -> Descriptors:
     return found
 
 
-def near_pairs(descriptors: Descriptors) -> NDArray[np.int64]:
+def near_pairs(descriptors: Rows) -> NDArray[np.int64]:
     """Pairs of near duplicates, the lesser index first, sorted: int64, M×2.
 
     Images with equal descriptors are paired with the first of them, which stands for all. Not every pair of a large
     group is listed, so that M stays linear in N whatever the images are; the pairs connect the group.
+
+    Args:
+        descriptors: uint8, N×184, in memory or on disk.
     """
-    first, inverse = _representatives(descriptors)
-    same = np.flatnonzero(first[inverse] != np.arange(len(descriptors)))
-    pairs = [np.stack([first[inverse[same]], same], 1)]
+    return np.unique(np.concatenate(list(_pairs(descriptors))), axis=0).astype(np.int64)
+
+
+def near_groups(descriptors: Rows) -> NDArray[np.int32]:
+    """Number the images so that near duplicates, and theirs in turn, share a number: int32, N, by first appearance.
+
+    Args:
+        descriptors: As for ``near_pairs``. On disk, about 70 bytes an image are taken in memory while it works.
+    """
+    labels = np.arange(len(descriptors), dtype=np.int32)
+    for pairs in _pairs(descriptors):
+        labels = connect(labels, pairs)
+    return number_by_first(labels)  # the least of its images names a group
+
+
+def _pairs(descriptors: Rows) -> Iterator[Pairs]:
+    """Pairs of near duplicates, the lesser index first, in any order and perhaps repeatedly: int32, M×2 each."""
+    representative = _representatives(descriptors)
+    same = np.flatnonzero(representative != np.arange(len(descriptors), dtype=np.int32))
+    yield np.stack([representative[same], same], 1).astype(np.int32)
+    first = None
+    if len(same):
+        first = np.flatnonzero(representative == np.arange(len(descriptors), dtype=np.int32)).astype(np.int32)
+    del representative, same
+    distinct = descriptors if first is None else ChosenRows(descriptors, first)
     with threadpool_limits(1, user_api="blas"):  # many small products: waking threads would take ten times as long
-        distinct = descriptors if len(first) == len(descriptors) else descriptors[first]
-        # Big-endian: within a bucket, what shares the lowest frequencies stands together.
-        hashes = np.ascontiguousarray(distinct[:, :8]).view(">u8").ravel().astype(np.uint64)
-        pairs += [np.sort(first[found], axis=1) for found in search(hashes, Judge(distinct[:, 8:]))]
-    return np.unique(np.concatenate(pairs), axis=0)
-
-
-def near_groups(descriptors: Descriptors) -> NDArray[np.int64]:
-    """Number the images so that near duplicates, and theirs in turn, share a number: int64, N, by first appearance."""
-    count = len(descriptors)
-    labels = connect(np.arange(count, dtype=np.int32), near_pairs(descriptors))
-    # The least of its images names a group.
-    return (np.cumsum(labels == np.arange(count)) - 1)[labels]
+        for found in search(_hashes(distinct), Judge(distinct)):
+            yield np.sort(found if first is None else first[found], axis=1)
 
 
 def describe_block(images: NDArray[np.uint8]) -> Descriptors:
     """Describe some images (uint8, N×H×W×3) on one core: uint8, N×184."""
-    step = max(1, _PIECE_BYTES // max(1, int(np.prod(images.shape[1:]))))
+    step = max(1, min(_PIECE_IMAGES, _PIECE_BYTES // max(1, int(np.prod(images.shape[1:])))))
     found = np.empty((len(images), SIZE), np.uint8)
     for start in range(0, len(images), step):
         found[start : start + step] = _describe_piece(images[start : start + step])
@@ -125,23 +146,29 @@ def _cosines() -> NDArray[np.float32]:
     return np.rint(np.stack(waves, 1) * 256).astype(np.float32)
 
 
-def _representatives(descriptors: Descriptors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The first image of each distinct descriptor, ascending, and for each image the position of its own there."""
-    first, inverse = _distinct(_row_hashes(descriptors))
-    step = max(1, _BLOCK_BYTES // SIZE)
-    for start in range(0, len(descriptors), step):
-        block = descriptors[start : start + step]
-        if not np.array_equal(block, descriptors[first[inverse[start : start + step]]]):  # two hashes collided
-            return _distinct(np.ascontiguousarray(descriptors).view(np.dtype((np.void, SIZE))).ravel())
-    return first, inverse
+def _representatives(descriptors: Rows) -> NDArray[np.int32]:
+    """For each image, the first with the same descriptor: int32, N."""
+    keys = np.empty(len(descriptors), np.uint64)
+    for start in range(0, len(descriptors), _ROWS):
+        keys[start : start + _ROWS] = _row_hashes(descriptors[start : start + _ROWS])
+    first = first_equal(keys)
+    later = np.flatnonzero(first != np.arange(len(first), dtype=np.int32))
+    for start in range(0, len(later), _ROWS):
+        some = later[start : start + _ROWS]
+        if not np.array_equal(descriptors[some], descriptors[first[some]]):  # two hashes collided
+            rows = np.ascontiguousarray(descriptors[: len(descriptors)]).view(np.dtype((np.void, SIZE))).ravel()
+            _, places, inverse = np.unique(rows, return_index=True, return_inverse=True)
+            return places[inverse.ravel()].astype(np.int32)
+    return first
 
 
-def _distinct(keys: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return first[order].astype(np.int64), rank[inverse.ravel()].astype(np.int64)
+def _hashes(descriptors: Rows) -> NDArray[np.uint64]:
+    """The hash of each descriptor, big-endian: in the order of hashes, what shares the lowest frequencies is near."""
+    found = np.empty(len(descriptors), np.uint64)
+    for start in range(0, len(descriptors), _ROWS):
+        block = descriptors[start : start + _ROWS]
+        found[start : start + _ROWS] = np.ascontiguousarray(block[:, :8]).view(">u8").ravel()
+    return found
 
 
 def _row_hashes(descriptors: Descriptors) -> NDArray[np.uint64]:

@@ -31,7 +31,20 @@ _BAND_POOL: Final = 24
 _HASH_DISTANCE: Final = 18
 _CHUNK: Final = 4096
 """Images of one piece of work: their windows are a few megabytes."""
-Pairs = NDArray[np.int64]
+_BLOCK: Final = 65_536
+"""Images that are put in the order of a band at a time."""
+Pairs = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """All images in the order of their hashes."""
+
+    images: NDArray[np.int32]
+    hashes: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.images)
 
 
 @dataclass(frozen=True)
@@ -39,12 +52,24 @@ class _Band:
     """Images in the order of one band."""
 
     mask: np.uint64
-    order: NDArray[np.int32]
-    hashes: NDArray[np.uint64]
+    of: _Sorted
+    places: NDArray[np.int32]
+    """In ``of``."""
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def images(self, at: slice | NDArray[np.int64]) -> NDArray[np.int32]:
+        """Which images stand there."""
+        return self.of.images[self.places[at]]
+
+    def hashes(self, at: slice) -> NDArray[np.uint64]:
+        """And their hashes."""
+        return self.of.hashes[self.places[at]]
 
 
 def search(hashes: NDArray[np.uint64], judge: Judge) -> Iterator[Pairs]:
-    """Pairs that show the same picture (int64, M×2), a band at a time.
+    """Pairs that show the same picture (int32, M×2), a band at a time.
 
     Args:
         hashes: uint64, N, the lowest frequency in the highest bit.
@@ -54,18 +79,21 @@ def search(hashes: NDArray[np.uint64], judge: Judge) -> Iterator[Pairs]:
     if count < 2:
         return
     by_hash = np.argsort(hashes, kind="stable").astype(np.int32)
+    ordered = _Sorted(by_hash, hashes[by_hash])
+    del hashes, by_hash
     groups, tries = np.arange(count, dtype=np.int32), np.zeros(count, np.int8)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        bands = [threads.submit(_in_band, hashes, by_hash, bits) for bits in _bands(count)[:1]]
+        bands = [threads.submit(_in_band, ordered, bits) for bits in _bands(count)[:1]]
         for following in [*_bands(count)[1:], None]:
             band = bands.pop().result()
             if following is not None:
-                bands.append(threads.submit(_in_band, hashes, by_hash, following))
+                bands.append(threads.submit(_in_band, ordered, following))
 
             def work(start: int, band: _Band = band, groups: NDArray[np.int32] = groups) -> Pairs:
                 return _search_chunk(band, start, groups, tries, judge)
 
             found = np.concatenate(list(threads.map(work, range(0, count, _CHUNK))))
+            del band, work
             groups = connect(groups, found)
             yield found
 
@@ -84,8 +112,9 @@ def connect(groups: NDArray[np.int32], pairs: Pairs) -> NDArray[np.int32]:
         pairs, low, high = pairs[apart], low[apart], high[apart]
         parent = np.arange(len(groups), dtype=np.int32)
         np.minimum.at(parent, high, low)
-        while not np.array_equal(further := parent[parent], parent):
-            parent = further
+        high = np.unique(high)  # the others are their own parents
+        while not np.array_equal(further := parent[parent[high]], parent[high]):
+            parent[high] = further
         groups = parent[groups]
     return groups
 
@@ -97,14 +126,33 @@ def _bands(count: int) -> list[list[int]]:
     return [np.sort(rng.permutation(_BAND_POOL)[:length]).tolist() for _ in range(_BANDS)]
 
 
-def _in_band(hashes: NDArray[np.uint64], by_hash: NDArray[np.int32], bits: list[int]) -> _Band:
-    """Put images that agree in these bits (0 is the highest) side by side, each bucket in the order of the hashes."""
-    ordered = hashes[by_hash]
-    keys = np.zeros(len(hashes), np.uint16)  # NumPy sorts 16 bits by counting
+def _in_band(ordered: _Sorted, bits: list[int]) -> _Band:
+    """Put images that agree in these bits (0 is the highest) side by side, each bucket in the order of the hashes.
+
+    By counting, a block after the other: a sort of all at once would take several times the memory of the result.
+    """
+    blocks = range(0, len(ordered), _BLOCK)
+    buckets = 1 << len(bits)
+    sizes = np.zeros(buckets, np.int64)
+    for start in blocks:
+        sizes += np.bincount(_keys(ordered.hashes[start : start + _BLOCK], bits), minlength=buckets)
+    following = np.cumsum(sizes) - sizes  # where the next one of each bucket comes
+    places = np.empty(len(ordered), np.int32)
+    for start in blocks:
+        keys = _keys(ordered.hashes[start : start + _BLOCK], bits)
+        turn = np.argsort(keys, kind="stable")  # NumPy sorts 16 bits by counting
+        keys = keys[turn]
+        places[following[keys] + _rank(keys)] = start + turn
+        following += np.bincount(keys, minlength=buckets)
+    return _Band(np.uint64(sum(1 << (63 - bit) for bit in bits)), ordered, places)
+
+
+def _keys(hashes: NDArray[np.uint64], bits: list[int]) -> NDArray[np.uint16]:
+    """These bits of each hash as one number, the first of them the highest."""
+    keys = np.zeros(len(hashes), np.uint16)
     for place, bit in enumerate(reversed(bits)):
-        keys |= ((ordered >> np.uint64(63 - bit)).astype(np.uint16) & np.uint16(1)) << np.uint16(place)
-    order = by_hash[np.argsort(keys, kind="stable")]
-    return _Band(np.uint64(sum(1 << (63 - bit) for bit in bits)), order, hashes[order])
+        keys |= ((hashes >> np.uint64(63 - bit)).astype(np.uint16) & np.uint16(1)) << np.uint16(place)
+    return keys
 
 
 def _search_chunk(band: _Band, start: int, groups: NDArray[np.int32], tries: NDArray[np.int8], judge: Judge) -> Pairs:
@@ -112,14 +160,16 @@ def _search_chunk(band: _Band, start: int, groups: NDArray[np.int32], tries: NDA
 
     ``tries`` counts on; no other chunk of the band has the same images.
     """
-    own = slice(start, min(start + _CHUNK, len(band.order)))
-    hashes, order = band.hashes[own], band.order[own]
-    reach = np.zeros(_WINDOWS[-1][1] - 1, np.uint64)
-    padded = np.concatenate([band.hashes[own.start : own.stop + len(reach)], reach])
+    own = slice(start, min(start + _CHUNK, len(band)))
+    order = band.images(own)
+    reach = _WINDOWS[-1][1] - 1
+    seen = band.hashes(slice(own.start, own.stop + reach))
+    hashes = seen[: len(order)]
+    padded = np.concatenate([seen, np.zeros(len(order) + reach - len(seen), np.uint64)])
     links = np.zeros(len(order), np.int64)
-    found = [np.empty((0, 2), np.int64)]
+    found = [np.empty((0, 2), np.int32)]
     for first, stop in _WINDOWS:
-        rows = np.arange(min(len(order), len(band.order) - start - first))
+        rows = np.arange(min(len(order), len(band) - start - first))
         rows = rows[((hashes[rows] ^ padded[rows + first]) & band.mask) == 0]
         rows = rows[(links[rows] < _MAX_LINKS) & (tries[order[rows]] < _MAX_TRIES)]
         windows = np.lib.stride_tricks.sliding_window_view(padded, stop - first)[rows + first]
@@ -127,14 +177,15 @@ def _search_chunk(band: _Band, start: int, groups: NDArray[np.int32], tries: NDA
         close = ((apart & band.mask) == 0) & (np.bitwise_count(apart) <= _HASH_DISTANCE)
         place, distance = np.divmod(np.flatnonzero(close), stop - first)  # quicker than np.nonzero
         left, right = rows[place], rows[place] + first + distance + start
-        inside = right < len(band.order)
+        inside = right < len(band)
         left, right = left[inside], right[inside]
-        free = groups[order[left]] != groups[band.order[right]]
-        left, right = left[free], right[free]
+        others = band.images(right)
+        free = groups[order[left]] != groups[others]
+        left, others = left[free], others[free]
         free = tries[order[left]] + _rank(left) < _MAX_TRIES
-        left, right = left[free], right[free]
+        left, others = left[free], others[free]
         tries[order] += np.bincount(left, minlength=len(order)).astype(np.int8)
-        pairs = np.stack([order[left], band.order[right]], 1).astype(np.int64)
+        pairs = np.stack([order[left], others], 1)
         same = np.flatnonzero(judge.same(pairs))
         same = same[links[left[same]] + _rank(left[same]) < _MAX_LINKS]
         links += np.bincount(left[same], minlength=len(order))
@@ -142,6 +193,6 @@ def _search_chunk(band: _Band, start: int, groups: NDArray[np.int32], tries: NDA
     return np.concatenate(found)
 
 
-def _rank(ordered: NDArray[np.int64]) -> NDArray[np.int64]:
+def _rank(ordered: NDArray[np.integer]) -> NDArray[np.int64]:
     """How many equal numbers stand before each, in ascending order: int64."""
     return np.arange(len(ordered)) - np.searchsorted(ordered, ordered)

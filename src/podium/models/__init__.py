@@ -1,32 +1,17 @@
-"""Network families: build a network from a recipe's ``model`` and an input contract."""
+"""Network families, recipes and input contracts. Networks need torch, which takes seconds and much memory to import:
+they are loaded when first asked for, and whoever only reads recipes or contracts does without (``podium validate``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
-from podium.config import Frozen, ModelConfig
-from podium.config.load import nearest, parse
-from podium.contract import InputContract
-from podium.errors import ConfigError
-from podium.models import cnn_blocks, resnet, simple_cnn, speednet, transfer
-from podium.models.family import Family
-from podium.models.views import LEAST_SIDE, average_views
+from podium.models.options import options_of
 from podium.models.weights import EMBEDDED_WEIGHTS, WeightsStore
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {
-        "simple_cnn": simple_cnn.FAMILY,
-        "cnn_blocks": cnn_blocks.FAMILY,
-        "resnet": resnet.FAMILY,
-        "speednet": speednet.FAMILY,
-        "transfer": transfer.FAMILY,
-    }
-)
+if TYPE_CHECKING:
+    from podium.models.family import Family
+    from podium.models.networks import FAMILIES, build, count_parameters, family_of, skeleton
 
 __all__ = [
     "EMBEDDED_WEIGHTS",
@@ -41,68 +26,10 @@ __all__ = [
 ]
 
 
-def family_of(model: ModelConfig, file: Path | str = "recipe") -> Family:
-    """Look up a model's family. Raises ConfigError naming the nearest valid one."""
-    try:
-        return FAMILIES[model.family]
-    except KeyError:
-        raise ConfigError(
-            f"{file}: model.family: there is no family {model.family!r}", remedy=nearest(model.family, FAMILIES)
-        ) from None
+def __getattr__(name: str) -> Any:
+    """Load what needs torch (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from podium.models import networks
 
-
-def options_of(model: ModelConfig, file: Path | str = "recipe") -> Frozen:
-    """Check a model's options. Raises ConfigError with the key's path and the nearest valid name."""
-    return parse(family_of(model, file).options, model.options, file, "model.options")
-
-
-def skeleton(model: ModelConfig, contract: InputContract) -> nn.Module:
-    """The network's structure on the ``meta`` device, without values: for counting, and for loading a state dict.
-
-    In evaluation mode it averages over ``model.views``; that is part of the structure, and has no values either.
-
-    Raises:
-        ConfigError: The options are refused, or do not fit the contract.
-    """
-    family = family_of(model)
-    if model.views > 2 and min(contract.height, contract.width) < LEAST_SIDE:
-        raise ConfigError(
-            f"model.views: {model.views} views need images of {LEAST_SIDE}×{LEAST_SIDE} pixels or more,"
-            f" not {contract.height}×{contract.width}",
-            remedy="set views to 1 or 2, or use larger images",
-        )
-    with torch.device("meta"):
-        return average_views(family.network(options_of(model), contract), model.views)
-
-
-def build(
-    model: ModelConfig, contract: InputContract, *, seed: int, weights: WeightsStore = EMBEDDED_WEIGHTS
-) -> nn.Module:
-    """Build a network for training, on the CPU. Touches no global random state; safe in threads.
-
-    Args:
-        model: Family and options.
-        contract: Gives image size and number of classes.
-        seed: All initial values follow from it.
-        weights: Where a transfer network finds its backbone.
-
-    Returns:
-        A module that takes normalized float N×3×H×W and gives N×C logits; a pretrained backbone is frozen.
-
-    Raises:
-        ConfigError: The options are refused, or do not fit the contract.
-        WeightsError: Pretrained weights are missing, damaged, or of another structure.
-    """
-    family = family_of(model)
-    net = skeleton(model, contract).to_empty(device="cpu")
-    family.initialize(net, torch.Generator().manual_seed(seed))
-    if family.pretrained:
-        weights.load(family.pretrained(options_of(model))).into(net.get_submodule("backbone"))
-    return net
-
-
-def count_parameters(net: nn.Module) -> tuple[int, int]:
-    """Number of parameters: in total, with BatchNorm's running mean and variance as Keras counts, and trainable."""
-    parameters = list(net.parameters())
-    statistics = sum(b.numel() for name, b in net.named_buffers() if name.endswith(("running_mean", "running_var")))
-    return sum(p.numel() for p in parameters) + statistics, sum(p.numel() for p in parameters if p.requires_grad)
+    return getattr(networks, name)

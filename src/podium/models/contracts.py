@@ -5,7 +5,8 @@ from __future__ import annotations
 from podium.config import Candidate
 from podium.contract import InputContract
 from podium.data import Manifest
-from podium.models import EMBEDDED_WEIGHTS, WeightsStore, family_of, options_of
+from podium.models.options import backbone_of
+from podium.models.weights import EMBEDDED_WEIGHTS, WeightsStore
 
 _LEAST_STD = 1 / 255
 """A channel that never varies must not be divided by zero."""
@@ -22,10 +23,9 @@ def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore
         ConfigError: Unknown family or options.
         WeightsError: The backbone's provenance cannot be read.
     """
-    model = candidate.recipe.model
-    family = family_of(model)
-    if family.pretrained:
-        provenance = weights.provenance(family.pretrained(options_of(model)))
+    backbone = backbone_of(candidate.recipe.model)
+    if backbone:
+        provenance = weights.provenance(backbone)
         mean, std, trained_range = provenance.mean, provenance.std, provenance.trained_range
     else:
         mean, std, trained_range = manifest.mean, manifest.std, None

@@ -18,7 +18,7 @@ Preparer = Callable[[nn.Module, Tensor], None]
 
 @dataclass(frozen=True)
 class Family:
-    """One kind of network. Register it in ``podium.models.FAMILIES``."""
+    """One kind of network. Register it in ``networks.FAMILIES``, and its options in ``options.OPTIONS``."""
 
     options: type[Frozen]
     """The model that ``model.options`` of a recipe is checked against."""

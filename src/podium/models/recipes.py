@@ -11,7 +11,7 @@ from typing import Any
 from podium.config import Candidate, RecipeConfig, RunConfig, TrainerConfig
 from podium.config.load import load_yaml, nearest, parse
 from podium.errors import ConfigError
-from podium.models import family_of, options_of
+from podium.models.options import has_backbone, options_of
 
 BLOCKS = ("early_stopping", "plateau", "fine_tune", "augment", "averaging")
 """Fields of ``trainer`` that are mappings; null takes one away."""
@@ -130,7 +130,7 @@ def _file_of(recipe: str, recipes_dir: Path, where: str = "recipe") -> Path:
 
 def check_backbone(recipe: RecipeConfig, where: str) -> None:
     """Raise ConfigError if the second phase of transfer learning is asked of a recipe without a backbone."""
-    if recipe.trainer.fine_tune and not family_of(recipe.model).pretrained:
+    if recipe.trainer.fine_tune and not has_backbone(recipe.model):
         raise ConfigError(
             f"{where}.fine_tune: recipe {recipe.id!r} has no pretrained backbone to fine-tune",
             remedy="remove fine_tune, or choose a transfer recipe",

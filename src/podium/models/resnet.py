@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from podium.config import Frozen
 from podium.contract import InputContract
 from podium.models.family import Family
 from podium.models.init import kaiming_normal
 from podium.models.layers import Dropout
-
-
-class BackboneOptions(Frozen):
-    """Depth and width."""
-
-    depth: int = Field(20, ge=8)
-    """6n + 2 layers: three stages of n blocks of two convolutions, the first convolution and the classifier."""
-    width: int = Field(16, ge=1)
-    """Channels of the first stage; each later stage doubles them and halves the image."""
-
-    @field_validator("depth")
-    @classmethod
-    def _depth(cls, depth: int) -> int:
-        if (depth - 2) % 6:
-            raise ValueError(f"must be 6n + 2 (8, 14, 20, 26, 32, 44, 56, …), not {depth}")
-        return depth
-
-
-class Options(BackboneOptions):
-    """The backbone with a dense classifier."""
-
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """Before the classifier."""
+from podium.models.options import BackboneOptions, ResnetOptions
 
 
 class Block(nn.Module):
@@ -100,9 +76,9 @@ class ResNet(nn.Module):
         return logits
 
 
-def network(options: Options, contract: InputContract) -> ResNet:
+def network(options: ResnetOptions, contract: InputContract) -> ResNet:
     """The network for the contract's classes; any image size."""
     return ResNet(options, options.dropout, len(contract.class_names))
 
 
-FAMILY = Family(Options, network, kaiming_normal)
+FAMILY = Family(ResnetOptions, network, kaiming_normal)

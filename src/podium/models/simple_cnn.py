@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import Field
 from torch import nn
 
-from podium.config import Frozen
 from podium.contract import InputContract
 from podium.errors import ConfigError
 from podium.models.family import Family
 from podium.models.init import glorot_uniform
+from podium.models.options import SimpleCnnOptions
 
 
-class Options(Frozen):
-    """Widths of the layers."""
-
-    filters: tuple[int, ...] = Field((32, 64), min_length=1)
-    """Of the 3×3 convolutions, each followed by ReLU and 2×2 max pooling."""
-    dense: int = Field(128, ge=1)
-
-
-def network(options: Options, contract: InputContract) -> nn.Sequential:
+def network(options: SimpleCnnOptions, contract: InputContract) -> nn.Sequential:
     """[Conv 3×3 valid → ReLU → MaxPool 2] × n → Flatten → Dense ReLU → Dense.
 
     Raises:
@@ -46,4 +37,4 @@ def network(options: Options, contract: InputContract) -> nn.Sequential:
     )
 
 
-FAMILY = Family(Options, network, glorot_uniform)
+FAMILY = Family(SimpleCnnOptions, network, glorot_uniform)

@@ -8,18 +8,16 @@ as the identity, BatchNorm without a scale, global max pooling, and small logits
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from podium.config import Frozen
 from podium.contract import InputContract
 from podium.errors import ConfigError
 from podium.models.family import Family
 from podium.models.init import reset
+from podium.models.options import SpeednetOptions
 
 PATCH = 2
 """Side of the whitened patches."""
@@ -28,20 +26,6 @@ WHITENED = 2 * 3 * PATCH * PATCH
 DAMPING = 5e-4
 """Added to the variances of patches (of normalized images), so that directions without signal are not blown up."""
 _CHUNK = 256
-
-
-class Options(Frozen):
-    """Widths and depth. Narrower networks train faster on few cores."""
-
-    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field((64, 256, 256), min_length=1)
-    """Channels, one number a block; each block halves the image."""
-    convolutions: Literal[2, 3] = 2
-    """In each block. With three, the last two lie under a residual connection."""
-    scale: float = Field(1 / 9, gt=0)
-    """Of the logits."""
-    norm_momentum: float = Field(0.4, gt=0, le=1)
-    """Share of the new batch in BatchNorm's running statistics. The published 0.6 is the share of the old ones: weights
-    that are averaged over few steps need statistics that follow fast."""
 
 
 class ScaledLinear(nn.Linear):
@@ -59,7 +43,7 @@ class ScaledLinear(nn.Linear):
 class Block(nn.Module):
     """Conv → MaxPool 2 → BatchNorm → GELU; then [Conv → BatchNorm → GELU], once or, residual, twice."""
 
-    def __init__(self, inputs: int, outputs: int, options: Options, *, tiny: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, options: SpeednetOptions, *, tiny: bool) -> None:
         super().__init__()
         self.conv1 = _convolution(inputs, outputs)
         self.pool = nn.MaxPool2d(2, ceil_mode=tiny)  # of one pixel, rounding down would leave nothing
@@ -81,7 +65,7 @@ class Block(nn.Module):
 class SpeedNet(nn.Module):
     """Whitening → GELU → blocks → global max pooling → dense layer."""
 
-    def __init__(self, options: Options, contract: InputContract) -> None:
+    def __init__(self, options: SpeednetOptions, contract: InputContract) -> None:
         super().__init__()
         self.whiten = nn.Conv2d(3, WHITENED, PATCH)
         self.whiten.weight.requires_grad_(False)
@@ -110,7 +94,7 @@ def _norm(channels: int, momentum: float) -> nn.BatchNorm2d:
     return norm
 
 
-def network(options: Options, contract: InputContract) -> SpeedNet:
+def network(options: SpeednetOptions, contract: InputContract) -> SpeedNet:
     """The network for the contract's classes. Raises ConfigError if the images are smaller than a patch."""
     if min(contract.height, contract.width) < PATCH:
         raise ConfigError(
@@ -158,4 +142,4 @@ def prepare(net: nn.Module, images: Tensor) -> None:
         whiten.weight.copy_(torch.cat([filters, -filters]).reshape(WHITENED, 3, PATCH, PATCH))
 
 
-FAMILY = Family(Options, network, initialize, prepare=prepare)
+FAMILY = Family(SpeednetOptions, network, initialize, prepare=prepare)

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import math
 
-from pydantic import Field
-
 from podium.contract import InputContract
 from podium.models.family import Family
 from podium.models.init import kaiming_normal
-from podium.models.resnet import BackboneOptions, ResNet
-
-
-class Options(BackboneOptions):
-    """The backbone's structure, which its weights must fit, and the head."""
-
-    weights: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$")
-    """Name of the weights: ``NAME.safetensors`` with ``NAME.json`` beside it."""
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """Before the classifier."""
+from podium.models.options import BackboneOptions, TransferOptions
+from podium.models.resnet import ResNet
 
 
 class TransferNet(ResNet):
@@ -44,9 +34,9 @@ class TransferNet(ResNet):
         return self
 
 
-def network(options: Options, contract: InputContract) -> TransferNet:
+def network(options: TransferOptions, contract: InputContract) -> TransferNet:
     """The network for the contract's classes, the whole backbone frozen."""
     return TransferNet(options, options.dropout, len(contract.class_names))
 
 
-FAMILY = Family(Options, network, kaiming_normal, pretrained=lambda options: str(options.weights))
+FAMILY = Family(TransferOptions, network, kaiming_normal, pretrained=lambda options: str(options.weights))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import safetensors.torch
-import torch
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError
-from torch import nn
 
 from podium.config.base import Frozen
 from podium.contract import Channels
 from podium.digest import digest_file, digest_json
 from podium.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 EMBEDDED = Path(__file__).parent / "pretrained"
 
@@ -93,6 +93,9 @@ class WeightsStore:
         Raises:
             WeightsError: They are in no folder, or were damaged, or the provenance is missing or malformed.
         """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
         file = self.find(name)
         provenance = self.provenance(name)
         if digest_file(file) != provenance.sha256:
@@ -101,7 +104,7 @@ class WeightsStore:
                 remedy="copy both files again from where they came from",
             )
         try:
-            state = safetensors.torch.load_file(file)
+            state = load_file(file)
         except (OSError, SafetensorError) as error:
             raise WeightsError(f"{file}: not a readable safetensors file ({error})", remedy="copy it again") from None
         return Pretrained(provenance, {k: v.float() for k, v in state.items()})

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from podium.contract import InputContract
 from podium.data import Dataset, Manifest, Split
 from podium.data.duplicates import number_digests
-from podium.data.near import SIZE, Descriptors, near_groups
+from podium.data.freed import give_back
+from podium.data.near import SIZE, near_groups
+from podium.data.rows import FileRows, temporary_files
 from podium.results import SplitName
 from podium.validation.measure import Measurements, measure
 from podium.validation.originals import Originals, read_originals
@@ -46,8 +48,8 @@ class Context:
     splits: Mapping[SplitName, Split]
     measured: Mapping[SplitName, Measured]
     """The splits of ``splits`` with uint8 images N×H×W×3 and as many int64 labels, N > 0."""
-    descriptors: Descriptors
-    """Of all images of ``measured``, in its order: for the search of near duplicates."""
+    descriptors: FileRows
+    """Of all images of ``measured``, in its order: for the search of near duplicates. In a temporary file."""
     _originals: dict[SplitName, Originals] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,7 +60,9 @@ class Context:
 
     def near_groups(self) -> dict[SplitName, NDArray[np.int32]]:
         """A number for each image of each split; images that show the same picture have the same number."""
-        return _divide(near_groups(self.descriptors), {split: len(found) for split, found in self.measured.items()})
+        found = near_groups(self.descriptors)
+        give_back()
+        return _divide(found, {split: len(of) for split, of in self.measured.items()})
 
     def originals(self, split: SplitName) -> Originals | None:
         """What is known of the original files, read once; None for a data set in memory."""
@@ -69,8 +73,8 @@ class Context:
             return self._originals.get(split)
 
 
-def _divide(values: NDArray[np.int64], sizes: Mapping[SplitName, int]) -> dict[SplitName, NDArray[np.int32]]:
-    parts = np.split(values.astype(np.int32), np.cumsum(list(sizes.values()))[:-1])
+def _divide(values: NDArray[np.int32], sizes: Mapping[SplitName, int]) -> dict[SplitName, NDArray[np.int32]]:
+    parts = np.split(values, np.cumsum(list(sizes.values()))[:-1])
     return dict(zip(sizes, parts, strict=True))
 
 
@@ -79,13 +83,16 @@ def prepare(dataset: Dataset, contracts: Mapping[str, InputContract]) -> Context
     splits = {name: dataset.splits[name] for name in SPLIT_NAMES if name in dataset.splits}
     sizes = {name: len(split) for name, split in splits.items() if measurable(split)}
     total = sum(sizes.values())
-    digests, near = np.empty((total, 2), np.uint64), np.empty((total, SIZE), np.uint8)
+    digests = np.empty((total, 2), np.uint64)
     found, start = {}, 0
-    for name, size in sizes.items():
-        part = slice(start, start + size)
-        found[name] = measure(splits[name].images, digests[part], near[part])
-        start += size
+    with temporary_files():
+        near = FileRows(total, SIZE)
+        for name, size in sizes.items():
+            found[name] = measure(splits[name].images, digests, near, start)
+            start += size
     numbers = _divide(number_digests(digests), sizes) if found else {}
+    del digests
+    give_back()
     measured = {
         name: Measured(splits[name].images, splits[name].labels, of, numbers[name]) for name, of in found.items()
     }

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from podium.data.duplicates import Digests, digest_array
-from podium.data.near import Descriptors, describe_block
+from podium.data.near import describe_block
+from podium.data.rows import FileRows
 from podium.validation.reading import read_rows
 
 _BLOCK_BYTES = 1024 * 1024
@@ -45,13 +46,16 @@ class Measurements:
         return mean / 255, std / 255
 
 
-def measure(images: NDArray[np.uint8], digests: Digests | None = None, near: Descriptors | None = None) -> Measurements:
+def measure(
+    images: NDArray[np.uint8], digests: Digests | None = None, near: FileRows | None = None, first: int = 0
+) -> Measurements:
     """Measure every image in one look at the pixels, in blocks, on all cores; memory does not grow with the image size.
 
     Args:
         images: uint8, N×H×W×3, N > 0.
-        digests: uint64 N×2, filled with the digests of the pixels.
-        near: uint8 N×184, filled with what near duplicates are known by.
+        digests: uint64 M×2, given the digests of the pixels.
+        near: M×184, given what near duplicates are known by.
+        first: Number of the first image in these two.
     """
     count = len(images)
     found = Measurements(
@@ -69,9 +73,9 @@ def measure(images: NDArray[np.uint8], digests: Digests | None = None, near: Des
         stop = min(start + step, count)
         block = read_rows(images, np.arange(start, stop))
         if digests is not None:
-            digests[start:stop] = digest_array(block)
+            digests[first + start : first + stop] = digest_array(block)
         if near is not None:
-            near[start:stop] = describe_block(block)
+            near.write(first + start, describe_block(block))
         return _measure_block(block, found, slice(start, stop))
 
     # One BLAS thread each: waking others for small products takes longer than the products.

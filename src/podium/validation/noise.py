@@ -19,19 +19,24 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from podium.data.freed import give_back
+from podium.data.rows import FileRows, temporary_files
 from podium.validation.reading import read_rows
 
 MAX_IMAGES: Final = 100_000
-"""Of more images, so many are drawn and looked at: their features are held in memory."""
+"""Of more images, so many are drawn and looked at: their features take 120 MB of a temporary file."""
 LEAST_PER_CLASS: Final = 20
 """With fewer images a class on average, nothing can be said."""
 _FOLDS: Final = 4
 _DIRECTIONS: Final = 8
 _CELLS: Final = 5
 _COLORS: Final = 6
+_FEATURES: Final = _DIRECTIONS * _CELLS**2 + 3 * _COLORS**2 + 1
 _RIDGE: Final = 1e-3
 _BLOCK: Final = 512
-"""Images at a time."""
+"""Images at a time …"""
+_BLOCK_BYTES: Final = 1536 * 1024
+"""… and at most so many bytes of pixels; as floats, in some directions, they are sixteen times as many."""
 _SELF: Final = 0.005
 """An image is named if its label's probability is at most this …"""
 _OTHER: Final = 0.5
@@ -61,10 +66,12 @@ def label_issues(
     if len(rows) < LEAST_PER_CLASS * classes:
         return issues, likelier
     known = np.asarray(labels)[rows]
-    with threadpool_limits(1, user_api="blas"):
-        features = describe(images, rows)
-    folds = rng.permutation(len(rows)) % _FOLDS
-    found, best = confident_issues(out_of_fold(features, known, classes, folds), known)
+    with temporary_files():
+        with threadpool_limits(1, user_api="blas"):
+            features = describe(images, rows)
+        give_back()
+        folds = rng.permutation(len(rows)) % _FOLDS
+        found, best = confident_issues(out_of_fold(features, known, classes, folds), known)
     issues[rows], likelier[rows] = found, best
     return issues, likelier
 
@@ -80,31 +87,45 @@ def confident_issues(probabilities: Features, labels: NDArray[np.int64]) -> tupl
     return (best != labels) & (most >= np.maximum(usual[best], _OTHER)) & (own <= _SELF), best.astype(np.int64)
 
 
-def out_of_fold(features: Features, labels: NDArray[np.int64], classes: int, folds: NDArray[np.int64]) -> Features:
-    """Probabilities (N×classes) of each image by the ridge regression on the other folds; standardizes ``features``."""
+def out_of_fold(features: FileRows, labels: NDArray[np.int64], classes: int, folds: NDArray[np.int64]) -> Features:
+    """Probabilities (N×classes) of each image by the ridge regression on the other folds; standardizes ``features``.
+
+    One fold is in memory at a time.
+    """
     _standardize(features)
-    targets = np.eye(classes, dtype=np.float32)[labels]
+    one_hot = np.eye(classes, dtype=np.float32)
     members = [np.flatnonzero(folds == fold) for fold in range(_FOLDS)]
-    grams = [features[rows].T @ features[rows] for rows in members]
-    products = [features[rows].T @ targets[rows] for rows in members]
+    grams, products = [], []
+    for rows in members:
+        own = _read(features, rows)
+        products.append(own.T @ one_hot[labels[rows]])
+        grams.append(own.T @ own.copy())  # of one and the same array BLAS rounds in another way
+        del own
     scores = np.empty((len(labels), classes), np.float32)
     for fold, rows in enumerate(members):
-        ridge = _RIDGE * (len(labels) - len(rows)) * np.eye(features.shape[1], dtype=np.float32)
+        ridge = _RIDGE * (len(labels) - len(rows)) * np.eye(_FEATURES, dtype=np.float32)
         weights = np.linalg.solve(sum(grams) - grams[fold] + ridge, sum(products) - products[fold])
-        scores[rows] = features[rows] @ weights
+        scores[rows] = _read(features, rows) @ weights
     return _calibrated(scores, labels)
 
 
-def _standardize(features: Features) -> None:
-    """In place, in blocks: the features are what takes memory here. A column without deviation stays as it is."""
-    blocks = [features[start : start + _BLOCK] for start in range(0, len(features), _BLOCK)]
-    mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks) / len(features)
-    square = sum(np.square(block - mean).sum(axis=0, dtype=np.float64) for block in blocks) / len(features)
+def _standardize(features: FileRows) -> None:
+    """In place, in blocks. A column without deviation stays as it is."""
+    parts = [slice(start, start + _BLOCK) for start in range(0, len(features), _BLOCK)]
+    mean = sum(_read(features, part).sum(axis=0, dtype=np.float64) for part in parts) / len(features)
+    square = sum(np.square(_read(features, part) - mean).sum(axis=0, dtype=np.float64) for part in parts)
+    square = square / len(features)
     kept = square > 0
     center, scale = np.where(kept, mean, 0), np.where(kept, np.sqrt(square) + 1e-3, 1)
-    for block in blocks:
+    for part in parts:
+        block = _read(features, part)
         np.subtract(block, center.astype(np.float32), out=block)
         np.divide(block, scale.astype(np.float32), out=block)
+        features.write(part.start, block.view(np.uint8))
+
+
+def _read(features: FileRows, which: slice | NDArray[np.int64]) -> Features:
+    return features[which].view(np.float32)
 
 
 def _calibrated(scores: Features, labels: NDArray[np.int64]) -> Features:
@@ -120,13 +141,14 @@ def _calibrated(scores: Features, labels: NDArray[np.int64]) -> Features:
     return best[1]
 
 
-def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> Features:
-    """Orientation histograms, a colour thumbnail, and 1 for the intercept, on all cores: float32, N×309."""
-    found = np.ones((len(rows), _DIRECTIONS * _CELLS**2 + 3 * _COLORS**2 + 1), np.float32)
-    size = max(1, min(_BLOCK, 4 * 1024 * 1024 // max(1, int(np.prod(images.shape[1:])))))
+def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> FileRows:
+    """Orientation histograms, a colour thumbnail, and 1 for the intercept, on all cores: N×309 of float32."""
+    found = FileRows(len(rows), _FEATURES * 4)
+    size = max(1, min(_BLOCK, _BLOCK_BYTES // max(1, int(np.prod(images.shape[1:])))))
 
     def work(start: int) -> None:
-        found[start : start + size, :-1] = _describe_block(read_rows(images, rows[start : start + size]))
+        some = _describe_block(read_rows(images, rows[start : start + size]))
+        found.write(start, np.append(some, np.ones((len(some), 1), np.float32), axis=1).view(np.uint8))
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(work, range(0, len(rows), size)))

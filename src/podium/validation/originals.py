@@ -17,7 +17,7 @@ from podium.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-_BLOCK: Final = 50_000
+_BLOCK: Final = 8192
 """Lines."""
 _TYPES: Final = {
     **{"width": "Int32", "height": "Int32", "orientation": "UInt8"},

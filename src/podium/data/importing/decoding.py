@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from podium.data.duplicates import digest_array
 from podium.data.images import Original, Resize, decode_original, fit_array
+from podium.data.importing.helpers import Helpers
 from podium.data.importing.listing import Part, Row, Unreadable
 from podium.data.importing.staging import DIM, RECORD, Decoded, Kind, Staging
 from podium.data.jpeg import decode_plain
@@ -61,6 +62,7 @@ def decode_rest(parts: Sequence[Part], staging: Staging, resize: Resize | None, 
     waiting: deque[tuple[Future[Decoded], NDArray[np.uint8]]] = deque()
     free: list[NDArray[np.uint8]] = []  # fresh memory for each block would cost as much time as decoding into it
     threads = ThreadPoolExecutor(_CORES)
+    helpers = Helpers(_CORES)
 
     def finish_first() -> None:
         job, buffer = waiting.popleft()
@@ -75,7 +77,8 @@ def decode_rest(parts: Sequence[Part], staging: Staging, resize: Resize | None, 
             buffer = free.pop() if free else np.empty(max(needed, _BLOCK_BYTES), np.uint8)
             buffer = buffer if len(buffer) >= needed else np.empty(needed, np.uint8)
             images = buffer[:needed].reshape(len(rows), *staging.size, 3)
-            job = threads.submit(_decode, rows, part, first, images, resize, staging.descriptors is not None)
+            described = staging.descriptors is not None
+            job = threads.submit(_decode, rows, part, first, images, resize, described, helpers)
             waiting.append((job, buffer))
             if len(waiting) > _CORES + 1:
                 finish_first()
@@ -83,6 +86,7 @@ def decode_rest(parts: Sequence[Part], staging: Staging, resize: Resize | None, 
             finish_first()
     finally:
         threads.shutdown(cancel_futures=True)
+        helpers.close()
         one_each.restore_original_limits()
 
 
@@ -112,7 +116,13 @@ def _length(file: os.PathLike[str]) -> int:
 
 
 def _decode(
-    rows: Sequence[Row], part: Part, first: int, images: NDArray[np.uint8], resize: Resize | None, described: bool
+    rows: Sequence[Row],
+    part: Part,
+    first: int,
+    images: NDArray[np.uint8],
+    resize: Resize | None,
+    described: bool,
+    helpers: Helpers,
 ) -> Decoded:
     """Decode some rows of one part into ``images``; ``first`` is the number of the first of them."""
     height, width = size = images.shape[1], images.shape[2]
@@ -123,15 +133,21 @@ def _decode(
     good: list[int] = []
     dim: list[int] = []
     bad: list[tuple[int, str]] = []
+    decoded = helpers.decode(rows, size, resize)
+    slow = 0
     for i, row in enumerate(rows):
         out = images[len(good)]
-        if type(row) is bytes and (mode := decode_plain(row, out)):
+        if type(row) is bytes and i not in decoded and (mode := decode_plain(row, out)):
             places[i] = kinds.setdefault((mode, "JPEG"), len(kinds))
             good.append(i)
             continue
         name = part.name(first + i)
+        slow += i not in decoded and type(row) is bytes
         try:
-            pixels, original = _careful(row, name, size if resize else None, resize or "stretch")
+            found = decoded[i] if i in decoded else _careful(row, name, size if resize else None, resize or "stretch")
+            if isinstance(found, str):
+                raise DataError(found)
+            pixels, original = found
         except DataError as error:
             bad.append((i, error.message.removeprefix(f"{name}: ")))
             continue
@@ -147,6 +163,7 @@ def _decode(
         good.append(i)
         if original.dim:
             dim.append(i)
+    helpers.count(slow)
     images = images[: len(good)]
     records["kind"] = places
     records["good"][good] = 1

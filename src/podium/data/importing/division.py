@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.data.duplicates import Groups
 from podium.data.manifest import SPLITS
 from podium.data.splits import Indices, stratified_split
 from podium.errors import DataError
@@ -18,20 +19,20 @@ _log = logging.getLogger(__name__)
 
 def divide(
     given: Mapping[str, Indices],
-    labels: NDArray[np.int64],
-    identical: NDArray[np.int64],
+    labels: NDArray[np.int32] | NDArray[np.int64],
+    identical: Groups,
     shares: Mapping[str, float],
     seed: int,
     *,
     drop_duplicates: bool,
-    related: Callable[[Indices], NDArray[np.int64]],
+    related: Callable[[Indices], Groups],
 ) -> dict[str, Indices]:
-    """Return the images of the three splits: ascending numbers, int64.
+    """Return the images of the three splits: ascending numbers.
 
     Args:
         given: Images of the splits that have files; ``train`` at least.
-        labels: int64, one an image.
-        identical: int64, one an image: identical images have the same number.
+        labels: One an image.
+        identical: One an image: identical images have the same number.
         shares: For each split to draw from train, its share of train.
         seed: Of the drawn splits.
         drop_duplicates: Remove images that also stand in a later split (``train`` < ``validation`` < ``test``).
@@ -45,15 +46,14 @@ def divide(
         splits = _without_duplicates(splits, identical)
     if shares:
         train = splits["train"]
-        parts = stratified_split(
-            labels[train], {"train": 1 - sum(shares.values()), **shares}, seed, groups=related(train)
-        )
+        groups = related(train)
+        parts = stratified_split(labels[train], {"train": 1 - sum(shares.values()), **shares}, seed, groups=groups)
         splits |= {split: train[places] for split, places in parts.items()}
     _warn(splits, identical)
     return {split: splits[split] for split in SPLITS}
 
 
-def _without_duplicates(splits: Mapping[str, Indices], identical: NDArray[np.int64]) -> dict[str, Indices]:
+def _without_duplicates(splits: Mapping[str, Indices], identical: Groups) -> dict[str, Indices]:
     seen = np.empty(0, np.int64)
     kept = {}
     for split in reversed([split for split in SPLITS if split in splits]):
@@ -71,7 +71,7 @@ def _without_duplicates(splits: Mapping[str, Indices], identical: NDArray[np.int
     return kept
 
 
-def _warn(splits: Mapping[str, Indices], identical: NDArray[np.int64]) -> None:
+def _warn(splits: Mapping[str, Indices], identical: Groups) -> None:
     """Tell of images that stand in two splits: validation will refuse the data set."""
     for i, split in enumerate(SPLITS):
         for other in SPLITS[:i]:

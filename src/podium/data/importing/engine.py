@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
-import PIL
-import simplejpeg
 from numpy.typing import NDArray
 
-from podium.data.duplicates import join_groups, number_digests
+from podium.data.duplicates import Groups, join_groups, number_digests
+from podium.data.freed import give_back
 from podium.data.importing.ahead import one_ahead
 from podium.data.importing.decoding import WrongSizeError, decode_rest, native_size
 from podium.data.importing.division import divide
+from podium.data.importing.identity import fingerprint
 from podium.data.importing.listing import Listing, Part
 from podium.data.importing.options import ImportOptions, Progress
 from podium.data.importing.sizes import advise_size
@@ -26,6 +25,7 @@ from podium.data.importing.staging import Staging
 from podium.data.items import Items, escape
 from podium.data.manifest import Manifest
 from podium.data.near import near_groups
+from podium.data.rows import ChosenRows
 from podium.data.splits import Indices
 from podium.data.store import open_dataset
 from podium.data.writing import Excluded, Streamed, write_dataset
@@ -91,14 +91,13 @@ class _Import:
         for split, images in self._given().items():
             if not len(images):
                 raise DataError(f"{split}: no image of it can be decoded", remedy="give intact files for this split")
-        labels = np.concatenate([part.labels for part in self.parts])[self.rows]
         self.written = 0
         wanted = {"validation": self.options.validation_fraction, "test": self.options.test_fraction}
         shares = {split: share for split, share in wanted.items() if split not in self.splits}
         splits = divide(
             self._given(),
-            labels,
-            number_digests(staging.records["digest"][self.rows]),
+            self._labels(np.int32),
+            number_digests(staging.digests()),
             shares,
             self.options.seed,
             drop_duplicates=self.options.duplicates == "drop",
@@ -106,9 +105,14 @@ class _Import:
         )
         drawn = "".join(f"; {split}: {share:.0%} of train, seed {self.options.seed}" for split, share in shares.items())
         total = sum(map(len, splits.values()))
+        labels = self._labels(np.int64)
+        streams = {
+            split: Streamed(labels[own], staging.size, self._blocks(own, total)) for split, own in splits.items()
+        }
+        del labels, splits
         manifest = write_dataset(
             target,
-            {split: Streamed(labels[own], staging.size, self._blocks(own, total)) for split, own in splits.items()},
+            streams,
             name=self.options.name,
             class_names=self.listing.class_names,
             source=self.listing.description + drawn,
@@ -134,7 +138,7 @@ class _Import:
 
     def _decode(self) -> Staging:
         rows, size = int(self.starts[-1]), self.options.size or self.listing.size
-        key = _fingerprint(self.parts, f"{size} {self.options.resize if self.options.size else None}")
+        key = fingerprint(self.parts, f"{size} {self.options.resize if self.options.size else None}")
         drawn = len(self.splits) < len(_SPLITS)
         staging = Staging.resume(self.work, key, rows, described=drawn)
         if staging is None:
@@ -146,25 +150,34 @@ class _Import:
             decode_rest(self.parts, staging, resize, lambda: self.progress("decoding images", staging.done, rows))
         except WrongSizeError as error:
             raise WrongSizeError(error.message, remedy=advise_size(self.parts)) from None
+        give_back()
         return staging
+
+    def _labels(self, dtype: type[np.integer]) -> NDArray[Any]:
+        """Labels of the good images. They are divided as int32, to take less memory while duplicates are searched."""
+        found = np.empty(int(self.starts[-1]), dtype)
+        for part, start in zip(self.parts, self.starts.tolist(), strict=False):
+            found[start : start + len(part.labels)] = part.labels
+        return found if len(self.rows) == len(found) else found[self.rows]
 
     def _given(self) -> dict[str, Indices]:
         """Numbers of the good images of each split that has files."""
         bounds = np.cumsum([0, *(sum(len(part.labels) for part in self.listing.parts[s]) for s in self.splits)])
         edges = np.searchsorted(self.rows, bounds)
-        return {split: np.arange(edges[i], edges[i + 1]) for i, split in enumerate(self.splits)}
+        return {split: np.arange(edges[i], edges[i + 1], dtype=np.int32) for i, split in enumerate(self.splits)}
 
-    def _related(self, images: Indices) -> NDArray[np.int64]:
+    def _related(self, images: Indices) -> Groups:
         """Number images so that identical ones, near duplicates and those of one group have the same number."""
         descriptors = self.staging.descriptors
         if descriptors is None:
             raise ValueError("the images were not described while they were decoded")
         self.progress("comparing images", 0, len(images))
-        all_of_them = len(images) == images[-1] + 1  # as is usual; then there is no need for a copy
         # Identical images have equal descriptors: they are near duplicates, too.
-        groups = near_groups(descriptors[: len(images)] if all_of_them else descriptors[images])
+        every = int(images[-1]) + 1 == len(images) == len(descriptors)  # as is usual; then no numbers need be held
+        groups = near_groups(descriptors if every else ChosenRows(descriptors, images))
         del descriptors
-        self.staging.descriptors = None  # most of the memory that grows with the images
+        self.staging.descriptors = None  # gives the disk space back
+        give_back()
         self.progress("comparing images", len(images), len(images))
         if all(part.groups is None for part in self.listing.parts["train"]):
             return groups
@@ -188,7 +201,7 @@ class _Import:
 
     def _items(self, numbers: Indices) -> Items:
         rows = self.rows[numbers]
-        records = self.staging.records[rows]
+        records = self.staging.records(rows)
         kinds = [self.staging.kinds[kind] for kind in records["kind"].tolist()]
         places = (np.searchsorted(self.starts, rows, side="right") - 1).tolist()
         names: list[str] = []
@@ -227,22 +240,3 @@ class _Import:
             f"{len(bad):,} of {rows:,} images cannot be imported: {first}{more}",
             remedy="replace or remove them, or leave them out with --skip-bad (the other images are decoded already)",
         )
-
-
-def _fingerprint(parts: Sequence[Part], how: str) -> str:
-    """Identity of an import as far as decoding goes: files with size and time, names, decoders, size."""
-    digest = hashlib.sha256(f"3 {PIL.__version__} {simplejpeg.__version__} {how}".encode())
-    for part in parts:
-        count = len(part.labels)
-        digest.update(f"\n{count}".encode())
-        for file in part.files:
-            try:
-                known = file.stat()
-                line = f"\n{file.absolute()}\0{known.st_size}\0{known.st_mtime_ns}"
-            except OSError:
-                line = f"\n{file.absolute()}\0missing"
-            digest.update(line.encode("utf-8", "backslashreplace"))
-        for start in range(0, count, 4096):
-            names = "\0".join(part.name(row) for row in range(start, min(start + 4096, count)))
-            digest.update(names.encode("utf-8", "backslashreplace"))
-    return digest.hexdigest()

@@ -2,7 +2,8 @@
 
 Four files: ``pixels`` (uint8 n×H×W×3 of the images that could be decoded), ``records`` (one ``RECORD`` a row of the
 source), ``bad.jsonl`` (one line a row that could not be decoded), and ``journal.jsonl``. A line of the journal counts
-what of the others is complete; it is written last, and what goes beyond it is cut off when an import resumes.
+what of the others is complete; it is written last, and what goes beyond it is cut off when an import resumes. None of
+them is held in memory.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.data.duplicates import digest_array
+from podium.data.duplicates import Digests, digest_array
 from podium.data.near import SIZE, Descriptors, describe
+from podium.data.rows import FileRows, Indices, read_rows
 
 RECORD: Final = np.dtype(
     [("good", "u1"), ("kind", "u1"), ("orientation", "u1"), ("width", "<i4"), ("height", "<i4"), ("digest", "<u8", 2)]
@@ -29,6 +31,7 @@ of the pixels."""
 DIM: Final = 2
 """Decoded, from 16-bit values that use less than a sixteenth of their range."""
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
+_BLOCK_RECORDS: Final = 65_536
 Kind = tuple[str, str]
 """Mode and format of a file, as Pillow calls them."""
 
@@ -50,19 +53,18 @@ class Decoded:
 
 @dataclass
 class Staging:
-    """What is decoded so far. ``records`` has room for every row of the source; ``done`` rows of it are filled."""
+    """What is decoded so far: ``done`` rows of the source."""
 
     folder: Path
     size: tuple[int, int]
     """Height and width."""
-    records: NDArray[np.void]
     done: int = 0
     kept: int = 0
     kinds: list[Kind] = field(default_factory=list)
     bad: list[tuple[int, str]] = field(default_factory=list)
     """Row and reason."""
-    descriptors: Descriptors | None = None
-    """Of the images (uint8, n×184), to find near duplicates; None if they are not wanted. Not on disk."""
+    descriptors: FileRows | None = None
+    """Of the images (n×184), to find near duplicates; None if they are not wanted. Made anew when an import resumes."""
 
     @classmethod
     def resume(cls, folder: Path, key: str, rows: int, *, described: bool) -> Staging | None:
@@ -72,8 +74,8 @@ class Staging:
             head, last = json.loads(lines[0]), json.loads(lines[-1])
             if head["key"] != key:
                 return None
-            staging = cls(folder, tuple(head["size"]), np.zeros(rows, RECORD))
-            staging.descriptors = np.empty((rows, SIZE), np.uint8) if described else None
+            staging = cls(folder, tuple(head["size"]))
+            staging.descriptors = FileRows(rows, SIZE, folder) if described else None
             if len(lines) > 1:
                 staging._restore(last)
         except (OSError, ValueError, LookupError, TypeError):
@@ -88,8 +90,7 @@ class Staging:
         for name in ("pixels", "records", "bad.jsonl"):
             (folder / name).touch()
         (folder / "journal.jsonl").write_text(json.dumps({"key": key, "size": size}) + "\n")
-        descriptors = np.empty((rows, SIZE), np.uint8) if described else None
-        return cls(folder, size, np.zeros(rows, RECORD), descriptors=descriptors)
+        return cls(folder, size, descriptors=FileRows(rows, SIZE, folder) if described else None)
 
     def append(self, block: Decoded) -> None:
         """Add the next rows. Raises OSError where the disk is full."""
@@ -100,42 +101,60 @@ class Staging:
         self._write("pixels", np.ascontiguousarray(block.images).data)
         self._write("records", records.tobytes())
         self._write("bad.jsonl", "".join(json.dumps(line) + "\n" for line in bad).encode())
-        self.records[self.done : self.done + len(records)] = records
         if self.descriptors is not None and block.descriptors is not None:
-            self.descriptors[self.kept : self.kept + len(block.images)] = block.descriptors
+            self.descriptors.write(self.kept, block.descriptors)
         self.bad += bad
         self.done += len(records)
         self.kept += len(block.images)
         line = {"done": self.done, "kept": self.kept, "bad": len(self.bad), "kinds": self.kinds}
         self._write("journal.jsonl", (json.dumps(line) + "\n").encode())
 
-    def good_rows(self) -> NDArray[np.int64]:
-        """Row in the source of every image that is kept: int64, n."""
-        return np.flatnonzero(self.records["good"][: self.done])
+    def good_rows(self) -> NDArray[np.int32]:
+        """Row in the source of every image that is kept: int32, n."""
+        return np.flatnonzero(self._column("good")).astype(np.int32)
 
     def dim_rows(self) -> NDArray[np.int64]:
         """Row in the source of every image whose 16-bit values use little of their range: int64."""
-        return np.flatnonzero(self.records["good"][: self.done] == DIM)
+        return np.flatnonzero(self._column("good") == DIM)
 
-    def blocks(self, images: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    def digests(self) -> Digests:
+        """Of the images that are kept: uint64, n×2."""
+        found = np.empty((self.kept, 2), np.uint64)
+        start = 0
+        for block in self._record_blocks():
+            own = block["digest"][block["good"] > 0]
+            found[start : start + len(own)] = own
+            start += len(own)
+        return found
+
+    def records(self, rows: NDArray[np.int32]) -> NDArray[np.void]:
+        """The records of some rows (ascending)."""
+        first, stop = int(rows[0]), int(rows[-1]) + 1
+        mapped = np.memmap(self.folder / "records", RECORD, "r", offset=first * RECORD.itemsize, shape=(stop - first,))
+        return np.asarray(mapped[rows - first])
+
+    def _column(self, name: str) -> NDArray[np.uint8]:
+        """A field of one byte of every row."""
+        return np.concatenate([np.empty(0, np.uint8), *(block[name] for block in self._record_blocks())])
+
+    def _record_blocks(self) -> Iterator[NDArray[np.void]]:
+        with (self.folder / "records").open("rb") as stream:
+            for start in range(0, self.done, _BLOCK_RECORDS):
+                yield np.fromfile(stream, RECORD, min(_BLOCK_RECORDS, self.done - start))
+
+    def blocks(self, images: Indices) -> Iterator[tuple[Indices, NDArray[np.uint8]]]:
         """Yield the images of these numbers (ascending, counted among the good) block by block, with the numbers.
 
-        A block is valid until the next but one, so that one may be used while the next is read. The file is mapped anew
-        for each: memory that was looked at is given back.
+        A block is valid until the next but one, so that one may be used while the next is read.
         """
         step = max(1, _BLOCK_BYTES // (self.size[0] * self.size[1] * 3))
         buffers = [np.empty((min(step, len(images)), *self.size, 3), np.uint8) for _ in range(2)]
-        for start in range(0, len(images), step):
-            buffer = buffers[start // step % 2]
-            part = images[start : start + step]
-            first, stop = int(part[0]), int(part[-1]) + 1
-            row = (*self.size, 3)
-            mapped = np.memmap(
-                self.folder / "pixels", np.uint8, "r", offset=first * int(np.prod(row)), shape=(stop - first, *row)
-            )
-            np.take(mapped, part - first, axis=0, out=buffer[: len(part)], mode="clip")  # "raise" would copy twice
-            del mapped
-            yield part, buffer[: len(part)]
+        with (self.folder / "pixels").open("rb") as stream:
+            for start in range(0, len(images), step):
+                part = images[start : start + step]
+                buffer = buffers[start // step % 2][: len(part)]
+                read_rows(stream.fileno(), 0, part, buffer)
+                yield part, buffer
 
     def _place(self, kind: Kind) -> int:
         if kind not in self.kinds:
@@ -164,17 +183,16 @@ class Staging:
             if (self.folder / name).stat().st_size < length:
                 raise ValueError(f"{name} is too short")
             os.truncate(self.folder / name, length)
-        self.records[: self.done] = np.fromfile(self.folder / "records", RECORD, self.done)
 
     def _is_intact(self) -> bool:
         """Compare the pixels with their digests (after a power failure a file may have its length and be empty)."""
-        good = self.records[: self.done]["good"] > 0
-        if int(good.sum()) != self.kept or int((~good).sum()) != len(self.bad):
+        good = int(np.count_nonzero(self._column("good")))
+        if good != self.kept or self.done - good != len(self.bad):
             return False
-        digests = self.records[: self.done]["digest"][good]
+        digests = self.digests()
         for numbers, images in self.blocks(np.arange(self.kept)):
             if not (digest_array(images) == digests[numbers]).all():
                 return False
             if self.descriptors is not None:
-                self.descriptors[numbers] = describe(images)
+                self.descriptors.write(int(numbers[0]), describe(images))
         return True

@@ -25,7 +25,7 @@ COPIES = {
 }
 
 Groups = Mapping[SplitName, NDArray[np.int32]]
-Labels = NDArray[np.int64]
+Labels = Mapping[SplitName, NDArray[np.int64]]
 
 
 def copies(context: Context) -> Iterator[Frame]:
@@ -34,10 +34,11 @@ def copies(context: Context) -> Iterator[Frame]:
         return
     exact: Groups = {split: found.groups for split, found in context.measured.items()}
     near: Groups = context.near_groups()
-    range_of, near_range = _extremes(exact, context), _extremes(near, context)
+    labels = {split: np.asarray(found.labels) for split, found in context.measured.items()}
+    mixed, near_mixed = _mixed(exact, labels), _mixed(near, labels)
     for split in context.measured:
         of, alike = exact[split], near[split]
-        conflict, near_conflict = _differ(range_of, of), _differ(near_range, alike)
+        conflict, near_conflict = mixed[of], near_mixed[alike]
         repeats, elsewhere = _repeats(of), _elsewhere(split, exact)
         columns = {
             "repeats": repeats,
@@ -53,17 +54,18 @@ def copies(context: Context) -> Iterator[Frame]:
             lazy={
                 "twin": _twin(split, exact, exact),
                 "near_twin": _twin(split, near, exact),
-                "labels": _pair(range_of, of),
-                "near_labels": _pair(near_range, alike),
+                "labels": _pair(split, exact, labels),
+                "near_labels": _pair(split, near, labels),
             },
         )
 
 
 def _repeats(groups: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Every image of a group but the first."""
-    repeats = np.ones(len(groups), bool)
-    repeats[np.unique(groups, return_index=True)[1]] = False
-    return repeats
+    places = np.arange(len(groups), dtype=np.int32)
+    first = np.empty(int(groups.max()) + 1, np.int32)
+    first[groups[::-1]] = places[::-1]  # of several, the last one written stays
+    return first[groups] != places
 
 
 def _elsewhere(split: SplitName, groups: Groups) -> NDArray[np.bool_]:
@@ -76,20 +78,15 @@ def _elsewhere(split: SplitName, groups: Groups) -> NDArray[np.bool_]:
     return found
 
 
-def _extremes(groups: Groups, context: Context) -> tuple[Labels, Labels]:
-    """The least and the greatest label of each group."""
+def _mixed(groups: Groups, labels: Labels) -> NDArray[np.bool_]:
+    """Of each group, whether its images have different labels."""
     count = 1 + max(int(of.max()) for of in groups.values())
-    low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
+    one, mixed = np.zeros(count, np.int64), np.zeros(count, bool)
     for split, of in groups.items():
-        labels = np.asarray(context.measured[split].labels)
-        np.minimum.at(low, of, labels)
-        np.maximum.at(high, of, labels)
-    return low, high
-
-
-def _differ(extremes: tuple[Labels, Labels], groups: NDArray[np.int32]) -> NDArray[np.bool_]:
-    low, high = extremes
-    return (low != high)[groups]
+        one[of] = labels[split]
+    for split, of in groups.items():
+        mixed[of[one[of] != labels[split]]] = True
+    return mixed
 
 
 def _twin(split: SplitName, groups: Groups, exact: Groups) -> Callable[[int], object]:
@@ -110,6 +107,12 @@ def _twin(split: SplitName, groups: Groups, exact: Groups) -> Callable[[int], ob
     return of
 
 
-def _pair(extremes: tuple[Labels, Labels], groups: NDArray[np.int32]) -> Callable[[int], object]:
-    low, high = extremes
-    return lambda index: f"{low[groups[index]]} and {high[groups[index]]}"
+def _pair(split: SplitName, groups: Groups, labels: Labels) -> Callable[[int], object]:
+    """Tells the least and the greatest label of the group."""
+
+    def of(index: int) -> str:
+        number = groups[split][index]
+        found = np.concatenate([labels[name][other == number] for name, other in groups.items()])
+        return f"{found.min()} and {found.max()}"
+
+    return of

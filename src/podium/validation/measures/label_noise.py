@@ -22,6 +22,9 @@ def label_noise(context: Context) -> Iterator[Frame]:
     if found is None:
         return
     labels = np.asarray(found.labels)
-    issues, likelier = label_issues(found.images, labels, context.classes)
+    issues, best = label_issues(found.images, labels, context.classes)
     names = context.manifest.class_names
-    yield Frame("train", {"mislabelled": issues.astype(np.int8)}, lazy={"likelier": lambda i: names[likelier[i]]})
+    likelier = {row: names[best[row]] for row in np.flatnonzero(issues).tolist()}
+    yield Frame(
+        "train", {"mislabelled": issues.view(np.int8)}, lazy={"likelier": lambda row: likelier.get(row, "the same")}
+    )
