@@ -76,6 +76,7 @@ def test_a_stopped_training_goes_on(command: list[str], tmp_path: Path) -> None:
     assert list((tmp_path / "work").glob("tiny/*/training/checkpoint.safetensors"))
 
 
+@pytest.mark.slow
 def test_an_unknown_recipe_is_refused(command: list[str]) -> None:
     refused = run([*command, "tinny"], "--table")
     assert refused.returncode == 2

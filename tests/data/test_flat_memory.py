@@ -91,6 +91,7 @@ def test_a_validation_holds_neither_digests_nor_descriptors(tmp_path: Path) -> N
     assert bytes_an_image(prepared, FEW, MANY) < 40  # 20 of figures, 4 of numbers
 
 
+@pytest.mark.slow
 def test_checking_data_takes_no_torch() -> None:
     """Whose import takes 490 MiB."""
     code = "import sys, podium.cli, podium.models.contracts, podium.models.recipes, podium.validation.docs as _\n"

@@ -121,6 +121,7 @@ import_images(list_parquet([Path(sys.argv[1])]), ImportOptions(name="made"), Pat
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_process_is_left_of_an_import_that_is_stopped(tmp_path, number):
     file = write(tmp_path / "train.parquet", noise(2000))

@@ -138,6 +138,7 @@ class TestMeasuring:
         assert self.tune(10_000, tmp_path) == Execution(precision="bfloat16", compiled=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_a_compiler_is_looked_for_in_a_fresh_process(device: str) -> None:
     """Here much of torch has been imported by others."""

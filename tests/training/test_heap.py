@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from podium.training.heap import _glibc, kept_memory
 
 SCRIPT = """
@@ -35,6 +37,7 @@ print(given_back, kept, held - resident())
 """
 
 
+@pytest.mark.slow
 def test_memory_is_kept_until_the_last_training_ends() -> None:
     if _glibc() is None:  # nothing to set: it must not be in the way
         with kept_memory():
