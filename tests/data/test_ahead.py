@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from podium.data.importing.ahead import one_ahead
+from podium.data.ahead import one_ahead
 
 
 def test_everything_comes_in_order_also_what_is_nothing():

@@ -16,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from podium.data import open_dataset
+from podium.data import duplicates, open_dataset, pieces
 from podium.data.importing import engine, import_images
 from podium.data.near import SIZE, near_groups
 from podium.data.rows import FileRows
+from podium.data.splits import stratified_split
 from podium.validation.context import prepare
+from podium.validation.noise import label_issues
 from tests.conftest import ROOT
 from tests.data.engine_made import Made, listing, options
 
@@ -46,7 +48,17 @@ def bytes_an_image(measure: Callable[[int], int], few: int, many: int) -> float:
     return (measure(many) - measure(few)) / (many - few)
 
 
-def test_the_search_for_near_duplicates_holds_sketches_and_no_descriptors(tmp_path: Path) -> None:
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sorted at a time, and the same for all sizes from here on."""
+    monkeypatch.setattr(pieces, "_PIECE", 1_000)
+    monkeypatch.setattr(pieces, "_MOST_PIECES", 1_000)
+    monkeypatch.setattr(duplicates, "_RANGE_BITS", 10)
+
+
+def test_the_search_for_near_duplicates_holds_neither_descriptors_nor_sketches(
+    tmp_path: Path, small_pieces: None
+) -> None:
     def peak(count: int) -> int:
         rows = FileRows(count, SIZE, tmp_path)
         rows.write(0, np.random.default_rng(0).integers(0, 256, (count, SIZE), dtype=np.uint8))
@@ -54,7 +66,8 @@ def test_the_search_for_near_duplicates_holds_sketches_and_no_descriptors(tmp_pa
             near_groups(rows)
             return tracemalloc.get_traced_memory()[1]
 
-    assert bytes_an_image(peak, 20_000, 60_000) < 90  # a descriptor has 184 bytes
+    peak(10)
+    assert bytes_an_image(peak, 20_000, 60_000) < 30  # a descriptor has 184 bytes, a sketch 25
     assert not any(tmp_path.iterdir())
 
 
@@ -89,6 +102,28 @@ def test_a_validation_holds_neither_digests_nor_descriptors(tmp_path: Path) -> N
 
     prepared(10)
     assert bytes_an_image(prepared, FEW, MANY) < 40  # 20 of figures, 4 of numbers
+
+
+def test_a_drawn_split_holds_little_beside_labels_and_groups(small_pieces: None) -> None:
+    def peak(count: int) -> int:
+        labels, groups = np.arange(count, dtype=np.int32) % 50, np.arange(count, dtype=np.int32) // 2
+        with traced():
+            stratified_split(labels, {"train": 0.8, "test": 0.2}, 0, groups=groups)
+            return tracemalloc.get_traced_memory()[1]
+
+    peak(1_000)
+    assert bytes_an_image(peak, 20_000, 60_000) < 40
+
+
+def test_label_noise_holds_neither_features_nor_scores(tmp_path: Path) -> None:
+    def peak(count: int) -> int:
+        images = np.repeat(np.arange(count, dtype=np.uint8), 12 * 12 * 3).reshape(-1, 12, 12, 3)
+        with traced():
+            label_issues(images, np.arange(count, dtype=np.int64) % 100, 100)
+            return tracemalloc.get_traced_memory()[1]
+
+    peak(2_000)
+    assert bytes_an_image(peak, 3_000, 9_000) < 120  # features have 1,236 bytes, scores 400
 
 
 @pytest.mark.slow

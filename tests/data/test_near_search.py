@@ -9,11 +9,13 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from podium.data import near_search
+from podium.data import near_search, pieces, registration
 from podium.data.duplicates import by_first_appearance
 from podium.data.near import describe, near_groups, near_pairs
 from podium.data.near_search import connect, search
 from podium.data.registration import Judge
+from podium.data.rows import FileRows
+from podium.data.sketches import MARK, mark
 
 COUNT = 3000
 
@@ -28,13 +30,23 @@ def descriptors():
     return describe(images.clip(0, 255).astype(np.uint8))
 
 
+def marks(hashes):
+    """Of images of these hashes, without a sketch."""
+    found = FileRows(len(hashes), MARK)
+    for number, value in enumerate(hashes):
+        hash_bytes = np.frombuffer(value.to_bytes(8, "big"), np.uint8)[None]
+        nothing = np.zeros((1, 144), np.uint8)
+        found.write(number, mark(hash_bytes, number, nothing, nothing[:, :32], np.ones(1, np.float32)))
+    return found
+
+
 class Agreeing:
     """Says of every pair that it is the same picture, and counts."""
 
     def __init__(self):
         self.pairs = []
 
-    def same(self, pairs):
+    def same(self, pairs, sketches, left, right):
         self.pairs.append(pairs)
         return np.full(len(pairs), self.answer)
 
@@ -56,8 +68,16 @@ def test_what_is_found_depends_on_no_number_of_cores(descriptors, monkeypatch, c
 def test_copies_are_found_across_the_borders_of_chunks(descriptors, monkeypatch):
     wanted = near_groups(descriptors)
     assert (wanted[::10] == wanted[1::10]).mean() > 0.99
-    monkeypatch.setattr(near_search, "_CHUNK", 100)
+    monkeypatch.setattr(near_search, "_CHUNK", 700)
     assert (near_groups(descriptors) == wanted).all()
+
+
+def test_what_is_found_depends_on_no_size_of_a_piece(descriptors, monkeypatch):
+    wanted = near_pairs(descriptors)
+    monkeypatch.setattr(pieces, "_PIECE", 100)
+    monkeypatch.setattr(pieces, "_BLOCK", 70)
+    monkeypatch.setattr(pieces, "_MOST_PIECES", 1000)
+    assert near_pairs(descriptors).tolist() == wanted.tolist()
 
 
 def test_sketches_leave_out_no_pair_that_is_near(descriptors, monkeypatch):
@@ -66,7 +86,8 @@ def test_sketches_leave_out_no_pair_that_is_near(descriptors, monkeypatch):
     pairs = np.random.default_rng(2).integers(0, COUNT, (20_000, 2))
     pairs[:300] = np.stack([np.arange(0, 3000, 10), np.arange(1, 3000, 10)], 1)
     quick = judge.residuals(pairs)
-    monkeypatch.setattr(Judge, "_may_be_near", lambda self, left, right: np.ones(len(left), bool))
+    everything = lambda left, right, raw, color: np.ones(len(left.means), bool)  # noqa: E731
+    monkeypatch.setattr(registration, "may_be_near", everything)
     assert np.array_equal(judge.residuals(pairs), quick)
     assert np.isfinite(quick).sum() >= 100
     assert near_pairs(descriptors).tolist() == wanted.tolist()
@@ -74,9 +95,9 @@ def test_sketches_leave_out_no_pair_that_is_near(descriptors, monkeypatch):
 
 @pytest.mark.parametrize("judge", [Agreeing, Refusing])
 def test_comparisons_and_links_of_an_image_are_bounded(judge, monkeypatch):
-    monkeypatch.setattr(near_search, "_CHUNK", 64)
+    monkeypatch.setattr(near_search, "_CHUNK", 2000)
     judge = judge()
-    found = list(search(np.full(400, 12345, np.uint64), judge))
+    found = list(search(marks([12345] * 400), judge))
     tried = np.concatenate(judge.pairs)
     assert (tried[:, 0] != tried[:, 1]).all()
     assert np.bincount(tried[:, 0]).max() <= 48
@@ -91,13 +112,13 @@ def test_comparisons_and_links_of_an_image_are_bounded(judge, monkeypatch):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_a_few_images_are_compared(count):
-    pairs = [pair for found in search(np.zeros(count, np.uint64), Agreeing()) for pair in found.tolist()]
+    pairs = [pair for found in search(marks([0] * count), Agreeing()) for pair in found.tolist()]
     assert sorted(map(tuple, map(sorted, pairs))) == [(i, j) for j in range(count) for i in range(j)]
 
 
 def test_images_of_very_different_hashes_are_not_compared():
     judge = Agreeing()
-    list(search(np.array([0, 0xFFFFFFFFFF], np.uint64), judge))  # equal in all bands, 40 bits apart
+    list(search(marks([0, 0xFFFFFFFFFF]), judge))  # equal in all bands, 40 bits apart
     assert sum(map(len, judge.pairs)) == 0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from podium.data import splits
+from podium.data import pieces, splits
 from podium.data.splits import stratified_split
 from podium.errors import DataError
 
@@ -70,3 +70,37 @@ def test_the_order_does_not_depend_on_how_many_images_are_ranked_at_once(monkeyp
     monkeypatch.setattr(splits, "_BLOCK", 7)
     for split, images in stratified_split(labels(), SHARES, 5).items():
         assert images.tolist() == wanted[split].tolist()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_fill_the_splits_as_one_after_the_other_would(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(20):
+        sizes = np.where(rng.random(rng.integers(1, 30)) < 0.8, 1, rng.integers(2, 9)).astype(np.int32)
+        room = rng.multinomial(int(sizes.sum()), rng.dirichlet(np.ones(rng.integers(1, 4)))).tolist()
+        assert splits._fill(sizes, room).tolist() == one_after_the_other(sizes.tolist(), list(room))
+
+
+def one_after_the_other(sizes, room):
+    empty, chosen = set(range(len(room))), []
+    for place, size in enumerate(sizes):
+        fits = [i for i, free in enumerate(room) if free >= size]
+        split = fits[0] if fits else room.index(max(room))
+        if empty and len(empty) == len(sizes) - place:
+            split = min(empty)
+        empty.discard(split)
+        chosen.append(split)
+        room[split] -= size
+    return chosen
+
+
+def test_numbers_of_groups_may_be_any(monkeypatch):
+    rng = np.random.default_rng(3)
+    groups = rng.integers(0, 60, 200)
+    wanted = stratified_split(labels(), SHARES, 0, groups=groups)
+    for other in (groups * 7 - 100, rng.permutation(60)[groups]):
+        found = stratified_split(labels(), SHARES, 0, groups=other)
+        assert all(found[split].tolist() == wanted[split].tolist() for split in wanted)
+    monkeypatch.setattr(pieces, "_PIECE", 10)
+    found = stratified_split(labels(), SHARES, 0, groups=groups)
+    assert all(found[split].tolist() == wanted[split].tolist() for split in wanted)

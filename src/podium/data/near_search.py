@@ -12,12 +12,17 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.data.ahead import one_ahead
+from podium.data.pieces import by_hash, by_key
 from podium.data.registration import Judge
+from podium.data.rows import FileRows
+from podium.data.sketches import Sketches, hashes_of, numbers_of, sketches_of
 
 _MAX_LINKS: Final = 2
 """Confirmed pairs of an image and band. With the next two, it bounds the work where very many images are alike."""
@@ -29,73 +34,64 @@ _BANDS: Final = 20
 _BAND_POOL: Final = 24
 """Bands are drawn from the lowest frequencies: a shift changes them least."""
 _HASH_DISTANCE: Final = 18
-_CHUNK: Final = 4096
-"""Images of one piece of work: their windows are a few megabytes."""
-_BLOCK: Final = 65_536
-"""Images that are put in the order of a band at a time."""
+_CHUNK: Final = 1 << 19
+"""Neighbours of one piece of work, about: 40 bytes each if all have like hashes."""
 Pairs = NDArray[np.int32]
+Places = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class _Sorted:
-    """All images in the order of their hashes."""
+class _Piece:
+    """Some buckets of a band, whole, one after the other; in each, images in the order of their hashes."""
 
-    images: NDArray[np.int32]
     hashes: NDArray[np.uint64]
+    images: NDArray[np.int32]
+    sketches: Sketches
+    ends: NDArray[np.int32]
+    """For each image, the place behind the last one of its bucket."""
 
     def __len__(self) -> int:
         return len(self.images)
 
 
-@dataclass(frozen=True)
-class _Band:
-    """Images in the order of one band."""
-
-    mask: np.uint64
-    of: _Sorted
-    places: NDArray[np.int32]
-    """In ``of``."""
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def images(self, at: slice | NDArray[np.int64]) -> NDArray[np.int32]:
-        """Which images stand there."""
-        return self.of.images[self.places[at]]
-
-    def hashes(self, at: slice) -> NDArray[np.uint64]:
-        """And their hashes."""
-        return self.of.hashes[self.places[at]]
-
-
-def search(hashes: NDArray[np.uint64], judge: Judge) -> Iterator[Pairs]:
+def search(marks: FileRows, judge: Judge) -> Iterator[Pairs]:
     """Pairs that show the same picture (int32, M×2), a band at a time.
 
     Args:
-        hashes: uint64, N, the lowest frequency in the highest bit.
-        judge: Compares images by their numbers.
+        marks: Of N images, in their order.
+        judge: Compares them.
+
+    Raises:
+        OSError: The disk is full.
     """
-    count = len(hashes)
+    count = len(marks)
     if count < 2:
         return
-    by_hash = np.argsort(hashes, kind="stable").astype(np.int32)
-    ordered = _Sorted(by_hash, hashes[by_hash])
-    del hashes, by_hash
+    ordered = by_hash(marks)
     groups, tries = np.arange(count, dtype=np.int32), np.zeros(count, np.int8)
+    found: list[Pairs] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        bands = [threads.submit(_in_band, ordered, bits) for bits in _bands(count)[:1]]
-        for following in [*_bands(count)[1:], None]:
-            band = bands.pop().result()
-            if following is not None:
-                bands.append(threads.submit(_in_band, ordered, following))
+        for piece in one_ahead(_pieces(ordered, _bands(count))):
+            if piece is None:  # the end of a band
+                yield (pairs := np.concatenate(found))
+                groups, found = connect(groups, pairs), []
+                continue
 
-            def work(start: int, band: _Band = band, groups: NDArray[np.int32] = groups) -> Pairs:
-                return _search_chunk(band, start, groups, tries, judge)
+            def work(places: range, piece: _Piece = piece, groups: NDArray[np.int32] = groups) -> Pairs:
+                return _search_chunk(piece, places, groups, tries, judge)
 
-            found = np.concatenate(list(threads.map(work, range(0, count, _CHUNK))))
-            del band, work
-            groups = connect(groups, found)
-            yield found
+            found += threads.map(work, _chunks(piece))
+
+
+def _pieces(ordered: FileRows, bands: list[list[int]]) -> Iterator[_Piece | None]:
+    """Band by band; None after each."""
+    for bits in bands:
+        for marks in by_key(ordered, partial(_keys, bits=bits)):
+            hashes = hashes_of(marks)
+            last = np.flatnonzero(np.diff(_keys(hashes, bits))) + 1
+            ends = np.repeat(np.append(last, len(marks)), np.diff(last, prepend=0, append=len(marks))).astype(np.int32)
+            yield _Piece(hashes, numbers_of(marks), sketches_of(marks), ends)
+        yield None
 
 
 def connect(groups: NDArray[np.int32], pairs: Pairs) -> NDArray[np.int32]:
@@ -126,27 +122,6 @@ def _bands(count: int) -> list[list[int]]:
     return [np.sort(rng.permutation(_BAND_POOL)[:length]).tolist() for _ in range(_BANDS)]
 
 
-def _in_band(ordered: _Sorted, bits: list[int]) -> _Band:
-    """Put images that agree in these bits (0 is the highest) side by side, each bucket in the order of the hashes.
-
-    By counting, a block after the other: a sort of all at once would take several times the memory of the result.
-    """
-    blocks = range(0, len(ordered), _BLOCK)
-    buckets = 1 << len(bits)
-    sizes = np.zeros(buckets, np.int64)
-    for start in blocks:
-        sizes += np.bincount(_keys(ordered.hashes[start : start + _BLOCK], bits), minlength=buckets)
-    following = np.cumsum(sizes) - sizes  # where the next one of each bucket comes
-    places = np.empty(len(ordered), np.int32)
-    for start in blocks:
-        keys = _keys(ordered.hashes[start : start + _BLOCK], bits)
-        turn = np.argsort(keys, kind="stable")  # NumPy sorts 16 bits by counting
-        keys = keys[turn]
-        places[following[keys] + _rank(keys)] = start + turn
-        following += np.bincount(keys, minlength=buckets)
-    return _Band(np.uint64(sum(1 << (63 - bit) for bit in bits)), ordered, places)
-
-
 def _keys(hashes: NDArray[np.uint64], bits: list[int]) -> NDArray[np.uint16]:
     """These bits of each hash as one number, the first of them the highest."""
     keys = np.zeros(len(hashes), np.uint16)
@@ -155,42 +130,61 @@ def _keys(hashes: NDArray[np.uint64], bits: list[int]) -> NDArray[np.uint16]:
     return keys
 
 
-def _search_chunk(band: _Band, start: int, groups: NDArray[np.int32], tries: NDArray[np.int8], judge: Judge) -> Pairs:
-    """Compare the images at ``start`` and on with those that follow them, but for those in one group.
+def _chunks(piece: _Piece) -> list[range]:
+    """Divide the places among the cores: by the neighbours that there are to look at, in not too large parts."""
+    work = np.cumsum(np.minimum(piece.ends - np.arange(len(piece), dtype=np.int32), _WINDOWS[-1][1]))
+    cores = os.cpu_count() or 1
+    parts = cores * -(-int(work[-1]) // (cores * _CHUNK))
+    bounds = np.searchsorted(work, work[-1] * np.arange(1, parts) // parts, "right").tolist()
+    return [range(start, stop) for start, stop in zip([0, *bounds], [*bounds, len(piece)], strict=True) if start < stop]
+
+
+def _search_chunk(
+    piece: _Piece, places: range, groups: NDArray[np.int32], tries: NDArray[np.int8], judge: Judge
+) -> Pairs:
+    """Compare the images at some places with those that follow them, but for those in one group.
 
     ``tries`` counts on; no other chunk of the band has the same images.
     """
-    own = slice(start, min(start + _CHUNK, len(band)))
-    order = band.images(own)
-    reach = _WINDOWS[-1][1] - 1
-    seen = band.hashes(slice(own.start, own.stop + reach))
-    hashes = seen[: len(order)]
-    padded = np.concatenate([seen, np.zeros(len(order) + reach - len(seen), np.uint64)])
-    links = np.zeros(len(order), np.int64)
-    found = [np.empty((0, 2), np.int32)]
+    start = places.start
+    order = piece.images[start : places.stop]
+    links, tried = np.zeros(len(order), np.int64), tries[order].astype(np.int64)
+    found = []
     for first, stop in _WINDOWS:
-        rows = np.arange(min(len(order), len(band) - start - first))
-        rows = rows[((hashes[rows] ^ padded[rows + first]) & band.mask) == 0]
-        rows = rows[(links[rows] < _MAX_LINKS) & (tries[order[rows]] < _MAX_TRIES)]
-        windows = np.lib.stride_tricks.sliding_window_view(padded, stop - first)[rows + first]
-        apart = windows ^ hashes[rows, None]
-        close = ((apart & band.mask) == 0) & (np.bitwise_count(apart) <= _HASH_DISTANCE)
-        place, distance = np.divmod(np.flatnonzero(close), stop - first)  # quicker than np.nonzero
-        left, right = rows[place], rows[place] + first + distance + start
-        inside = right < len(band)
-        left, right = left[inside], right[inside]
-        others = band.images(right)
-        free = groups[order[left]] != groups[others]
-        left, others = left[free], others[free]
-        free = tries[order[left]] + _rank(left) < _MAX_TRIES
-        left, others = left[free], others[free]
-        tries[order] += np.bincount(left, minlength=len(order)).astype(np.int8)
-        pairs = np.stack([order[left], others], 1)
-        same = np.flatnonzero(judge.same(pairs))
-        same = same[links[left[same]] + _rank(left[same]) < _MAX_LINKS]
-        links += np.bincount(left[same], minlength=len(order))
+        open_ = (links < _MAX_LINKS) & (tried < _MAX_TRIES)
+        left, right = _neighbours(piece, (np.flatnonzero(open_) + start).astype(np.int32), first, stop)
+        free = groups[piece.images[left]] != groups[piece.images[right]]
+        left, right = left[free], right[free]
+        free = tried[left - start] + _rank(left) < _MAX_TRIES
+        left, right = left[free], right[free]
+        tried += np.bincount(left - start, minlength=len(order))
+        pairs = np.stack([piece.images[left], piece.images[right]], 1)
+        same = np.flatnonzero(judge.same(pairs, piece.sketches, left, right))
+        same = same[links[left[same] - start] + _rank(left[same]) < _MAX_LINKS]
+        links += np.bincount(left[same] - start, minlength=len(order))
         found.append(pairs[same])
+    tries[order] = tried
     return np.concatenate(found)
+
+
+def _neighbours(piece: _Piece, places: Places, first: int, stop: int) -> tuple[Places, Places]:
+    """Pairs of places of like hashes: each of ``places`` (ascending) with those ``first`` to ``stop`` - 1 behind it.
+
+    They come in the order of the places, and of the distance.
+    """
+    ends, own = piece.ends[places], piece.hashes[places]
+    left, right = [places[:0]], [places[:0]]
+    for distance in range(first, stop):
+        inside = np.flatnonzero(places + distance < ends)  # fewer and fewer
+        places, ends, own = places[inside], ends[inside], own[inside]
+        if not len(places):
+            break
+        close = places[np.bitwise_count(own ^ piece.hashes[places + distance]) <= _HASH_DISTANCE]
+        left.append(close)
+        right.append(close + distance)
+    all_left = np.concatenate(left)
+    turn = np.argsort(all_left, kind="stable")
+    return all_left[turn], np.concatenate(right)[turn]
 
 
 def _rank(ordered: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.data.rows import Rows
+from podium.data.rows import FileRows, Rows, folder_of
+from podium.data.sketches import MARK, Sketches, mark, may_be_near, sketches_of
 
 GRID: Final = 12
 """Cells a side of the luminance; the two colour differences have 4 × 4 cells."""
@@ -34,78 +35,84 @@ _COLOR: Final = 6.0
 """Root mean square of the difference in colour, in levels of 255."""
 _REACH: Final = np.array([0.25, 24.0, 0.75, 0.75, 0.12, 0.12], np.float32)
 """The most that is explained: contrast, brightness in grey levels, shift in cells (2 pixels of 32), zoom."""
-_CHUNK: Final = 2048
-_GRAY_MEANS, _GRAY_CELLS = 16, 9
-"""Of a sketch: means, and the cells that each is of."""
-_COLOR_MEANS, _COLOR_CELLS = 8, 4
-_CONTRAST_UNIT: Final = 0.05
-_SLACK: Final = 1.0
-"""For rounding; a mean is rounded by at most ½, a difference of two by 1, and the norm of n such by the root of n."""
+_CHUNK: Final = 8192
+"""Pairs, or images, at a time."""
+_REGISTERED: Final = 2048
+"""Pairs that are registered at a time: 4 KB each."""
 
 
 class Judge:
-    """Compares thumbnails of one data set.
-
-    Thumbnails stay where they are. In memory is a sketch of each, 25 bytes: means over blocks of cells, and a bound on
-    the contrast. Means differ no more than what they are of: nearly all unrelated pairs are known by the sketches, and
-    only the others are read.
+    """Compares thumbnails of one data set. They stay where they are; ``marks`` are in a temporary file beside them.
 
     Args:
-        rows: uint8, N×W; a thumbnail is the last 176 bytes of each.
+        rows: uint8, N×184: a hash, and the thumbnail.
+
+    Raises:
+        OSError: The disk is full.
     """
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._sketch = np.empty((len(rows), _GRAY_MEANS + _COLOR_MEANS), np.uint8)
-        self._contrast = np.empty(len(rows), np.uint8)
-        """At least the contrast, in parts of ``_CONTRAST_UNIT``."""
+        self.marks = FileRows(len(rows), MARK, folder_of(rows))
+        """Of all images, in their order: what need not be compared is known by them."""
         for start in range(0, len(rows), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            gray, color = _halves(rows[part])
-            self._sketch[part] = _sketch(gray, color)
-            self._contrast[part] = np.ceil(_root(gray) / _CONTRAST_UNIT) + 1
+            block = rows[start : start + _CHUNK]
+            gray, color = _halves(block)
+            self.marks.write(start, mark(block[:, :8], start, gray, color, _root(gray)))
         self.bound = _MOST
         """The residual up to which two thumbnails show the same picture."""
         self.bound = self._chance_bound(len(rows))
 
-    def same(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell of pairs of indices (int64, M×2) whether they show the same picture: bool, M."""
-        return self.residuals(pairs) <= self.bound
+    def same(
+        self, pairs: NDArray[np.int32], sketches: Sketches, left: NDArray[np.int32], right: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
+        """Tell of pairs of images whether they show the same picture: bool, M.
+
+        Args:
+            pairs: int32, M×2.
+            sketches: Of these images, among others …
+            left: … at these places, M …
+            right: … and these.
+        """
+        found = np.zeros(len(pairs), bool)
+        for start in range(0, len(pairs), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            near = may_be_near(sketches[left[part]], sketches[right[part]], self._raw_bound(), _COLOR)
+            found[part] = near
+        close = np.flatnonzero(found)
+        found[close] = self._registered(pairs[close]) <= self.bound
+        return found
 
     def residuals(self, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
         """The residual of each pair; infinite where the thumbnails are too different to be registered: float32, M."""
         out = np.full(len(pairs), np.inf, np.float32)
         for start in range(0, len(pairs), _CHUNK):
             some = pairs[start : start + _CHUNK]
-            close = np.flatnonzero(self._may_be_near(*some.T))
-            left, right = some[close].T
+            left, right = (sketches_of(self.marks[side]) for side in some.T)
+            close = np.flatnonzero(may_be_near(left, right, self._raw_bound(), _COLOR))
+            out[start + close] = self._registered(some[close])
+        return out
+
+    def _registered(self, pairs: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """The residuals of pairs whose sketches are near: float32, M."""
+        out = np.full(len(pairs), np.inf, np.float32)
+        for start in range(0, len(pairs), _CHUNK):
+            left, right = pairs[start : start + _CHUNK].T
             (gray, color), (gray_right, color_right) = _halves(self._rows[left]), _halves(self._rows[right])
             apart = np.subtract(color, color_right, dtype=np.float32)
             kept = np.flatnonzero(np.vecdot(apart, apart) <= _COLOR**2 * apart.shape[1])
-            raw = _deviation(np.subtract(gray[kept], gray_right[kept], dtype=np.float32))
-            raw /= _root(gray[kept]) * _root(gray_right[kept])
-            near = kept[raw <= self._raw_bound()]
-            if near.size:
-                a, b = (side[near].astype(np.float32) for side in (gray, gray_right))
-                out[start + close[near]] = _register(a, b)
+            gray, gray_right = gray[kept], gray_right[kept]
+            raw = _deviation(np.subtract(gray, gray_right, dtype=np.float32)) / (_root(gray) * _root(gray_right))
+            near = np.flatnonzero(raw <= self._raw_bound())
+            for first in range(0, len(near), _REGISTERED):
+                some = near[first : first + _REGISTERED]
+                a, b = gray[some].astype(np.float32), gray_right[some].astype(np.float32)
+                out[start + kept[some]] = _register(a, b)
         return out
 
     def _raw_bound(self) -> float:
         """Registration removes at most three quarters of a difference: it need not be tried on greater ones."""
         return min(_RAW, 4.5 * self.bound)
-
-    def _may_be_near(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether the sketches leave open that colours and luminance are near enough to be registered: bool, M."""
-        apart = np.subtract(self._sketch[left], self._sketch[right], dtype=np.float32)
-        gray, color = apart[:, :_GRAY_MEANS], apart[:, _GRAY_MEANS:]
-        # The norm of the means' difference times the root of a block's cells is at most that of the cells' difference.
-        color_limit = _COLOR * np.sqrt(32 / _COLOR_CELLS) + np.sqrt(_COLOR_MEANS)
-        possible = np.vecdot(color, color) <= color_limit**2 + _SLACK
-        total = gray.sum(axis=1)
-        spread = np.vecdot(gray, gray) - total * total / _GRAY_MEANS
-        contrast = np.multiply(self._contrast[left], self._contrast[right], dtype=np.float32) * _CONTRAST_UNIT**2
-        limit = self._raw_bound() * np.sqrt(GRID * GRID / _GRAY_CELLS) * contrast
-        return possible & (spread <= (limit + np.sqrt(_GRAY_MEANS)) ** 2 + _SLACK)
 
     def _chance_bound(self, count: int) -> float:
         """Where the power law of random pairs predicts as many false pairs as are allowed."""
@@ -137,14 +144,6 @@ def _halves(rows: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint
 def _root(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The root of the contrast of each luminance thumbnail, of at least one grey level: float32, M, from 1 to 11.3."""
     return np.sqrt(np.maximum(_deviation(gray.astype(np.float32)), 1))
-
-
-def _sketch(gray: NDArray[np.uint8], color: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Means of luminance over 3×3 cells and of the colour differences over 2×2, to the nearest number: uint8, M×24."""
-    sums = gray.reshape(-1, 4, 3, 4, 3).sum(axis=(2, 4), dtype=np.uint16).reshape(-1, _GRAY_MEANS)
-    tints = color.reshape(-1, 4, 2, 2, 2).sum(axis=(2, 4), dtype=np.uint16).reshape(-1, _COLOR_MEANS)
-    means = ((sums + _GRAY_CELLS // 2) // _GRAY_CELLS, (tints + _COLOR_CELLS // 2) // _COLOR_CELLS)
-    return np.concatenate(means, axis=1).astype(np.uint8)
 
 
 def _deviation(gray: NDArray[np.float32]) -> NDArray[np.float32]:

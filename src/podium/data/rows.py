@@ -44,7 +44,7 @@ class FileRows:
     """
 
     def __init__(self, count: int, width: int, folder: Path | None = None) -> None:
-        self._count, self.width = count, width
+        self._count, self.width, self.folder = count, width, folder
         self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 (it lives as long as this)
         os.ftruncate(self._file.fileno(), max(1, count * width))
         self._map = mmap.mmap(self._file.fileno(), max(1, count * width), prot=mmap.PROT_READ)
@@ -137,7 +137,7 @@ class ChosenRows:
     """Some rows (``numbers``, ascending) of others, in their order."""
 
     def __init__(self, rows: Rows, numbers: Indices) -> None:
-        self._of, self._numbers = rows, numbers
+        self.of, self._numbers = rows, numbers
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -148,9 +148,16 @@ class ChosenRows:
         if isinstance(index, slice) and len(numbers):
             first, stop = int(numbers[0]), int(numbers[-1]) + 1
             if stop - first < 2 * len(numbers):
-                return self._of[first:stop][numbers - first]
-        return self._of[numbers]
+                return self.of[first:stop][numbers - first]
+        return self.of[numbers]
 
 
 Rows = NDArray[np.uint8] | FileRows | ChosenRows
 """N×W, in memory or on disk."""
+
+
+def folder_of(rows: Rows) -> Path | None:
+    """Where the file of these rows is, for another beside it; None for the folder of temporary files."""
+    while isinstance(rows, ChosenRows):
+        rows = rows.of
+    return rows.folder if isinstance(rows, FileRows) else None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.data.duplicates import by_first_appearance
+from podium.data.pieces import ranges
 from podium.errors import DataError
 
 Indices = NDArray[np.int32] | NDArray[np.int64]
 """Numbers of images, ascending."""
-_BLOCK: Final = 65_536
+_BLOCK: Final = 16_384
 
 
 def stratified_split(
@@ -22,7 +24,7 @@ def stratified_split(
     seed: int,
     *,
     groups: NDArray[np.int32] | NDArray[np.int64] | None = None,
-) -> dict[str, NDArray[np.int64]]:
+) -> dict[str, NDArray[np.int32]]:
     """Divide images among splits so that each class is divided in the same proportions.
 
     The order within a class is that of SHA-256 over seed and position, so no random generator's history matters.
@@ -34,24 +36,21 @@ def stratified_split(
         groups: N; images of equal number (duplicates) come into the same split, with the class of the first.
 
     Returns:
-        Sorted indices (int64) of each split; together every index once.
+        Sorted indices (int32) of each split; together every index once.
 
     Raises:
         DataError: The shares do not add up to 1, or a class is too small for each split to get one of it.
     """
     if abs(sum(fractions.values()) - 1) > 1e-9 or min(fractions.values()) <= 0:
         raise DataError(f"shares of the splits are {dict(fractions)}", remedy="give positive shares that add up to 1")
-    count = len(labels)
-    first = member = np.arange(count, dtype=np.int32)
-    if groups is not None:
-        _, first, member = (part.astype(np.int32) for part in np.unique(groups, return_index=True, return_inverse=True))
-    sizes = np.bincount(member, minlength=len(first)).astype(np.int32)
+    first, member = _members(groups) if groups is not None else (np.arange(len(labels), dtype=np.int32), None)
+    sizes = None if member is None else np.bincount(member, minlength=len(first)).astype(np.int32)
     classes = labels[first]
-    order = _in_order(seed, first, classes)
     chosen = np.empty(len(first), np.int8)
-    for own in np.split(order, np.flatnonzero(np.diff(classes[order])) + 1) if count else ():
-        room = _apportion(int(sizes[own].sum()), list(fractions.values()))
-        chosen[own] = _fill(sizes[own], room)
+    for own in _in_order(seed, first, classes):
+        own_sizes = np.ones(len(own), np.int32) if sizes is None else sizes[own]
+        room = _apportion(int(own_sizes.sum()), list(fractions.values()))
+        chosen[own] = _fill(own_sizes, room)
         for i, split in enumerate(fractions):
             if not (chosen[own] == i).any():
                 raise DataError(
@@ -59,18 +58,32 @@ def stratified_split(
                     f" they are shared out as {dict(fractions)}",
                     remedy="give more images of this class, or files for each split",
                 )
-    where = chosen[member]
-    return {split: np.flatnonzero(where == i).astype(np.int64) for i, split in enumerate(fractions)}
+    where = chosen if member is None else chosen[member]
+    return {split: np.flatnonzero(where == i).astype(np.int32) for i, split in enumerate(fractions)}
 
 
-def _in_order(seed: int, indices: NDArray[np.int32], classes: Indices) -> NDArray[np.int32]:
-    """Class by class, and within one by rank: int32."""
-    (ranks,) = _ranks(seed, indices, 1)
-    order = np.lexsort((ranks, classes)).astype(np.int32)  # the last key counts most
-    ranks = ranks[order]
-    if (ranks[1:] == ranks[:-1]).any():  # 64 bits of SHA-256: hardly ever
-        order = np.lexsort((*_ranks(seed, indices, 4), classes)).astype(np.int32)
-    return order
+def _members(groups: Indices) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The first image of each group, by first appearance, and the place of each image's group among these: int32."""
+    highest = np.maximum.accumulate(groups)
+    steps = np.diff(highest, prepend=groups.dtype.type(-1))
+    if len(groups) and (groups.min() < 0 or steps.max() > 1):
+        return _members(by_first_appearance(groups))
+    return np.flatnonzero(steps).astype(np.int32), groups.astype(np.int32, copy=False)
+
+
+def _in_order(seed: int, indices: NDArray[np.int32], classes: Indices) -> Iterator[NDArray[np.int32]]:
+    """The places of each class in turn, by rank."""
+    low = int(classes.min(initial=0))
+    for one, last in ranges(np.bincount(classes - low if low else classes)):
+        own = np.flatnonzero((classes >= one + low) & (classes <= last + low)).astype(np.int32)
+        (ranks,) = _ranks(seed, indices[own], 1)
+        order = np.lexsort((ranks, classes[own]))  # the last key counts most
+        if len(np.unique(ranks)) < len(ranks):  # 64 bits of SHA-256: hardly ever
+            order = np.lexsort((*_ranks(seed, indices[own], 4), classes[own]))
+        del ranks
+        own = own[order]
+        del order
+        yield from np.split(own, np.flatnonzero(np.diff(classes[own])) + 1)
 
 
 def _ranks(seed: int, indices: NDArray[np.int32], parts: int) -> list[NDArray[np.uint64]]:
@@ -98,15 +111,25 @@ def _fill(sizes: NDArray[np.int32], room: list[int]) -> NDArray[np.int8]:
 
     One that fits nowhere comes into the split with the most room left. The last groups go to splits that have none yet.
     """
-    if (sizes == 1).all() and min(room) > 0:
-        return np.repeat(np.arange(len(room), dtype=np.int8), room)
     room, empty = list(room), set(range(len(room)))
     chosen = np.empty(len(sizes), np.int8)
-    for place, size in enumerate(sizes.tolist()):
-        split = next((i for i, free in enumerate(room) if free >= size), max(range(len(room)), key=room.__getitem__))
-        if len(empty) == len(sizes) - place and empty:
-            split = min(empty)
-        empty.discard(split)
-        chosen[place] = split
-        room[split] -= size
+    last = max(0, len(sizes) - len(room))  # from here on, a split may need the group that comes
+    place = 0
+    for large in [*np.flatnonzero(sizes[:last] > 1).tolist(), last]:
+        for i in range(len(room)):  # single images up to there fill one split after the other
+            some = min(room[i], large - place)
+            if some > 0:
+                chosen[place : place + some] = i
+                empty.discard(i)
+                room[i], place = room[i] - some, place + some
+        stop = len(sizes) if large == last else large + 1
+        for at in range(place, stop):
+            size = int(sizes[at])
+            split = next((i for i, free in enumerate(room) if free >= size), room.index(max(room)))
+            if len(empty) == len(sizes) - at and empty:
+                split = min(empty)
+            empty.discard(split)
+            chosen[at] = split
+            room[split] -= size
+        place = stop
     return chosen

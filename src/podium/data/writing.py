@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -128,18 +129,20 @@ def _write_split(folder: Path, split: str, stream: Streamed, classes: int, sums:
         images_sha.update(pixels.read())
         lines.write(HEADER)
         count = 0
-        for block, items in stream.blocks():
-            content = np.ascontiguousarray(block)
-            pixels.write(content.data)
-            images_sha.update(content.data)
-            text = format_items(items)
-            lines.write(text)
-            items_sha.update(text)
-            if sums:
-                sums.add(content)
-            count += len(block)
-            if len(items) != len(block) or content.dtype != np.uint8 or content.shape[1:] != shape[1:]:
-                raise ValueError(f"{split}: a block of {content.dtype} {content.shape} with {len(items)} items")
+        with ThreadPoolExecutor(1) as thread:
+            for block, items in stream.blocks():
+                content = np.ascontiguousarray(block)
+                if len(items) != len(block) or content.dtype != np.uint8 or content.shape[1:] != shape[1:]:
+                    raise ValueError(f"{split}: a block of {content.dtype} {content.shape} with {len(items)} items")
+                written = thread.submit(pixels.write, content.data)  # as long as all that follows
+                images_sha.update(content.data)
+                text = format_items(items)
+                lines.write(text)
+                items_sha.update(text)
+                if sums:
+                    sums.add(content)
+                count += len(block)
+                written.result()
     if count != len(labels):
         raise ValueError(f"{split}: {count} images for {len(labels)} labels")
     np.save(folder / f"{split}.labels.npy", labels, allow_pickle=False)

@@ -60,7 +60,8 @@ class Context:
 
     def near_groups(self) -> dict[SplitName, NDArray[np.int32]]:
         """A number for each image of each split; images that show the same picture have the same number."""
-        found = near_groups(self.descriptors)
+        with temporary_files():
+            found = near_groups(self.descriptors)
         give_back()
         return _divide(found, {split: len(of) for split, of in self.measured.items()})
 

@@ -33,6 +33,7 @@ _CELLS: Final = 5
 _COLORS: Final = 6
 _FEATURES: Final = _DIRECTIONS * _CELLS**2 + 3 * _COLORS**2 + 1
 _RIDGE: Final = 1e-3
+_SHARPNESSES: Final = (2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 _BLOCK: Final = 512
 """Images at a time …"""
 _BLOCK_BYTES: Final = 1536 * 1024
@@ -71,47 +72,72 @@ def label_issues(
             features = describe(images, rows)
         give_back()
         folds = rng.permutation(len(rows)) % _FOLDS
-        found, best = confident_issues(out_of_fold(features, known, classes, folds), known)
+        found, best = confident_issues(out_of_fold(features, known, classes, folds), known, classes)
     issues[rows], likelier[rows] = found, best
     return issues, likelier
 
 
-def confident_issues(probabilities: Features, labels: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Off-diagonal of the confident joint, where label and alternative are far apart; and the likeliest class."""
-    own = probabilities[np.arange(len(labels)), labels]
-    classes = probabilities.shape[1]
+def confident_issues(
+    scores: FileRows, labels: NDArray[np.int64], classes: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Off-diagonal of the confident joint, where label and alternative are far apart; and the likeliest class.
+
+    Args:
+        scores: float32 N×``classes``, as bytes.
+        labels: int64 N.
+        classes: Number of classes.
+    """
+    sharpness = _sharpness(scores, labels)
+    own, most = np.empty(len(labels), np.float32), np.empty(len(labels), np.float32)
+    best = np.empty(len(labels), np.int64)
+    for part in _parts(len(labels)):
+        found = _softmax(_read(scores, part), sharpness)
+        own[part] = found[np.arange(len(found)), labels[part]]
+        best[part], most[part] = found.argmax(axis=1), found.max(axis=1)
     count = np.maximum(np.bincount(labels, minlength=classes), 1)
     usual = np.bincount(labels, weights=own, minlength=classes) / count
-    best = probabilities.argmax(axis=1)
-    most = probabilities[np.arange(len(labels)), best]
-    return (best != labels) & (most >= np.maximum(usual[best], _OTHER)) & (own <= _SELF), best.astype(np.int64)
+    return (best != labels) & (most >= np.maximum(usual[best], _OTHER)) & (own <= _SELF), best
 
 
-def out_of_fold(features: FileRows, labels: NDArray[np.int64], classes: int, folds: NDArray[np.int64]) -> Features:
-    """Probabilities (N×classes) of each image by the ridge regression on the other folds; standardizes ``features``.
+def out_of_fold(features: FileRows, labels: NDArray[np.int64], classes: int, folds: NDArray[np.int64]) -> FileRows:
+    """Scores (N×classes of float32) of each image by the ridge regression on the other folds.
 
-    One fold is in memory at a time.
+    Standardizes ``features``. They, and the scores, are in memory block by block.
     """
     _standardize(features)
-    one_hot = np.eye(classes, dtype=np.float32)
     members = [np.flatnonzero(folds == fold) for fold in range(_FOLDS)]
-    grams, products = [], []
-    for rows in members:
-        own = _read(features, rows)
-        products.append(own.T @ one_hot[labels[rows]])
-        grams.append(own.T @ own.copy())  # of one and the same array BLAS rounds in another way
-        del own
-    scores = np.empty((len(labels), classes), np.float32)
+    grams = [np.zeros((_FEATURES, _FEATURES)) for _ in members]
+    products = [np.zeros((_FEATURES, classes)) for _ in members]
     for fold, rows in enumerate(members):
-        ridge = _RIDGE * (len(labels) - len(rows)) * np.eye(_FEATURES, dtype=np.float32)
-        weights = np.linalg.solve(sum(grams) - grams[fold] + ridge, sum(products) - products[fold])
-        scores[rows] = _read(features, rows) @ weights
-    return _calibrated(scores, labels)
+        for part in _parts(len(rows)):
+            own = _read(features, rows[part])
+            grams[fold] += own.T @ own.copy()  # of one and the same array BLAS rounds in another way
+            one_hot = np.zeros((len(own), classes), np.float32)
+            one_hot[np.arange(len(own)), labels[rows[part]]] = 1
+            products[fold] += own.T @ one_hot
+    weights = [_ridge(grams, products, fold, len(labels) - len(rows)) for fold, rows in enumerate(members)]
+    scores = FileRows(len(labels), classes * 4)
+    for part in _parts(len(labels)):
+        own = _read(features, part)
+        found = np.empty((len(own), classes), np.float32)
+        for fold, of_fold in enumerate(weights):
+            chosen = folds[part] == fold
+            found[chosen] = own[chosen] @ of_fold
+        scores.write(part.start, found.view(np.uint8))
+    return scores
+
+
+def _ridge(
+    grams: list[NDArray[np.float64]], products: list[NDArray[np.float64]], fold: int, count: int
+) -> NDArray[np.float32]:
+    """Weights from all folds but one, which have ``count`` images: features × classes."""
+    gram = sum(grams) - grams[fold] + _RIDGE * count * np.eye(_FEATURES)
+    return np.linalg.solve(gram, sum(products) - products[fold]).astype(np.float32)
 
 
 def _standardize(features: FileRows) -> None:
     """In place, in blocks. A column without deviation stays as it is."""
-    parts = [slice(start, start + _BLOCK) for start in range(0, len(features), _BLOCK)]
+    parts = _parts(len(features))
     mean = sum(_read(features, part).sum(axis=0, dtype=np.float64) for part in parts) / len(features)
     square = sum(np.square(_read(features, part) - mean).sum(axis=0, dtype=np.float64) for part in parts)
     square = square / len(features)
@@ -128,17 +154,25 @@ def _read(features: FileRows, which: slice | NDArray[np.int64]) -> Features:
     return features[which].view(np.float32)
 
 
-def _calibrated(scores: Features, labels: NDArray[np.int64]) -> Features:
-    """Softmax at the temperature with the greatest likelihood (Guo et al. 2017)."""
-    best: tuple[float, Features] | None = None
-    for sharpness in (2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0):
-        powers = np.exp(sharpness * (scores - scores.max(axis=1, keepdims=True)))
-        powers /= powers.sum(axis=1, keepdims=True)
-        likelihood = float(np.log(powers[np.arange(len(labels)), labels] + 1e-12).mean())
-        if best is None or likelihood > best[0]:
-            best = likelihood, powers
-    assert best is not None
-    return best[1]
+def _sharpness(scores: FileRows, labels: NDArray[np.int64]) -> float:
+    """What scores are multiplied by: the inverse of the temperature with the greatest likelihood (Guo et al. 2017)."""
+    likelihood = np.zeros(len(_SHARPNESSES))
+    for part in _parts(len(labels)):
+        block = _read(scores, part)
+        for i, sharpness in enumerate(_SHARPNESSES):
+            own = _softmax(block, sharpness)[np.arange(len(block)), labels[part]]
+            likelihood[i] += np.log(own + 1e-12).sum(dtype=np.float64)
+    return _SHARPNESSES[int(likelihood.argmax())]
+
+
+def _softmax(scores: Features, sharpness: float) -> Features:
+    powers = np.exp(sharpness * (scores - scores.max(axis=1, keepdims=True)))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
 
 
 def describe(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> FileRows:

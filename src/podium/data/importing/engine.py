@@ -12,9 +12,9 @@ from typing import Any, Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.data.ahead import one_ahead
 from podium.data.duplicates import Groups, join_groups, number_digests
 from podium.data.freed import give_back
-from podium.data.importing.ahead import one_ahead
 from podium.data.importing.decoding import WrongSizeError, decode_rest, native_size
 from podium.data.importing.division import divide
 from podium.data.importing.identity import fingerprint

@@ -135,7 +135,10 @@ class Staging:
 
     def _column(self, name: str) -> NDArray[np.uint8]:
         """A field of one byte of every row."""
-        return np.concatenate([np.empty(0, np.uint8), *(block[name] for block in self._record_blocks())])
+        found = np.empty(self.done, np.uint8)
+        for start, block in zip(range(0, self.done, _BLOCK_RECORDS), self._record_blocks(), strict=True):
+            found[start : start + len(block)] = block[name]
+        return found
 
     def _record_blocks(self) -> Iterator[NDArray[np.void]]:
         with (self.folder / "records").open("rb") as stream:

@@ -12,7 +12,7 @@ from PIL import Image
 from podium.data.duplicates import group_identical
 from podium.data.items import Items
 from podium.data.manifest import Manifest
-from podium.data.splits import stratified_split
+from podium.data.splits import Indices, stratified_split
 from podium.data.writing import write_dataset
 
 SIDE: Final = 32
@@ -49,7 +49,7 @@ def import_digits(target: Path) -> Manifest:
     )
 
 
-def _items(indices: NDArray[np.int64]) -> Items:
+def _items(indices: Indices) -> Items:
     """Of the original 8×8 images, by their number in scikit-learn's array."""
     count = len(indices)
     size = np.full(count, 8, np.int32)
