@@ -8,41 +8,33 @@ on two cores a tenth to a fifth of the processor's time went that way.
 from __future__ import annotations
 
 import ctypes
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
+
+from podium.training.overlapping import Overlapping
 
 M_TRIM_THRESHOLD: Final = -1
 M_MMAP_THRESHOLD: Final = -3
 BLOCK: Final = 1 << 30
 """Bytes: larger blocks are given back at once, still."""
 
-_lock = threading.Lock()
-_trainings = 0
-
-
-@contextmanager
-def kept_memory() -> Iterator[None]:
-    """Keep what is freed until the last of the trainings that run at once ends. Without glibc, nothing changes."""
-    global _trainings  # noqa: PLW0603 - the heap is the process's, too
-    libc = _glibc()
-    if libc is None:
-        yield
-        return
-    with _lock:
-        _trainings += 1
-        libc.mallopt(M_MMAP_THRESHOLD, BLOCK)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-    try:
-        yield
-    finally:
-        with _lock:
-            _trainings -= 1
-            if not _trainings:
-                libc.malloc_trim(0)
-
 
 def _glibc() -> ctypes.CDLL | None:
     libc = ctypes.CDLL(None)
     return libc if hasattr(libc, "gnu_get_libc_version") else None
+
+
+def _keep() -> ctypes.CDLL | None:
+    libc = _glibc()
+    if libc is not None:
+        libc.mallopt(M_MMAP_THRESHOLD, BLOCK)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    return libc
+
+
+def _give_back(libc: ctypes.CDLL | None) -> None:
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+kept_memory: Final = Overlapping(_keep, _give_back)
+"""Keep what is freed until the last of the trainings that run at once ends. Without glibc, nothing changes."""

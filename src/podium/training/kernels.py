@@ -6,16 +6,26 @@ choice may differ from run to run, and with it the last bits of a result: on a G
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import torch
 from torch.backends import cudnn
 
-_lock = threading.Lock()
-_trainings = 0
-_before = False
+from podium.training.overlapping import Overlapping
+
+
+def _try_out() -> bool:
+    before, cudnn.benchmark = cudnn.benchmark, True
+    return before
+
+
+def _put_back(before: bool) -> None:
+    cudnn.benchmark = before
+
+
+_trying: Final = Overlapping(_try_out, _put_back)
 
 
 @contextmanager
@@ -24,19 +34,8 @@ def fastest_kernels(device: torch.device) -> Iterator[None]:
 
     The flag is the process's; it is put back to what it was before the first of them. On a CPU nothing changes.
     """
-    global _trainings, _before  # noqa: PLW0603 - cuDNN's flag is the process's, too
     if device.type != "cuda":
         yield
         return
-    with _lock:
-        if not _trainings:
-            _before = cudnn.benchmark
-        _trainings += 1
-        cudnn.benchmark = True
-    try:
+    with _trying():
         yield
-    finally:
-        with _lock:
-            _trainings -= 1
-            if not _trainings:
-                cudnn.benchmark = _before

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import torch
 
-_lock = threading.Lock()
-_users = 0
-_default = 1
+from podium.training.overlapping import Overlapping
+
+_default: Final = Overlapping(torch.get_num_threads, torch.set_num_threads)
 
 
 @contextmanager
@@ -20,15 +20,9 @@ def cpu_threads(count: int) -> Iterator[None]:
     ``torch.set_num_threads`` changes the calling thread, and the default of threads that have not yet used torch.
     The latter is put back to what it was before the first of several overlapping uses.
     """
-    global _users, _default  # noqa: PLW0603 - mirrors torch's own process-wide default
-    with _lock:
-        if _users == 0:
-            _default = torch.get_num_threads()
-        _users += 1
+    with _default() as before:
         torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            torch.set_num_threads(_default)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
