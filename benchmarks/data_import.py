@@ -1,13 +1,14 @@
 """Import: images a second and peak memory, as the data set grows.
 
-    python benchmarks/data_import.py --work FOLDER [20000 100000 1000000] [--splits drawn|given]
+    python benchmarks/data_import.py --work FOLDER [20000 100000 1000000] [--splits drawn|given] [--keep FOLDER]
 
 Makes parquet shards of 64×64 JPEGs (quality 85, 4:2:0) in FOLDER: each is a blend of random crops of two photographs of
 ../shared/data, so that they compress as photographs do and no two are alike. Each count is then imported by `podium
 data import parquet` in a process of its own; seconds are those of the whole command. Peak memory is VmHWM: file-mapped
 pages count; the anonymous part does not have them. The first rows are the CIFAR-10 images of ../shared/data at 32×32
 (its test file serves as validation as well where that is given). CPU seconds tell what a machine with nothing else to
-do would take. Prints Markdown. 1,000,000 images need 30 GB of disk.
+do would take. Prints Markdown. 1,000,000 images need 30 GB of disk. --keep leaves the made data sets in FOLDER, where
+validation_memory.py takes them.
 """
 
 from __future__ import annotations
@@ -64,8 +65,11 @@ def crop(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(part)[:, :: rng.choice([1, -1])]
 
 
-def run(arguments: list[str], target: Path) -> tuple[float, float, float, float]:
-    """Import into ``target``: seconds, CPU seconds of all cores, and MiB of peak memory: all, and anonymous."""
+def run(arguments: list[str], target: Path, keep: Path | None = None) -> tuple[float, float, float, float]:
+    """Import into ``target``: seconds, CPU seconds of all cores, and MiB of peak memory: all, and anonymous.
+
+    The data set is moved to ``keep``, or removed.
+    """
     command = [sys.executable, "-c", PODIUM, "data", "import", "parquet", "--target", str(target), *arguments]
     environment = {**os.environ, "PODIUM_ROOT": str(target.parent)}
     start, before = time.perf_counter(), cpu_seconds()
@@ -73,7 +77,11 @@ def run(arguments: list[str], target: Path) -> tuple[float, float, float, float]
     seconds, cpu = time.perf_counter() - start, cpu_seconds() - before
     if done.returncode:
         sys.exit(done.stderr)
-    shutil.rmtree(target)
+    if keep:
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        target.rename(keep)
+    else:
+        shutil.rmtree(target)
     return seconds, cpu, *peaks(done.stderr)
 
 
@@ -89,6 +97,7 @@ def main() -> None:
     parser.add_argument("counts", nargs="*", type=int, default=[40_000, 100_000])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--splits", choices=("drawn", "given"), default="drawn")
+    parser.add_argument("--keep", type=Path, help="on the same file system as --work")
     parser.add_argument("--repeats", type=int, default=3, help="of the CIFAR-10 rows")
     arguments = parser.parse_args()
     if arguments.splits == "given" and min(arguments.counts) <= 2 * SHARD:
@@ -115,7 +124,8 @@ def main() -> None:
         options = [word for file in files for word in ("--train", file)]
         if arguments.splits == "given":
             options = ["--validation", files[0], "--test", files[1], *options[4:]]
-        tell(count, SIDE, arguments.splits, *run(options, arguments.work / "data"))
+        keep = arguments.keep / str(count) if arguments.keep else None
+        tell(count, SIDE, arguments.splits, *run(options, arguments.work / "data", keep))
 
 
 def tell(count: int, side: int, splits: str, seconds: float, cpu: float, memory: float, anonymous: float) -> None:
