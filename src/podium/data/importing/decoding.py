@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from podium.data.duplicates import digest_array
+from podium.data.freed import give_back
 from podium.data.images import Original, Resize, decode_original, fit_array
 from podium.data.importing.helpers import Helpers
 from podium.data.importing.listing import Part, Row, Unreadable
@@ -23,6 +25,8 @@ from podium.errors import DataError
 
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
 _BLOCK_ROWS: Final = 1024
+_BLOCKS_KEPT: Final = 64
+"""Blocks after which freed memory is given back: what is kept grows with every one."""
 _CORES: Final = os.cpu_count() or 1
 
 
@@ -61,6 +65,7 @@ def decode_rest(parts: Sequence[Part], staging: Staging, resize: Resize | None, 
     """
     waiting: deque[tuple[Future[Decoded], NDArray[np.uint8]]] = deque()
     free: list[NDArray[np.uint8]] = []  # fresh memory for each block would cost as much time as decoding into it
+    finished = count(1)
     threads = ThreadPoolExecutor(_CORES)
     helpers = Helpers(_CORES)
 
@@ -68,6 +73,8 @@ def decode_rest(parts: Sequence[Part], staging: Staging, resize: Resize | None, 
         job, buffer = waiting.popleft()
         staging.append(job.result())
         free.append(buffer)
+        if next(finished) % _BLOCKS_KEPT == 0:
+            give_back()
         advance()
 
     one_each = threadpool_limits(1, user_api="blas")  # for the descriptors: there is a thread for each core already

@@ -73,9 +73,14 @@ def _without_duplicates(splits: Mapping[str, Indices], identical: Groups) -> dic
 
 def _warn(splits: Mapping[str, Indices], identical: Groups) -> None:
     """Tell of images that stand in two splits: validation will refuse the data set."""
+    found = np.zeros(int(max(identical.max(initial=-1), 0)) + 1, np.uint8)
+    """Of each distinct image: a bit for each split that has it."""
     for i, split in enumerate(SPLITS):
-        for other in SPLITS[:i]:
-            count = len(np.intersect1d(identical[splits[split]], identical[splits[other]]))
+        found[identical[splits[split]]] |= 1 << i
+    for i, split in enumerate(SPLITS):
+        for j, other in enumerate(SPLITS[:i]):
+            both = 1 << i | 1 << j
+            count = int(np.count_nonzero((found & both) == both))
             if count:
                 _log.warning(
                     "%s of %s %s also in %s; an import with --drop-duplicates removes such images from %s",

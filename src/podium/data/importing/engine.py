@@ -94,15 +94,18 @@ class _Import:
         self.written = 0
         wanted = {"validation": self.options.validation_fraction, "test": self.options.test_fraction}
         shares = {split: share for split, share in wanted.items() if split not in self.splits}
+        identical = number_digests(staging.digests())
+        give_back()
         splits = divide(
             self._given(),
             self._labels(np.int32),
-            number_digests(staging.digests()),
+            identical,
             shares,
             self.options.seed,
             drop_duplicates=self.options.duplicates == "drop",
             related=self._related,
         )
+        del identical
         drawn = "".join(f"; {split}: {share:.0%} of train, seed {self.options.seed}" for split, share in shares.items())
         total = sum(map(len, splits.values()))
         labels = self._labels(np.int64)
@@ -110,6 +113,7 @@ class _Import:
             split: Streamed(labels[own], staging.size, self._blocks(own, total)) for split, own in splits.items()
         }
         del labels, splits
+        give_back()
         manifest = write_dataset(
             target,
             streams,
