@@ -71,6 +71,7 @@ class Context:
         with self._lock:
             if split not in self._originals and file.is_file():
                 self._originals[split] = read_originals(file, len(self.splits[split]))
+                give_back()  # the lines that were read
             return self._originals.get(split)
 
 

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from podium.contract import InputContract
 from podium.data import Dataset
+from podium.data.freed import give_back
 from podium.digest import digest_json
 from podium.validation.bounds import FRACTIONS
 from podium.validation.context import Context, prepare
@@ -48,6 +49,7 @@ def validate_dataset(dataset: Dataset, suite: Suite, contracts: Mapping[str, Inp
     context = prepare(dataset, contracts)
     part_seconds["statistics"] = time.perf_counter() - start
     frames = _measure(suite, context, part_seconds)
+    give_back()
     begin = time.perf_counter()
     verdicts = judge(suite, objects, frames)
     offending = offending_images(verdicts, context)
