@@ -200,6 +200,7 @@ def test_strips_make_no_difference(mode, monkeypatch):
     assert (decode_native(content) == whole).all()
 
 
+@pytest.mark.slow
 def test_a_large_16_bit_image_takes_little_memory(tmp_path):
     """25 megapixels in 25 KB; each held as float64 would take 200 MB."""
     file = tmp_path / "bomb.png"

@@ -73,6 +73,7 @@ def test_coarse_labels_of_cifar_100(tmp_path, kind):
         list_cifar(write_cifar(tmp_path / "b.tar.gz"), labels="coarse", check=False)
 
 
+@pytest.mark.slow
 def test_the_md5_is_checked_against_the_published_ones_unless_told_otherwise(tmp_path, monkeypatch):
     from torchvision.datasets import CIFAR10, CIFAR100
 

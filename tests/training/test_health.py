@@ -67,6 +67,7 @@ def test_units_that_are_never_active_are_named(
         fit(larger, tmp_path / "w")
 
 
+@pytest.mark.slow
 def test_a_training_that_was_interrupted_fails_at_the_same_step(
     larger: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,10 @@ def stop_after(steps: int) -> Stop:
     return lambda: next(asked, None) is None
 
 
-@pytest.mark.parametrize("case", sorted(CASES))
+QUICK = {"rmsprop", "adam, early stopping, plateau"}
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[] if c in QUICK else pytest.mark.slow) for c in sorted(CASES)])
 def test_a_training_stopped_between_two_steps_gives_the_same_bits(
     case: str, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
 ) -> None:
