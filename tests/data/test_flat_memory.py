@@ -6,6 +6,7 @@ What is compared are two sizes: blocks of images, which are the same for both, f
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from podium.data import duplicates, open_dataset, pieces
+from podium.data import duplicates, near, open_dataset, pieces, registration
 from podium.data.importing import engine, import_images
 from podium.data.near import SIZE, near_groups
 from podium.data.rows import FileRows
@@ -51,7 +52,11 @@ def bytes_an_image(measure: Callable[[int], int], few: int, many: int) -> float:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is sorted at a time, and the same for all sizes from here on."""
+    """What is sorted at a time, and the same for all sizes from here on; one thread, whose peak is that of its work."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(near, "_ROWS", 1_000)
+    monkeypatch.setattr(registration, "_CHUNK", 1_000)
+    monkeypatch.setattr(pieces, "_BLOCK", 1_000)
     monkeypatch.setattr(pieces, "_PIECE", 1_000)
     monkeypatch.setattr(pieces, "_MOST_PIECES", 1_000)
     monkeypatch.setattr(duplicates, "_RANGE_BITS", 10)
@@ -116,7 +121,7 @@ def test_a_drawn_split_holds_little_beside_labels_and_groups(small_pieces: None)
     assert bytes_an_image(peak, 20_000, 60_000) < 40
 
 
-def test_label_noise_holds_neither_features_nor_scores(tmp_path: Path) -> None:
+def test_label_noise_holds_neither_features_nor_scores(small_pieces: None) -> None:
     def peak(count: int) -> int:
         images = np.repeat(np.arange(count, dtype=np.uint8), 12 * 12 * 3).reshape(-1, 12, 12, 3)
         with traced():
