@@ -61,6 +61,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return put
 
 
+@pytest.mark.slow
 def test_an_import_is_recorded_with_its_note_and_lies_in_the_cache(root: Path) -> None:
     record = root / "data.dvc"
     first = write(root / "data")

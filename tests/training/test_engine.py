@@ -93,6 +93,7 @@ def test_the_seed_decides_everything(small_dataset: Dataset, tmp_path: Path) -> 
     assert not same(first, other)
 
 
+@pytest.mark.slow
 def test_parallel_threads_give_what_one_after_the_other_gives(small_dataset: Dataset, tmp_path: Path) -> None:
     jobs = [("blocks", 1), ("resnet", 2), ("simple", 3), ("blocks", 4)]
 

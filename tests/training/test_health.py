@@ -122,6 +122,7 @@ def test_labels_without_meaning_are_named_before_the_end(larger: Dataset, tmp_pa
     assert "labels belong to the images" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_a_slow_start_with_many_classes_is_no_fault(tmp_path: Path) -> None:
     """200 classes of five images each, and a rate that rises for the first quarter."""
     rng = np.random.default_rng(0)
@@ -140,6 +141,7 @@ def test_a_slow_start_with_many_classes_is_no_fault(tmp_path: Path) -> None:
     assert last.validation_accuracy > 0.1
 
 
+@pytest.mark.slow
 def test_few_images_in_big_batches_are_given_time(small_dataset: Dataset, tmp_path: Path) -> None:
     """Two steps an epoch, at a rate so low that many are needed."""
     slow = {"epochs": 60, "batch_size": 64, "learning_rate": 0.0001}

@@ -80,7 +80,11 @@ def fit(
     return train(chosen, dataset, contract, work=work, weights=store, on_epoch=on_epoch, stop=stop)
 
 
-@pytest.mark.parametrize("case", sorted(CASES))
+QUICK = {"rmsprop", "adamw, cosine", "averaging, early stopping, muon"}
+"""The others take longer, and are left to ``make test``."""
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[] if c in QUICK else pytest.mark.slow) for c in sorted(CASES)])
 def test_a_resumed_training_gives_the_same_bits(
     case: str, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
 ) -> None:
