@@ -73,7 +73,7 @@ def near_groups(descriptors: Rows) -> NDArray[np.int32]:
 
     Args:
         descriptors: As for ``near_pairs``. Whether they are on disk or not: about 20 bytes an image are taken in
-            memory while it works, and 40 in a temporary file.
+            memory while it works, and 80 in temporary files.
     """
     labels = np.arange(len(descriptors), dtype=np.int32)
     for pairs in _pairs(descriptors):

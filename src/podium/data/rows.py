@@ -128,7 +128,7 @@ def temporary_files() -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DataError(
-            f"{tempfile.gettempdir()}: no space left for temporary files (200 bytes an image)",
+            f"{tempfile.gettempdir()}: no space left for temporary files (300 bytes an image)",
             remedy="free disk space there, or set TMPDIR to another folder",
         ) from None
 
