@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from podium.config import ModelConfig
 from podium.contract import InputContract
@@ -52,3 +54,17 @@ def write_weights(folder: Path, name: str = NAME, *, depth: int = 20, width: int
     }
     (folder / f"{name}.json").write_text(json.dumps(provenance))
     return state
+
+
+def saved_bytes(run: Callable[[], Tensor]) -> int:
+    """Of the tensors that a forward pass keeps, each counted once."""
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        result = run()
+    assert result.requires_grad
+    return sum(kept.values())

@@ -9,6 +9,7 @@ from podium.errors import ConfigError
 from podium.models.family import Family
 from podium.models.init import glorot_uniform
 from podium.models.layers import Dropout, GlobalAveragePool, Grayscale
+from podium.models.max_pool import MaxPool
 from podium.models.options import CnnBlocksOptions, Norm
 
 EPSILON = 1e-3
@@ -34,7 +35,7 @@ def network(options: CnnBlocksOptions, contract: InputContract) -> nn.Sequential
         for _ in range(options.convolutions):
             layers += [nn.Conv2d(channels, filters, 3, padding=1), *_activation(options.norm, filters)]
             channels = filters
-        layers += [nn.MaxPool2d(2), *_dropout(options.block_dropout)]
+        layers += [MaxPool(), *_dropout(options.block_dropout)]
     average = options.pooling == "average"
     layers += [GlobalAveragePool() if average else nn.Flatten(), *_dropout(options.dropout_before)]
     layers += [nn.Linear(channels if average else channels * height * width, options.dense), nn.ReLU(inplace=True)]

@@ -8,6 +8,7 @@ from podium.contract import InputContract
 from podium.errors import ConfigError
 from podium.models.family import Family
 from podium.models.init import glorot_uniform
+from podium.models.max_pool import MaxPool
 from podium.models.options import SimpleCnnOptions
 
 
@@ -26,7 +27,7 @@ def network(options: SimpleCnnOptions, contract: InputContract) -> nn.Sequential
                 f"simple_cnn: {len(options.filters)} blocks leave nothing of {contract.height}×{contract.width} images",
                 remedy="use larger images or fewer filters",
             )
-        layers += [nn.Conv2d(channels, filters, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(channels, filters, 3), nn.ReLU(inplace=True), MaxPool()]
         channels = filters
     return nn.Sequential(
         *layers,

@@ -17,6 +17,8 @@ from podium.contract import InputContract
 from podium.errors import ConfigError
 from podium.models.family import Family
 from podium.models.init import reset
+from podium.models.max_pool import MaxPool
+from podium.models.norm_gelu import norm_gelu
 from podium.models.options import SpeednetOptions
 
 PATCH = 2
@@ -46,7 +48,7 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, options: SpeednetOptions, *, tiny: bool) -> None:
         super().__init__()
         self.conv1 = _convolution(inputs, outputs)
-        self.pool = nn.MaxPool2d(2, ceil_mode=tiny)  # of one pixel, rounding down would leave nothing
+        self.pool = MaxPool(ceil_mode=tiny)  # of one pixel, rounding down would leave nothing
         self.norm1 = _norm(outputs, options.norm_momentum)
         self.conv2 = _convolution(outputs, outputs)
         self.norm2 = _norm(outputs, options.norm_momentum)
@@ -55,11 +57,11 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N×I×H×W → N×O×H/2×W/2."""
-        x = functional.gelu(self.norm1(self.pool(self.conv1(x))))
-        y: Tensor = self.norm2(self.conv2(x))
+        x = norm_gelu(self.norm1, self.pool(self.conv1(x)))
+        y: Tensor = norm_gelu(self.norm2, self.conv2(x))
         if self.conv3 is not None and self.norm3 is not None:
-            y = x + self.norm3(self.conv3(functional.gelu(y)))
-        return functional.gelu(y)
+            y = functional.gelu(x + self.norm3(self.conv3(y)))
+        return y
 
 
 class SpeedNet(nn.Module):

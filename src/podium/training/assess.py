@@ -15,7 +15,7 @@ from podium.training.feed import Feed
 from podium.training.inputs import Normalizer
 from podium.training.ranks import Ranks
 
-BATCH = 256
+BATCH = 128
 
 
 class Figures(NamedTuple):

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from podium.bundle import Bundle
+from podium.data.freed import give_back
 from podium.models import count_parameters
 from podium.models.layers import set_dropout_generator
 from podium.results import EpochRecord
@@ -99,6 +100,7 @@ class Session:
             candidate = self.job.candidate
             prepare_network(self.net, candidate.recipe.model, self.train, self.normalize, seed=candidate.seed)
         self.job.ranks.follow_first(self.net.state_dict().values())
+        give_back()  # what measuring and preparing have freed would add to what the steps take
         while self.progress.phase < len(self.phases):
             phase = self.phases[self.progress.phase]
             enter(self.net, phase)
@@ -129,6 +131,7 @@ class Session:
 
     def _assess(self, views: bool) -> Figures:
         ranks = self.job.ranks
+        give_back()  # the steps' blocks do not fit a validation's, and would add to them
         return assess(self.runner, self.validation, self.normalize, self.classes, views=views, ranks=ranks)
 
     @property
