@@ -48,6 +48,34 @@ RESNET_CONVOLUTIONS = (
 # Six convolutions a stage, plus the first one or the shortcut.
 RESNET = with_norm(RESNET_CONVOLUTIONS + dense(64, 10), *[16] * 7, *[32] * 7, *[64] * 7)
 
+KERAS = {
+    "mobilenetv2_100": 2_257_984,
+    "vgg16": 14_714_688,
+    "efficientnet_b0": 4_049_571,
+    "densenet121": 7_037_504,
+    "resnet50": 23_587_712,
+    "inception_v3": 21_802_784,
+    "tf_efficientnetv2_b0": 5_919_312,
+}
+"""Of Keras's applications without their top."""
+MORE_THAN_KERAS = {
+    "efficientnet_b0": -7,  # Keras's Normalization layer: mean and variance of three channels, and a count
+    "resnet50": -26_560,  # biases of Keras's 53 convolutions, which BatchNorm takes away again: one a channel
+    "inception_v3": 17_216,  # scales of BatchNorm, which Keras's does without: one a channel
+}
+"""Where timm's network differs, and by how many parameters."""
+OTHERS = {"convnextv2_atto": 3_387_400, "vit_small_patch14_dinov2": 22_056_192}  # as timm has them
+
+
+def transfer(architecture: str, *head: int, convolutions: int = 0, norm: int = 0) -> tuple[int, int]:
+    """A frozen backbone under dense layers of these widths."""
+    backbone = KERAS.get(architecture, 0) + MORE_THAN_KERAS.get(architecture, 0) + OTHERS.get(architecture, 0)
+    top = dense(*head) + convolutions
+    return backbone + top + 4 * norm, top + 2 * norm
+
+
+T8 = transfer("efficientnet_b0", 64, 128, 10, convolutions=convolutions(1280, 128, 64))
+
 COUNTS = {
     "simple_cnn": (315_722, 315_722),  # published
     "custom_cnn": (622_282, 621_322),  # published
@@ -70,6 +98,19 @@ COUNTS = {
     "resnet20": RESNET,
     "resnet20_pretraining": RESNET,
     "transfer_resnet20": (RESNET[0], dense(64, 10)),
+    "mobilenetv2_96": transfer("mobilenetv2_100", 1280, 10),
+    "mobilenetv2_96_dropout": (2_270_794, 12_810),  # published
+    "vgg16": transfer("vgg16", 512, 256, 10),
+    "efficientnet_b0": transfer("efficientnet_b0", 1280, 10),
+    "efficientnet_b0_relu": T8,
+    "efficientnet_b0_tanh": T8,
+    "efficientnet_b0_240": (4_214_829 - 7, 165_258),  # published, less Keras's Normalization layer
+    "densenet121_96": transfer("densenet121", 1024, 256, 10, norm=1024),
+    "resnet50_224": transfer("resnet50", 2048, 256, 10),
+    "inception_v3": transfer("inception_v3", 2048, 256, 10),
+    "efficientnetv2": transfer("tf_efficientnetv2_b0", 1280, 10),
+    "convnextv2_atto": transfer("convnextv2_atto", 320, 10),
+    "dinov2_small": transfer("vit_small_patch14_dinov2", 384, 10),
     "speedrun": speed((64, 256, 256), 2),
     "speedrun_96": speed((128, 384, 512), 3),
 }

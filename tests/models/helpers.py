@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -13,7 +14,8 @@ from torch import Tensor
 from podium.config import ModelConfig
 from podium.contract import InputContract
 from podium.digest import digest_file
-from podium.models import build
+from podium.models import WeightsStore, build, options_of
+from podium.models.options import TimmOptions, TransferOptions
 
 NAME = "resnet20_tinyimagenet32"
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +34,6 @@ def contract(classes: int = 10, side: int = 32) -> InputContract:
 
 def write_weights(folder: Path, name: str = NAME, *, depth: int = 20, width: int = 16, seed: int = 5) -> dict:
     """Random backbone tensors with a provenance that says so; returns the tensors as stored."""
-    folder.mkdir(parents=True, exist_ok=True)
     net = build(ModelConfig(family="resnet", options={"depth": depth, "width": width}), contract(), seed=seed)
     generator = torch.Generator().manual_seed(seed)
     state = {}
@@ -40,6 +41,40 @@ def write_weights(folder: Path, name: str = NAME, *, depth: int = 20, width: int
         if key.endswith("num_batches_tracked"):
             continue
         state[key] = value + (torch.rand(value.shape, generator=generator) - 0.5) * 0.02
+    _write(folder, name, state)
+    return state
+
+
+def write_timm_weights(folder: Path, name: str, *, seed: int = 5) -> dict[str, Tensor]:
+    """Likewise for all of a timm network but its classifier; of a size under which activations do not explode."""
+    with torch.device("meta"):
+        net = timm.create_model(name.split(".", maxsplit=1)[0], num_classes=0)
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for key, value in net.state_dict().items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        if key.endswith("running_var") or (value.ndim == 1 and key.endswith("weight")):
+            state[key] = 1 + 0.1 * torch.rand(value.shape, generator=generator)
+        else:
+            fan_in = value[0].numel() if value.ndim > 1 else 10_000
+            state[key] = torch.randn(value.shape, generator=generator) * fan_in**-0.5
+    _write(folder, name, state)
+    return state
+
+
+def write_weights_of(folder: Path, model: ModelConfig) -> WeightsStore:
+    """The weights that a model asks for, if any, in a folder."""
+    options = options_of(model)
+    if isinstance(options, TimmOptions):
+        write_timm_weights(folder, options.weights)
+    elif isinstance(options, TransferOptions):
+        write_weights(folder, options.weights, depth=options.depth, width=options.width)
+    return WeightsStore(folder)
+
+
+def _write(folder: Path, name: str, state: dict[str, Tensor]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     save_file(state, folder / f"{name}.safetensors")
     provenance = {
         "name": name,
@@ -53,7 +88,6 @@ def write_weights(folder: Path, name: str = NAME, *, depth: int = 20, width: int
         "input_size": [32, 32],
     }
     (folder / f"{name}.json").write_text(json.dumps(provenance))
-    return state
 
 
 def saved_bytes(run: Callable[[], Tensor]) -> int:

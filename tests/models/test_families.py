@@ -15,18 +15,19 @@ from podium.models import FAMILIES, WeightsStore, build, count_parameters, optio
 from podium.models.layers import set_dropout_generator
 from podium.models.options import OPTIONS, has_backbone
 from podium.models.recipes import list_recipes, load_recipe
-from podium.models.transfer import TransferNet
 
 from .counts import COUNTS
-from .helpers import NAME, RECIPES, contract, write_weights
+from .helpers import NAME, RECIPES, contract, write_timm_weights, write_weights, write_weights_of
 
 IDS = [recipe.id for recipe in list_recipes(RECIPES)]
+LARGE = {"vgg16", "inception_v3", "resnet50_224", "dinov2_small"}
 SMALLEST = {
     "simple_cnn": {},
     "cnn_blocks": {},
     "resnet": {"depth": 8},
     "speednet": {"widths": [4, 8, 8]},
     "transfer": {"depth": 8, "weights": "small"},
+    "timm": {"weights": "test_efficientnet.r160_in1k"},
 }
 
 
@@ -35,6 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> WeightsStore:
     folder = tmp_path_factory.mktemp("weights")
     write_weights(folder, NAME)
     write_weights(folder, "small", depth=8)
+    write_timm_weights(folder, "test_efficientnet.r160_in1k")
     return WeightsStore(folder)
 
 
@@ -51,7 +53,7 @@ def test_options_are_those_of_the_families() -> None:
 def test_every_recipe_of_the_reference_table_is_there() -> None:
     sources = {recipe.source for recipe in list_recipes(RECIPES)}
     table = {f"B{i}" for i in range(9)} | {"A1", "A2", "C1", "C2", "D1", "D2", "E1", "E2", "E3", "F1"}
-    assert sources == table | {"own"}
+    assert sources == table | {f"T{i}" for i in range(1, 11)} | {"own"}
 
 
 @pytest.mark.parametrize("recipe", IDS)
@@ -59,10 +61,10 @@ def test_parameter_counts_are_exact(recipe: str) -> None:
     assert count_parameters(skeleton(load_recipe(recipe, RECIPES).model, contract(10))) == COUNTS[recipe]
 
 
-@pytest.mark.parametrize("recipe", IDS)
-def test_every_recipe_takes_a_training_step_and_evaluates(recipe: str, store: WeightsStore) -> None:
+@pytest.mark.parametrize("recipe", [pytest.param(i, marks=[pytest.mark.slow] * (i in LARGE)) for i in IDS])
+def test_every_recipe_takes_a_training_step_and_evaluates(recipe: str, tmp_path: Path) -> None:
     model = load_recipe(recipe, RECIPES).model
-    net = build(model, contract(7), seed=1, weights=store).train()
+    net = build(model, contract(7), seed=1, weights=write_weights_of(tmp_path, model)).train()
     images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     prepare = FAMILIES[model.family].prepare
     if prepare:
@@ -135,36 +137,6 @@ def test_wrong_options_are_refused_with_their_path(model: ModelConfig, words: li
     with pytest.raises(ConfigError) as caught:
         options_of(model, "x.yaml")
     assert all(word in str(caught.value) for word in ["x.yaml", *words]), str(caught.value)
-
-
-class TestFreezing:
-    @pytest.fixture
-    def net(self, store: WeightsStore) -> TransferNet:
-        model = ModelConfig(family="transfer", options={"depth": 20, "weights": NAME})
-        net = build(model, contract(), seed=1, weights=store)
-        assert isinstance(net, TransferNet)
-        return net
-
-    def test_frozen_batchnorm_keeps_its_statistics(self, net: TransferNet) -> None:
-        before = {k: v.clone() for k, v in net.backbone.state_dict().items()}
-        net.train()
-        net(torch.randn(8, 3, 32, 32) * 5 + 3)
-        assert all(torch.equal(v, before[k]) for k, v in net.backbone.state_dict().items())
-
-    def test_unfrozen_layers_follow_and_the_others_do_not(self, net: TransferNet) -> None:
-        before = {k: v.clone() for k, v in net.backbone.state_dict().items()}
-        net.train()
-        net.unfreeze(0.3)  # of ten layers
-        net(torch.randn(8, 3, 32, 32) * 5 + 3)
-        changed = {int(k.split(".")[0]) for k, v in net.backbone.state_dict().items() if not torch.equal(v, before[k])}
-        assert changed == {7, 8, 9}
-        trained = {int(k.split(".")[0]) for k, p in net.backbone.named_parameters() if p.requires_grad}
-        assert trained == {7, 8, 9}
-
-    def test_everything_can_be_unfrozen(self, net: TransferNet) -> None:
-        net.unfreeze(1.0)
-        assert all(p.requires_grad for p in net.parameters())
-        assert count_parameters(net)[1] == COUNTS["resnet20"][1]
 
 
 def test_a_recipe_without_its_weights_is_an_error_not_a_random_network(tmp_path: Path) -> None:

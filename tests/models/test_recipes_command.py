@@ -42,6 +42,7 @@ class TestList:
             "published_accuracy": 0.68,
         }
         assert rows["transfer_resnet20"]["published_accuracy"] is None
+        assert rows["efficientnet_b0_240"]["input_size"] == [240, 240]
 
     def test_the_table_names_every_recipe_on_one_line_of_80_columns(self) -> None:
         lines = call("list").splitlines()
@@ -121,7 +122,7 @@ class TestShow:
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_every_family_can_be_tabulated(family: str) -> None:
-    options = {"weights": "none"} if family == "transfer" else {}
+    options = {"transfer": {"weights": "none"}, "timm": {"weights": "resnet18.a1_in1k"}}.get(family, {})
     table = layer_table(ModelConfig(family=family, options=options, views=6), contract_of(40, 5))
     assert table.layers[-1].output_shape == (5,)
     assert sum(layer.flops for layer in table.layers) == table.flops

@@ -12,8 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from podium.config import TrainerConfig
+from podium.contract import InputContract
+from podium.models import WeightsStore, build
+from podium.models.transfer import TransferNet
 from podium.training.muon import orthogonalize
 from podium.training.optimizers import load_state_tensors, make_optimizer, set_rate, state_tensors
+
+from .helpers import candidate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -211,3 +216,20 @@ class TestMuon:
         for layer in (after[0], after[3]):
             assert layer.weight.detach().flatten(1).norm(dim=1).allclose(torch.ones(8))
         assert not after[7].weight.detach().norm(dim=1).allclose(torch.ones(12))
+
+
+def test_lower_layers_of_a_backbone_learn_the_slower(store: WeightsStore) -> None:
+    chosen = candidate("transfer", optimizer="sgd", momentum=0.0, weight_decay=0.1)
+    classes = InputContract(height=32, width=32, mean=(0.5,) * 3, std=(0.2,) * 3, class_names=("a", "b"))
+    net = build(chosen.recipe.model, classes, seed=1, weights=store)
+    assert isinstance(net, TransferNet)
+    net.unfreeze("2")
+    optimizer = make_optimizer(net, chosen.trainer, 0.1, layer_decay=0.5)
+    names = {parameter: name for name, parameter in net.named_parameters()}
+    rates = {names[p]: group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert rates.keys() == {name for name, parameter in net.named_parameters() if parameter.requires_grad}
+    assert rates == {name: 0.1 * 0.5 ** net.depth(name) for name in rates}
+    few = {"head.classifier.weight": 0.1, "backbone.3.conv2.weight": 0.05, "backbone.2.conv2.weight": 0.025}
+    assert few.items() <= rates.items()
+    set_rate(optimizer, 0.2)
+    assert all(group["lr"] == 0.2 * group["factor"] for group in optimizer.param_groups)

@@ -30,6 +30,13 @@ from .helpers import candidate, same
 from .test_engine import FULL
 
 TUNE = {"epochs": 3, "learning_rate": 0.005, "unfreeze": 0.5}
+STAGES = {
+    "epochs": 2,
+    "learning_rate": 0.005,
+    "unfreeze": [{"layers": 2}, 0.5, "0"],
+    "layer_decay": 0.5,
+    "optimizer": "rmsprop",
+}
 CASES: dict[str, tuple[str, dict]] = {
     "adam, early stopping, plateau": (
         "blocks",
@@ -52,6 +59,7 @@ CASES: dict[str, tuple[str, dict]] = {
         "blocks",
         {"epochs": 6, "optimizer": "muon", "learning_rate": 0.01, "averaging": {"decay": 0.8}, "early_stopping": {}},
     ),
+    "three stages": ("transfer", {"epochs": 3, "learning_rate": 0.05, "fine_tune": STAGES}),
     "two phases": ("transfer", {"epochs": 3, "learning_rate": 0.05, "fine_tune": TUNE, "early_stopping": {}}),
 }
 

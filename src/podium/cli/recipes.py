@@ -35,12 +35,13 @@ def list_command(as_json: AsJson = False) -> None:
     rows: list[dict[str, Any]] = []
     for recipe in list_recipes(Settings.from_environment().recipes):
         total, trainable = count_parameters(skeleton(recipe.model, contract))
+        side = recipe.model.options.get("input_size") or SIDE
         rows.append(
             {
                 "id": recipe.id,
                 "source": recipe.source,
                 "family": recipe.model.family,
-                "input_size": [SIDE, SIDE],
+                "input_size": [side, side],
                 "parameters": total,
                 "trainable_parameters": trainable,
                 "published_accuracy": recipe.published_accuracy,

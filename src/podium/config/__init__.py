@@ -3,18 +3,29 @@
 from podium.config.base import Frozen
 from podium.config.recipe import Candidate, ModelConfig, RecipeConfig
 from podium.config.run import CandidateConfig, RunConfig, ValidationConfig
-from podium.config.training import AugmentConfig, AveragingConfig, RandAugmentConfig, TrainerConfig
+from podium.config.training import (
+    AugmentConfig,
+    AveragingConfig,
+    FineTuneConfig,
+    RandAugmentConfig,
+    TopLayers,
+    TrainerConfig,
+    Unfreeze,
+)
 
 __all__ = [
     "AugmentConfig",
     "AveragingConfig",
     "Candidate",
     "CandidateConfig",
+    "FineTuneConfig",
     "Frozen",
     "ModelConfig",
     "RandAugmentConfig",
     "RecipeConfig",
     "RunConfig",
+    "TopLayers",
     "TrainerConfig",
+    "Unfreeze",
     "ValidationConfig",
 ]

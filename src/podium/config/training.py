@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from podium.config.base import Frozen
+
+OptimizerName = Literal["adam", "adamw", "rmsprop", "adadelta", "sgd", "muon"]
 
 
 class RandAugmentConfig(Frozen):
@@ -66,13 +68,35 @@ class PlateauConfig(Frozen):
     """The learning rate is never set below this."""
 
 
+class TopLayers(Frozen):
+    """So many layers of the backbone, from the top."""
+
+    layers: int = Field(ge=1)
+
+
+Unfreeze = Annotated[float, Field(gt=0, le=1)] | TopLayers | Annotated[str, Field(min_length=1)]
+"""What of a backbone is trained: a fraction of its layers from the top, their number, or the name of the first."""
+
+
 class FineTuneConfig(Frozen):
     """Second phase of transfer learning: the top of the backbone is trained too, at a lower learning rate."""
 
     epochs: int = Field(5, ge=1)
+    """Of each stage, where ``unfreeze`` names several."""
     learning_rate: float = Field(1e-4, gt=0)
-    unfreeze: float = Field(1.0, gt=0, le=1)
-    """Fraction of the backbone's layers, from the top, that is trained."""
+    unfreeze: Unfreeze | Annotated[tuple[Unfreeze, ...], Field(min_length=2)] = 1.0
+    """Several: one stage after the other, each training more layers than the one before."""
+    freeze_norm: bool = False
+    """Whether BatchNorm keeps its statistics in the layers that are trained, too; in frozen ones it always does."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Learning rate of each group of layers (a block), as a fraction of that of the group above it."""
+    optimizer: OptimizerName | None = None
+    """null: that of the first phase."""
+
+    @property
+    def stages(self) -> tuple[Unfreeze, ...]:
+        """What each stage trains."""
+        return self.unfreeze if isinstance(self.unfreeze, tuple) else (self.unfreeze,)
 
 
 class AveragingConfig(Frozen):
@@ -101,7 +125,7 @@ class TrainerConfig(Frozen):
     micro_batch: int | None = Field(None, ge=4)
     """Images that a process shows the network at once; null: all of a batch. Memory follows it, as the gradients of a
     batch's parts are added up. BatchNorm normalizes by the part (Hoffer et al. 2017, arXiv 1705.08741)."""
-    optimizer: Literal["adam", "adamw", "rmsprop", "adadelta", "sgd", "muon"] = "adam"
+    optimizer: OptimizerName = "adam"
     """``muon`` trains convolutions and hidden matrices by orthogonalized momentum, the rest by SGD."""
     learning_rate: float = Field(1e-3, gt=0)
     bias_rate: float = Field(1.0, gt=0)

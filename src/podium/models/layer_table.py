@@ -15,7 +15,7 @@ from podium.models import count_parameters, skeleton
 
 @dataclass(frozen=True)
 class Layer:
-    """A module without modules of its own, as it is reached by an image."""
+    """A module that has parameters of its own, computes something of its own, or has no modules in it."""
 
     name: str
     """Its path in the network, which is also the prefix of its tensors in the state dict."""
@@ -46,12 +46,13 @@ def layer_table(model: ModelConfig, contract: InputContract) -> LayerTable:
     Raises:
         ConfigError: The options are refused, or do not fit the contract.
     """
-    net = skeleton(model.model_copy(update={"views": 1}), contract).eval()
-    names = {module: name for name, module in net.named_modules() if not list(module.children())}
+    net = skeleton(model.model_copy(update={"views": 1}), contract).to("meta").eval()
+    names = {module: name for name, module in net.named_modules()}
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def note(module: nn.Module, _inputs: object, output: Tensor) -> None:
-        shapes[names[module]] = tuple(output.shape[1:])
+    def note(module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            shapes[names[module]] = tuple(output.shape[1:])
 
     for module in names:
         module.register_forward_hook(note)
@@ -60,10 +61,21 @@ def layer_table(model: ModelConfig, contract: InputContract) -> LayerTable:
         net(torch.empty(1, 3, contract.height, contract.width, device="meta"))
     counts = counter.get_flop_counts()
     root = type(net).__name__
+
+    def parts_of(name: str) -> list[str]:
+        return [f"{name}.{part}" if name else part for part, _ in net.get_submodule(name).named_children()]
+
+    def flops_of(name: str) -> int:
+        counted = counts.get(f"{root}.{name}" if name else root)
+        if counted is None:  # not called itself, as a backbone of which only the features are asked for
+            return sum(map(flops_of, parts_of(name)))
+        return sum(counted.values())
+
     layers = []
     for name, shape in shapes.items():
         module = net.get_submodule(name)
-        total, trainable = count_parameters(module)
-        flops = sum(counts.get(f"{root}.{name}", {}).values())
-        layers.append(Layer(name, type(module).__name__, shape, total, trainable, flops))
+        flops = flops_of(name) - sum(map(flops_of, parts_of(name)))
+        total, trainable = count_parameters(module, recurse=False)
+        if total or flops or not parts_of(name):
+            layers.append(Layer(name, type(module).__name__, shape, total, trainable, flops))
     return LayerTable(tuple(layers), *count_parameters(net), counter.get_total_flops())

@@ -12,9 +12,10 @@ from torch import nn
 from podium.config import ModelConfig
 from podium.contract import InputContract
 from podium.errors import ConfigError
-from podium.models import cnn_blocks, resnet, simple_cnn, speednet, transfer
+from podium.models import cnn_blocks, resnet, simple_cnn, speednet, timm_backbones, transfer
 from podium.models.family import Family
 from podium.models.options import kind_of_options, options_of
+from podium.models.transfer import TransferNet
 from podium.models.views import LEAST_SIDE, average_views
 from podium.models.weights import EMBEDDED_WEIGHTS, WeightsStore
 
@@ -25,6 +26,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "resnet": resnet.FAMILY,
         "speednet": speednet.FAMILY,
         "transfer": transfer.FAMILY,
+        "timm": timm_backbones.FAMILY,
     }
 )
 
@@ -73,15 +75,30 @@ def build(
         WeightsError: Pretrained weights are missing, damaged, or of another structure.
     """
     family = family_of(model)
-    net = skeleton(model, contract).to_empty(device="cpu")
+    net = _materialize(skeleton(model, contract))
     family.initialize(net, torch.Generator().manual_seed(seed))
     if family.pretrained:
-        weights.load(family.pretrained(options_of(model))).into(net.get_submodule("backbone"))
+        loaded = weights.load(family.pretrained(options_of(model)))
+        assert isinstance(net, TransferNet)
+        loaded.without(net.removed).into(net.backbone)
     return net
 
 
-def count_parameters(net: nn.Module) -> tuple[int, int]:
-    """Number of parameters: in total, with BatchNorm's running mean and variance as Keras counts, and trainable."""
-    parameters = list(net.parameters())
-    statistics = sum(b.numel() for name, b in net.named_buffers() if name.endswith(("running_mean", "running_var")))
+def _materialize(net: nn.Module) -> nn.Module:
+    """Give a skeleton memory, uninitialized but for batch counters; values that it has already stay."""
+    net._apply(lambda value: torch.empty_like(value, device="cpu") if value.is_meta else value)
+    for name, buffer in net.named_buffers():
+        if name.endswith("num_batches_tracked"):
+            buffer.zero_()
+    return net
+
+
+def count_parameters(net: nn.Module, *, recurse: bool = True) -> tuple[int, int]:
+    """Number of parameters: in total, with BatchNorm's running mean and variance as Keras counts, and trainable.
+
+    Without ``recurse`` those of the module itself, not of the modules in it.
+    """
+    parameters = list(net.parameters(recurse))
+    buffers = net.named_buffers(recurse=recurse)
+    statistics = sum(b.numel() for name, b in buffers if name.endswith(("running_mean", "running_var")))
     return sum(p.numel() for p in parameters) + statistics, sum(p.numel() for p in parameters if p.requires_grad)

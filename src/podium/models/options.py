@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from podium.config import Frozen, ModelConfig
 from podium.config.load import nearest, parse
@@ -86,18 +86,53 @@ class SpeednetOptions(Frozen):
     that are averaged over few steps need statistics that follow fast."""
 
 
-class PretrainedOptions(BackboneOptions):
-    """A backbone's structure, which its weights must fit, and their name."""
+class HeadOptions(Frozen):
+    """The classifier on top of a backbone; see ``podium.models.heads``."""
 
-    weights: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$")
+    convolutions: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Filters of 3×3 convolutions on the backbone's last feature map, before pooling."""
+    convolution_dropout: Rate = 0.0
+    """Between these convolutions."""
+    norm: bool = False
+    """BatchNorm after pooling."""
+    dense: int | None = Field(None, ge=1)
+    """Width of a dense layer before the classifier; null: none."""
+    activation: Literal["relu", "tanh"] = "relu"
+    """Of the convolutions and the dense layer."""
+    dropout: Rate = 0.0
+    """Before the classifier."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.convolution_dropout and len(self.convolutions) < 2:
+            raise ValueError("convolution_dropout has no effect without two convolutions or more: remove it")
+        if self.activation != "relu" and not (self.convolutions or self.dense):
+            raise ValueError(f"activation {self.activation!r} has no effect without convolutions or dense: remove it")
+        return self
+
+
+class TransferOptions(BackboneOptions, HeadOptions):
+    """Our own ResNet as backbone, whose structure the weights must fit, and the head."""
+
+    weights: str = Field(pattern=r"^[a-z0-9][a-z0-9_.\-]*$")
     """Name of the weights: ``NAME.safetensors`` with ``NAME.json`` beside it."""
 
 
-class TransferOptions(PretrainedOptions):
-    """The backbone, and the head."""
+class TimmOptions(HeadOptions):
+    """Any backbone of timm's, and the head."""
 
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """Before the classifier."""
+    weights: str = Field(pattern=r"^[a-zA-Z0-9_]+\.[a-zA-Z0-9_\-]+$")
+    """timm's name of the weights: ``ARCHITECTURE.TAG``, such as ``mobilenetv2_100.ra_in1k``. A tag of your own works
+    for weights in the folder of ``PODIUM_WEIGHTS``."""
+    input_size: int | None = Field(None, ge=8, le=1024)
+    """Side of the square that the network brings images to; null: as they are stored."""
+    pooling: Literal["own", "average"] = "own"
+    """What the head sees: the network's own features before its classifier, or the mean over the last feature map."""
+
+    @property
+    def architecture(self) -> str:
+        """What timm calls the network."""
+        return self.weights.split(".", 1)[0]
 
 
 OPTIONS: Mapping[str, type[Frozen]] = MappingProxyType(
@@ -107,6 +142,7 @@ OPTIONS: Mapping[str, type[Frozen]] = MappingProxyType(
         "resnet": ResnetOptions,
         "speednet": SpeednetOptions,
         "transfer": TransferOptions,
+        "timm": TimmOptions,
     }
 )
 """By the name of the family, as ``podium.models.FAMILIES``."""
@@ -129,10 +165,10 @@ def options_of(model: ModelConfig, file: Path | str = "recipe") -> Frozen:
 
 def has_backbone(model: ModelConfig) -> bool:
     """Whether the family starts from pretrained weights. Raises ConfigError if there is no such family."""
-    return issubclass(kind_of_options(model), PretrainedOptions)
+    return issubclass(kind_of_options(model), TransferOptions | TimmOptions)
 
 
 def backbone_of(model: ModelConfig) -> str | None:
     """Name of the pretrained weights that a model starts from. Raises ConfigError if its options are refused."""
     options = options_of(model)
-    return options.weights if isinstance(options, PretrainedOptions) else None
+    return options.weights if isinstance(options, TransferOptions | TimmOptions) else None

@@ -1,42 +1,130 @@
-"""Transfer learning: a pretrained ResNet backbone, frozen from the bottom up, under a new classifier."""
+"""Transfer learning: a pretrained backbone, frozen from the bottom up, under a new classifier."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from podium.config import TopLayers, Unfreeze
+from podium.config.load import nearest
 from podium.contract import InputContract
+from podium.errors import ConfigError
 from podium.models.family import Family
+from podium.models.heads import head
 from podium.models.init import kaiming_normal
-from podium.models.options import BackboneOptions, TransferOptions
-from podium.models.resnet import ResNet
+from podium.models.options import TransferOptions
+from podium.models.resnet import backbone
 
 
-class TransferNet(ResNet):
-    """A ResNet whose lower backbone layers are frozen: no gradients, and BatchNorm keeps its statistics."""
+class TransferNet(nn.Module):
+    """Entry → backbone → head. Frozen layers get no gradients, and their BatchNorm keeps its statistics.
 
-    def __init__(self, options: BackboneOptions, dropout: float, classes: int) -> None:
-        super().__init__(options, dropout, classes)
+    A layer is a module of the backbone with parameters of its own, in the order of registration.
+
+    Args:
+        entry: What comes before the backbone, such as resizing.
+        backbone: Normalized N×3×H×W → what ``head`` takes.
+        head: → N×C logits.
+        groups: For each parameter of the backbone the number of its group of layers, from the bottom; groups that
+            ``layer_decay`` slows down alike.
+        removed: Names of the backbone's parts that take no part in the result, and were removed.
+    """
+
+    def __init__(
+        self, entry: nn.Module, backbone: nn.Module, head: nn.Module, *, groups: Mapping[str, int],
+        removed: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.entry = entry
+        self.backbone = backbone
+        self.head = head
+        self.groups = groups
+        self.removed = removed
         self.frozen = 0
-        self.unfreeze(0.0)
+        """Layers, from the bottom, that are not trained."""
+        self.freeze_norm = False
+        """Whether BatchNorm keeps its statistics also where it is trained."""
+        self.unfreeze(None)
 
-    def unfreeze(self, fraction: float) -> None:
-        """Train the top ``fraction`` of the backbone's layers (rounded up), and the head; freeze the rest."""
-        self.frozen = len(self.backbone) - math.ceil(fraction * len(self.backbone))
-        for index, layer in enumerate(self.backbone):
-            layer.requires_grad_(index >= self.frozen)
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalized N×3×H×W → N×C logits."""
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+    def features(self, x: Tensor) -> Tensor:
+        """Normalized N×3×H×W → what the head is given."""
+        given: Tensor = self.backbone(self.entry(x))
+        return given
+
+    def layers(self) -> list[tuple[str, nn.Module]]:
+        """The backbone's layers with their names, from the bottom."""
+        return [
+            (name, module) for name, module in self.backbone.named_modules() if module._parameters or module._buffers
+        ]
+
+    def unfreeze(self, what: Unfreeze | None, *, freeze_norm: bool = False) -> None:
+        """Train the layers that ``what`` names, and the head; freeze the rest.
+
+        Args:
+            what: A fraction of the layers from the top (rounded up), their number, or the name of the first of them;
+                None: nothing.
+            freeze_norm: Keep BatchNorm's statistics in the trained layers, too.
+
+        Raises:
+            ConfigError: There is no such layer, or there are fewer layers.
+        """
+        layers = self.layers()
+        self.frozen = len(layers) - self._trained(what, [name for name, _ in layers])
+        self.freeze_norm = freeze_norm
+        for index, (_, layer) in enumerate(layers):
+            for parameter in layer.parameters(recurse=False):
+                parameter.requires_grad_(index >= self.frozen)
         self.train(self.training)
+
+    def _trained(self, what: Unfreeze | None, names: list[str]) -> int:
+        if what is None:
+            return 0
+        if isinstance(what, float):
+            return math.ceil(what * len(names))
+        if isinstance(what, TopLayers):
+            if what.layers > len(names):
+                raise ConfigError(
+                    f"fine_tune.unfreeze: the backbone has {len(names)} layers, not {what.layers}",
+                    remedy=f"name {len(names)} at most, or 1.0 for all of them",
+                )
+            return what.layers
+        for index, name in enumerate(names):
+            if name == what or name.startswith(f"{what}."):
+                return len(names) - index
+        raise ConfigError(
+            f"fine_tune.unfreeze: the backbone has no layer {what!r}",
+            remedy=f"{nearest(what, names)}; `podium recipes show` lists all layers",
+        )
 
     def train(self, mode: bool = True) -> TransferNet:
         """Switch to training, frozen layers excepted: their BatchNorm must not follow the new images."""
         super().train(mode)
-        for layer in self.backbone[: self.frozen]:
-            layer.eval()
+        for index, (_, layer) in enumerate(self.layers()):
+            # Not eval(), which goes down into modules of modules: these may be trained.
+            if index < self.frozen or (self.freeze_norm and isinstance(layer, _BatchNorm)):
+                layer.training = False
         return self
+
+    def depth(self, name: str) -> int:
+        """How many groups of layers stand above a parameter, the head counted as one; 0 for the head's."""
+        group = self.groups.get(name.removeprefix("backbone.")) if name.startswith("backbone.") else None
+        return 0 if group is None else max(self.groups.values()) + 1 - group
 
 
 def network(options: TransferOptions, contract: InputContract) -> TransferNet:
-    """The network for the contract's classes, the whole backbone frozen."""
-    return TransferNet(options, options.dropout, len(contract.class_names))
+    """Our ResNet under a head for the contract's classes, the whole backbone frozen; any image size."""
+    body = backbone(options)
+    classifier = head(options, options.width * 4, len(contract.class_names), pooled=False)
+    groups = {name: int(name.split(".", 1)[0]) for name, _ in body.named_parameters()}
+    return TransferNet(nn.Identity(), body, classifier, groups=groups)
 
 
 FAMILY = Family(TransferOptions, network, kaiming_normal, pretrained=lambda options: str(options.weights))

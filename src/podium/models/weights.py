@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,6 +60,11 @@ class Pretrained:
 
     provenance: Provenance
     state: dict[str, torch.Tensor]
+
+    def without(self, removed: tuple[str, ...]) -> Pretrained:
+        """The same without the tensors of a network's parts that were removed."""
+        parts = tuple(f"{name}." for name in removed)
+        return replace(self, state={name: value for name, value in self.state.items() if not name.startswith(parts)})
 
     def into(self, backbone: nn.Module) -> None:
         """Copy the weights into ``backbone``; every tensor must fit. Raises WeightsError naming those that do not."""

@@ -94,4 +94,4 @@ def _duration(seconds: float) -> str:
 
 def _epochs(candidate: Candidate) -> int:
     fine_tune = candidate.trainer.fine_tune
-    return candidate.trainer.epochs + (fine_tune.epochs if fine_tune else 0)
+    return candidate.trainer.epochs + (fine_tune.epochs * len(fine_tune.stages) if fine_tune else 0)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adadelta, Adam, AdamW, Optimizer, RMSprop
 
 from podium.config import TrainerConfig
+from podium.models.transfer import TransferNet
 from podium.training.muon import Muon
 
 MOMENTUM = {"sgd": 0.9, "muon": 0.95}
@@ -17,12 +18,12 @@ REST_MOMENTUM = 0.85
 """muon: of what is trained by SGD."""
 
 
-def make_optimizer(net: nn.Module, config: TrainerConfig, rate: float) -> Optimizer:
+def make_optimizer(net: nn.Module, config: TrainerConfig, rate: float, layer_decay: float = 1.0) -> Optimizer:
     """An optimizer over the trainable parameters.
 
     Hidden weights, the last matrix (the classifier's) and the rest (biases, normalization) are groups with learning
     rates of their own; weight decay is divided by the same factor, so that all decay as fast (Jordan 2024, arXiv
-    2404.00498).
+    2404.00498). With ``layer_decay``, a backbone's groups of layers learn the slower the lower they are.
     Constants that the configuration does not name are Keras's for RMSprop and Adadelta, torch's for the others.
     """
     hidden, head, rest = _parts(net)
@@ -41,6 +42,8 @@ def make_optimizer(net: nn.Module, config: TrainerConfig, rate: float) -> Optimi
         ]
         for group in groups[2:]:
             group["momentum"] = REST_MOMENTUM
+    if layer_decay < 1:
+        groups = _by_depth(net, groups, layer_decay)
     optimizer = _create(config, [group for group in groups if group["params"]], rate, momentum)
     set_rate(optimizer, rate)
     return optimizer
@@ -68,6 +71,18 @@ def _parts(net: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list
     head = [p for p in parameters if p.ndim == 2][-1:]
     hidden = [p for p in parameters if p.ndim > 1 and all(p is not last for last in head)]
     return hidden, head, [p for p in parameters if p.ndim <= 1]
+
+
+def _by_depth(net: nn.Module, groups: list[dict[str, Any]], layer_decay: float) -> list[dict[str, Any]]:
+    """Divide each group by how deep its parameters lie below the head; deeper ones have a smaller factor."""
+    assert isinstance(net, TransferNet)
+    depths = {parameter: net.depth(name) for name, parameter in net.named_parameters()}
+    divided = []
+    for group in groups:
+        for depth in sorted({depths[p] for p in group["params"]}):
+            params = [p for p in group["params"] if depths[p] == depth]
+            divided.append({**group, "params": params, "factor": group["factor"] * layer_decay**depth})
+    return divided
 
 
 def _group(parameters: list[nn.Parameter], factor: float, weight_decay: float) -> dict[str, Any]:

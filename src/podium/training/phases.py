@@ -1,4 +1,4 @@
-"""The phases of a training: one from scratch, two for a pretrained backbone."""
+"""The phases of a training: one from scratch, two or more for a pretrained backbone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch import nn
 
-from podium.config import TrainerConfig
+from podium.config import FineTuneConfig, TrainerConfig, Unfreeze
+from podium.errors import ConfigError
 from podium.models.transfer import TransferNet
 
 
@@ -16,25 +17,52 @@ class Phase:
     """A number of epochs with one optimizer."""
 
     name: Literal["train", "head", "fine_tune"]
+    trainer: TrainerConfig
+    """With the phase's own optimizer."""
     epochs: int
     rate: float
     """Peak learning rate."""
-    unfreeze: float = 1.0
-    """Fraction of a pretrained backbone that is trained."""
+    unfreeze: Unfreeze | None = None
+    """What is trained of a pretrained backbone."""
+    freeze_norm: bool = False
+    layer_decay: float = 1.0
 
 
 def plan(net: nn.Module, trainer: TrainerConfig) -> tuple[Phase, ...]:
-    """The phases that ``trainer`` asks for with this network."""
+    """The phases that ``trainer`` asks for with this network, whose layers are left frozen as for the first.
+
+    Raises:
+        ConfigError: A stage of fine-tuning names a layer that the network does not have, or trains no more than the
+            stage before it.
+    """
     if not isinstance(net, TransferNet):
-        return (Phase("train", trainer.epochs, trainer.learning_rate),)
-    head = Phase("head", trainer.epochs, trainer.learning_rate, unfreeze=0.0)
+        return (Phase("train", trainer, trainer.epochs, trainer.learning_rate),)
+    head = Phase("head", trainer, trainer.epochs, trainer.learning_rate)
     if trainer.fine_tune is None:
         return (head,)
-    tune = trainer.fine_tune
-    return head, Phase("fine_tune", tune.epochs, tune.learning_rate, tune.unfreeze)
+    phases = (head, *(_stage(trainer, trainer.fine_tune, what) for what in trainer.fine_tune.stages))
+    trained = [_trained_layers(net, phase) for phase in phases]
+    for before, after, phase in zip(trained[1:], trained[2:], phases[2:], strict=False):
+        if after <= before:
+            raise ConfigError(
+                f"trainer.fine_tune.unfreeze: {phase.unfreeze} trains {after} layers, the stage before it {before}",
+                remedy="order the stages from few layers to many",
+            )
+    enter(net, head)
+    return phases
+
+
+def _stage(trainer: TrainerConfig, tune: FineTuneConfig, what: Unfreeze) -> Phase:
+    own = trainer.model_copy(update={"optimizer": tune.optimizer}) if tune.optimizer else trainer
+    return Phase("fine_tune", own, tune.epochs, tune.learning_rate, what, tune.freeze_norm, tune.layer_decay)
+
+
+def _trained_layers(net: TransferNet, phase: Phase) -> int:
+    enter(net, phase)
+    return len(net.layers()) - net.frozen
 
 
 def enter(net: nn.Module, phase: Phase) -> None:
     """Freeze and unfreeze the layers of ``net`` as the phase asks."""
     if isinstance(net, TransferNet):
-        net.unfreeze(phase.unfreeze)
+        net.unfreeze(phase.unfreeze, freeze_norm=phase.freeze_norm)

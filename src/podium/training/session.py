@@ -105,7 +105,7 @@ class Session:
             phase = self.phases[self.progress.phase]
             enter(self.net, phase)
             self.averager = Averager(self.net, self.trainer.averaging) if self.trainer.averaging else None
-            optimizer = make_optimizer(self.net, self.trainer, phase.rate)
+            optimizer = make_optimizer(self.net, phase.trainer, phase.rate, phase.layer_decay)
             if checkpoint and (self.progress.epochs or self.progress.step):
                 checkpoint.restore_phase(optimizer, self.averager)
             checkpoint = None
