@@ -55,6 +55,8 @@ class TrainingSummary(Frozen):
     seed: int
     resumed_from: int | None
     """The last epoch of the checkpoint that this run continued, if it did."""
+    warnings: tuple[str, ...] = ()
+    """What was noticed without ending the training, with cause and remedy."""
     history: tuple[EpochRecord, ...]
 
 

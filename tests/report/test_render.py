@@ -105,6 +105,14 @@ def test_every_section_is_there_in_the_order_of_need(run_report: RunReport) -> N
         assert expected in text, expected
 
 
+def test_warnings_of_a_training_stand_by_its_curves(run_report: RunReport) -> None:
+    noticed = "the channels seem to be in the order <BGR>"
+    assert noticed not in Page(render_report(run_report)).text()
+    warned = run_report.summaries["resnet20"].model_copy(update={"warnings": (noticed,)})
+    report = dataclasses.replace(run_report, summaries={**run_report.summaries, "resnet20": warned})
+    assert noticed in check_closed(render_report(report)).text()
+
+
 def test_the_headline_is_the_run_in_one_sentence(run_report: RunReport) -> None:
     metrics = run_report.test["resnet20"].metrics
     low, value, high = (f"{100 * v:.1f}" for v in (metrics.accuracy_low, metrics.accuracy, metrics.accuracy_high))

@@ -47,6 +47,8 @@ class Progress(BaseModel):
     stopping: EarlyStopping | None = None
     plateau: Plateau | None = None
     health: Health = Field(default_factory=Health)
+    warnings: list[str] = []
+    """Each said once."""
     stopped_early: bool = False
     seconds: float = 0.0
     """Time spent in finished epochs, in all attempts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -156,32 +156,46 @@ def _remedy(rate: float) -> str:
     return f"lower the learning rate (now {rate:g}) and check the images' normalization"
 
 
-def check_learned(confusion: Tensor, class_names: tuple[str, ...]) -> None:
+def check_learned(confusion: Tensor, class_names: tuple[str, ...], warnings: Sequence[str] = ()) -> None:
     """Refuse a network that is not clearly better than guessing on the validation split.
-
-    The measure is the mean recall over the classes present: guessing gives 1 / classes whatever their balance.
 
     Args:
         confusion: int64 C×C of the finished network; rows are true classes.
         class_names: In label order.
+        warnings: What was noticed before: probably the cause.
 
     Raises:
         TrainingFailed: names the recall, the bound, and the class if one class alone was predicted.
     """
-    counts = confusion.sum(1)
-    present = counts > 0
-    recall = float((confusion.diagonal()[present] / counts[present]).double().mean())
-    bound = chance_bound([int(n) for n in counts[present]])
-    if recall > bound:
+    if not at_chance(confusion):
         return
+    recall, bound, present = _recall(confusion)
     predicted = confusion.sum(0)
     only = f"; every prediction is {class_names[int(predicted.argmax())]!r}" if int((predicted > 0).sum()) == 1 else ""
+    noticed = "".join(f"; {warning}" for warning in warnings)
     raise TrainingFailed(
         f"at chance level: mean validation recall is {recall:.3f} after training, guessing gives"
-        f" {1 / int(present.sum()):.3f} and {bound:.3f} would be clearly better{only}",
+        f" {1 / present:.3f} and {bound:.3f} would be clearly better{only}{noticed}",
         remedy="check that labels belong to the images and the input range is the network's; train longer,"
         " or change the learning rate",
     )
+
+
+def at_chance(confusion: Tensor) -> bool:
+    """Whether figures (int64 C×C; rows are true classes) are not clearly better than those of guessing.
+
+    The measure is the mean recall over the classes present: guessing gives 1 / classes whatever their balance.
+    """
+    recall, bound, _ = _recall(confusion)
+    return recall <= bound
+
+
+def _recall(confusion: Tensor) -> tuple[float, float, int]:
+    """Mean recall, what guessing stays below, and the number of classes present."""
+    counts = confusion.sum(1)
+    present = counts > 0
+    recall = float((confusion.diagonal()[present] / counts[present]).double().mean())
+    return recall, chance_bound([int(n) for n in counts[present]]), int(present.sum())
 
 
 def chance_bound(counts: list[int]) -> float:

@@ -24,10 +24,17 @@ def prepare_network(net: nn.Module, model: ModelConfig, feed: Feed, normalize: N
     if prepare is None:
         return
     values = first_images(feed, 1)[0].numel()
-    count = min(len(feed), PREPARE_IMAGES, max(1, PREPARE_BYTES // (4 * values)))
+    images, _ = some_images(feed, min(PREPARE_IMAGES, max(1, PREPARE_BYTES // (4 * values))), seed=seed)
+    with torch.no_grad():
+        prepare(net, normalize(images))
+
+
+def some_images(feed: Feed, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Images (uint8 N×H×W×3) and labels drawn from a split: ``count`` of them, or all."""
     chosen = torch.randperm(len(feed), generator=torch.Generator().manual_seed(seed))[:count].sort().values
-    with closing(feed.batches(chosen.to(feed.device), count)) as batches, torch.no_grad():
-        prepare(net, normalize(next(batches).images))
+    with closing(feed.batches(chosen.to(feed.device), len(chosen))) as batches:
+        batch = next(batches)
+    return batch.images, batch.labels
 
 
 def first_images(feed: Feed, count: int) -> tuple[Tensor, Tensor]:

@@ -7,28 +7,30 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from podium.bundle import Bundle
 from podium.data.freed import give_back
 from podium.models import count_parameters
 from podium.models.layers import set_dropout_generator
+from podium.models.transfer import TransferNet
 from podium.results import EpochRecord
 from podium.training.assess import Figures, assess
 from podium.training.averaging import Averager
+from podium.training.batch_norm import IMAGES, check_inputs, check_statistics
 from podium.training.callbacks import EarlyStopping, Plateau
 from podium.training.checkpoint import Checkpoint, Progress, load_checkpoint
 from podium.training.epoch import Loop, Position, parts_of
 from podium.training.execution import Execution, Runner
 from podium.training.feed import open_feed
-from podium.training.health import check_learned
+from podium.training.health import at_chance, check_learned
 from podium.training.identity import tuning_key
 from podium.training.inputs import Normalizer
 from podium.training.job import Job, OnEpoch, OnProgress
 from podium.training.optimizers import make_optimizer
 from podium.training.phases import Phase, enter, plan
-from podium.training.preparing import first_images, prepare_network
+from podium.training.preparing import first_images, prepare_network, some_images
 from podium.training.schedules import learning_rate
 from podium.training.selection import Selection
 from podium.training.stopping import Request, Stop
@@ -99,6 +101,8 @@ class Session:
         if checkpoint is None:
             candidate = self.job.candidate
             prepare_network(self.net, candidate.recipe.model, self.train, self.normalize, seed=candidate.seed)
+            if isinstance(self.net, TransferNet):
+                self._warn(check_inputs(self.net, self._sample()[0], self.normalize))
         self.job.ranks.follow_first(self.net.state_dict().values())
         give_back()  # what measuring and preparing have freed would add to what the steps take
         while self.progress.phase < len(self.phases):
@@ -120,8 +124,17 @@ class Session:
             progress = self.progress
             progress.phase, progress.epochs, progress.plateau = progress.phase + 1, 0, None
         figures = self.selection.of_the_result(self.job.candidate.recipe.model.views)
-        check_learned(figures.confusion, self.job.contract.class_names)
+        check_learned(figures.confusion, self.job.contract.class_names, self.progress.warnings)
         return self._bundle(figures, resumed_from)
+
+    def _sample(self) -> tuple[Tensor, Tensor]:
+        return some_images(self.train, IMAGES, seed=self.job.candidate.seed)
+
+    def _warn(self, warning: str | None) -> None:
+        """Keep what is said for the first time."""
+        if warning and warning.partition(":")[0] not in {said.partition(":")[0] for said in self.progress.warnings}:
+            self.progress.warnings.append(warning)
+            log.warning("%s: %s", self.job.candidate.name, warning)
 
     def _take_part(self) -> int:
         """Images that the network is shown at once, of a full batch."""
@@ -163,6 +176,8 @@ class Session:
             epoch=number, steps=position.step, done=done, rate=result.rate, rising=rising,
         )  # fmt: skip
         figures = self.selection.after_epoch(number, self.averager, rate=result.rate)
+        if self.progress.health.learned and at_chance(figures.confusion):
+            self._warn(check_statistics(self.net, *self._sample(), self.normalize))
         record = EpochRecord(
             phase=phase.name,
             epoch=number,

@@ -55,5 +55,6 @@ def summarize(
         peak_memory=peak_memory(device),
         seed=candidate.seed,
         resumed_from=resumed_from,
+        warnings=tuple(progress.warnings),
         history=tuple(progress.history),
     )
