@@ -24,7 +24,9 @@ from podium.errors import WeightsError
 from podium.models import WeightsStore
 from podium.models.hub import fetch, shapes_of
 from podium.models.hub import published as known
-from podium.models.weights import read_provenance
+from podium.models.places import weights_store
+from podium.models.weights import EMBEDDED, read_provenance
+from podium.settings import Settings
 
 from .hub_server import ARCHITECTURE, COMMIT, NAME, REPOSITORY, Hub, as_safetensors, point_to, published, serving
 
@@ -107,6 +109,21 @@ def test_the_store_fetches_once_and_then_needs_no_hub(
     assert len(hub.asked) == asked > 0
     monkeypatch.setattr("podium.models.hub.download", None)
     assert fetch(NAME, tmp_path / "fetched").digest == digest
+
+
+def test_the_pipelines_start_finds_missing_weights_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_to(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache", offline=True)
+    settings = Settings.from_environment({"PODIUM_ROOT": str(tmp_path), "PODIUM_WEIGHTS": str(tmp_path / "user")})
+    store = weights_store(settings)
+    assert [place.folder for place in store.places()] == [
+        tmp_path / "user",
+        EMBEDDED,
+        tmp_path / ".podium" / "weights",
+    ]
+    with pytest.raises(WeightsError, match="HF_HUB_OFFLINE is set"):
+        store.provenance(NAME)
 
 
 def test_the_users_copy_comes_before_the_hub(hub: Hub, tmp_path: Path) -> None:
@@ -196,9 +213,9 @@ class TestRefused:
     def test_a_pickle_that_would_run_code(self, hub: Hub, tmp_path: Path) -> None:
         hub.files = {"pytorch_model.bin": pickled({"conv_stem.weight": Malicious(tmp_path / "harm")})}
         self.refused(tmp_path / "out", "cannot be read .*weights_only")
-        hub.files = {"pytorch_model.bin": pickle.dumps(Malicious(tmp_path / "harm"))}
         assert not (tmp_path / "harm").exists()
 
+    @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
     def test_an_old_pickle_that_would_run_code(self, hub: Hub, tmp_path: Path) -> None:
         hub.files = {"pytorch_model.bin": pickle.dumps({"x": Malicious(tmp_path / "harm")})}
         self.refused(tmp_path / "out", "cannot be read")

@@ -6,6 +6,8 @@ import difflib
 import json
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,7 +140,7 @@ def _through(name: str, raw: dict[str, Any]) -> dict[str, torch.Tensor]:
     import torch
     from timm.models import create_model
 
-    with _BUILDING, torch.random.fork_rng(devices=[]):
+    with _BUILDING, torch.random.fork_rng(devices=[]), _quiet():
         try:
             net = create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay={"state_dict": raw})
         except NOT_READABLE as error:
@@ -149,6 +151,18 @@ def _through(name: str, raw: dict[str, Any]) -> dict[str, torch.Tensor]:
         for key, value in net.state_dict().items()
         if not key.endswith(_COUNTER)
     }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Timm warns of the classifier's tensors, which the network does without."""
+    loader = logging.getLogger("timm.models._builder")
+    before = loader.level
+    loader.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        loader.setLevel(before)
 
 
 def _nans(value: Any) -> Any:
