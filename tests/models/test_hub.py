@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
 import os
 import pickle
 import re
@@ -255,19 +254,6 @@ def test_threads_that_ask_at_once_fetch_once(hub: Hub, tmp_path: Path) -> None:
         found = list(pool.map(lambda _: store.provenance(NAME).digest, range(4)))
     assert len(set(found)) == 1
     assert len([path for method, path in hub.asked if method == "GET"]) == 1
-
-
-@pytest.mark.slow
-def test_processes_that_ask_at_once_fetch_once(hub: Hub, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")  # they keep the address of this test's hub
-    children = [context.Process(target=fetch, args=(NAME, tmp_path / "fetched")) for _ in range(2)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(120)
-    assert [child.exitcode for child in children] == [0, 0]
-    assert len([path for method, path in hub.asked if method == "GET"]) == 1
-    WeightsStore(None, tmp_path / "fetched").load(NAME)
 
 
 def test_a_kill_between_the_two_files_leaves_nothing_that_is_used(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -219,22 +220,37 @@ def test_the_provenance_of_embedded_weights_needs_no_new_fields(folder: Path) ->
     assert Provenance.model_validate(raw).architecture is None
 
 
+def start(endpoint: str, folder: Path, *, offline: bool = False) -> subprocess.Popen[str]:
+    """``podium weights fetch`` as a user starts it, into a state folder and a cache below ``folder``."""
+    environment = {
+        **os.environ,
+        "PODIUM_STATE": str(folder),
+        "HF_HOME": str(folder / "home"),
+        "HF_ENDPOINT": endpoint,
+        "HF_HUB_OFFLINE": str(int(offline)),
+    }
+    command = [sys.executable, "-c", "from podium.cli import main; main()", "weights", "fetch", NAME]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("offline", [False, True])
 def test_the_environment_counts_and_there_is_no_traceback(offline: bool, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    environment = {
-        **os.environ,
-        "PODIUM_STATE": str(tmp_path),
-        "HF_HOME": str(tmp_path / "home"),
-        "HF_ENDPOINT": endpoint,
-        "HF_HUB_OFFLINE": str(int(offline)),
-    }
-    command = [sys.executable, "-c", "from podium.cli import main; main()", "weights", "fetch", NAME]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert ("HF_HUB_OFFLINE is set" if offline else f"{endpoint} cannot be reached") in done.stderr
-    assert "podium weights fetch" in done.stderr
+    process = start(endpoint, tmp_path, offline=offline)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Traceback" not in told
+    assert ("HF_HUB_OFFLINE is set" if offline else f"{endpoint} cannot be reached") in told
+    assert "podium weights fetch" in told
+
+
+@pytest.mark.slow
+def test_processes_that_ask_at_once_fetch_once(hub: Hub, tmp_path: Path) -> None:
+    processes = [start(constants.ENDPOINT, tmp_path) for _ in range(2)]
+    said = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert len([path for method, path in hub.asked if method == "GET"]) == 1
+    assert problems(tmp_path / "weights", tmp_path) == {}
