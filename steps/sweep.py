@@ -8,8 +8,8 @@ from podium.code import code_digest
 from podium.config.sweep import SweepConfig
 from podium.data import open_dataset
 from podium.data.policy import open_configured
-from podium.models import WeightsStore
 from podium.models.contracts import contract_for
+from podium.models.places import weights_store
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.sweep import assemble
 from podium.orchestration.trial import run_trial
@@ -40,7 +40,7 @@ def trial(data: DataReference, plan: TrialPlan, backbone: str | None) -> Annotat
     """Train and score one trial; a killed one goes on. ``backbone``: as in the step ``train``."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path, SPLITS)
-    contract = contract_for(plan.candidate, dataset.manifest, WeightsStore(settings.weights))
+    contract = contract_for(plan.candidate, dataset.manifest, weights_store(settings))
     run = get_step_context().pipeline_run.name
     return run_trial(plan, dataset, contract, settings=settings, run=run, code=training_code())
 

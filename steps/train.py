@@ -8,8 +8,8 @@ from podium.bundle import Bundle
 from podium.code import code_digest
 from podium.config import Candidate
 from podium.data import open_dataset
-from podium.models import WeightsStore
 from podium.models.contracts import contract_for
+from podium.models.places import weights_store
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.materializers import BundleMaterializer
 from podium.orchestration.training import train_tracked
@@ -30,6 +30,6 @@ def train(data: DataReference, candidate: Candidate, backbone: str | None) -> An
     """
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    contract = contract_for(candidate, dataset.manifest, WeightsStore(settings.weights))
+    contract = contract_for(candidate, dataset.manifest, weights_store(settings))
     run = get_step_context().pipeline_run.name
     return train_tracked(candidate, dataset, contract, settings=settings, run=run, code=code())

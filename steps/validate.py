@@ -8,8 +8,8 @@ from zenml.types import HTMLString
 from podium.code import code_digest
 from podium.config import Candidate
 from podium.data import open_dataset
-from podium.models import WeightsStore
 from podium.models.contracts import contract_for
+from podium.models.places import weights_store
 from podium.orchestration.caching import depends_on_code
 from podium.results import DataReference
 from podium.settings import Settings
@@ -33,7 +33,7 @@ def validate(
     """
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    weights = WeightsStore(settings.weights)
+    weights = weights_store(settings)
     contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
     report = validate_dataset(dataset, suite, contracts)
     ensure_valid(report, dataset, settings.state / "validation" / data.digest[:12])

@@ -23,17 +23,24 @@ _REFUSED: Final = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content``; parents are made. Raises OSError and leaves the old file."""
+    with new_file(path) as fresh:
+        fresh.write_bytes(content)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield an empty sibling file that replaces ``path`` when the block ends without error; parents are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.new-")
+    os.close(handle)
+    fresh = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        yield fresh
+        _sync(fresh)
+        fresh.chmod(0o644)
+        os.replace(fresh, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
 

@@ -70,6 +70,11 @@ class Settings(BaseModel):
         return self.state / "tuning"
 
     @property
+    def fetched_weights(self) -> Path:
+        """Pretrained weights that were fetched from the hub."""
+        return self.state / "weights"
+
+    @property
     def runs(self) -> Path:
         """Reports and leaderboards of finished runs, one folder a run."""
         return self.state / "runs"

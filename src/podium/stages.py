@@ -18,8 +18,8 @@ from podium.digest import digest_json
 from podium.errors import TrainingFailed
 from podium.evaluation.compare import select
 from podium.evaluation.evaluate import evaluate
-from podium.models import WeightsStore
 from podium.models.contracts import contract_for
+from podium.models.places import weights_store
 from podium.models.recipes import resolve_candidates
 from podium.results import Metrics
 from podium.settings import Settings
@@ -41,7 +41,7 @@ def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path
     dataset = open_configured(config, settings.root, file=file)
     dataset.verify()
     candidates = resolve_candidates(config, settings.recipes)
-    weights = WeightsStore(settings.weights)
+    weights = weights_store(settings)
 
     def work(candidate: Candidate) -> Path:
         counts = what_counts(candidate, default_device())

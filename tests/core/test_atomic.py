@@ -29,6 +29,25 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_a_file_that_others_write_replaces_the_old_one_when_it_is_complete(tmp_path: Path) -> None:
+    file = tmp_path / "made" / "w.bin"
+    with atomic.new_file(file) as fresh:
+        fresh.write_bytes(b"first")
+        assert not file.exists()
+    assert file.read_bytes() == b"first"
+    assert file.stat().st_mode & 0o777 == 0o644
+
+    def fail() -> None:
+        with atomic.new_file(file) as fresh:
+            fresh.write_bytes(b"half")
+            raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        fail()
+    assert file.read_bytes() == b"first"
+    assert [entry.name for entry in file.parent.iterdir()] == ["w.bin"]
+
+
 def test_a_failed_directory_keeps_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "d"
     with atomic.new_directory(target) as folder:

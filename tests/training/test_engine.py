@@ -16,7 +16,8 @@ from podium.data import Dataset, open_dataset, write_dataset
 from podium.errors import DataError, TrainingFailed, WeightsError
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
-from podium.training import Tick, build_from_bundle, predict_probabilities, train
+from podium.training import Tick, build_from_bundle, engine, predict_probabilities, train
+from podium.training.messages import Order
 from podium.training.threads import cpu_threads
 
 from .helpers import candidate, same
@@ -150,6 +151,18 @@ class TestTransfer:
         with pytest.raises(WeightsError, match="'small' are in none of"):
             train(chosen, small_dataset, contract, work=tmp_path / "w", weights=WeightsStore(tmp_path / "no"))
         assert not (tmp_path / "w").exists()
+
+    def test_the_processes_of_a_training_look_where_it_looks(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        orders: list[Order] = []
+        monkeypatch.setattr(engine, "launch", lambda order, *_: orders.append(order))
+        weights = WeightsStore(store.folder, tmp_path / "fetched")
+        chosen = candidate("transfer").model_copy(update={"processes": 2})
+        contract = contract_for(chosen, small_dataset.manifest, weights)
+        with pytest.raises(TrainingFailed, match="cannot be read"):
+            train(chosen, small_dataset, contract, work=tmp_path / "w", weights=weights)
+        assert WeightsStore(orders[0].weights, orders[0].fetched) == weights
 
 
 class TestFailures:

@@ -26,6 +26,7 @@ def build_app() -> typer.Typer:
         stages,
         sweep,
         validate,
+        weights,
     )
 
     app = typer.Typer(
@@ -40,6 +41,7 @@ def build_app() -> typer.Typer:
     app.add_typer(recipes.app, name="recipes", help="List the networks and how they are trained.")
     app.add_typer(review.app, name="review", help="Decide what is promoted.")
     app.add_typer(sweep.app, name="sweep", help="Show what a search over a recipe's fields found.")
+    app.add_typer(weights.app, name="weights", help="Fetch, list and check pretrained weights.")
     app.command("run")(environment.run)
     app.command("validate")(validate.validate)
     app.command("train")(stages.train)

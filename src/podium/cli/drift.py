@@ -126,13 +126,13 @@ def _config(file: Path | None, options: dict[str, float | int | None]) -> DriftC
 def _features(settings: Settings, features: Features, model: str | None, version: str) -> FeatureSource | None:
     from podium.drift.features import backbone_features, champion_features
     from podium.errors import RegistryError
-    from podium.models import WeightsStore
+    from podium.models.places import weights_store
     from podium.registry.champion import load_champion_bundle, model_name
 
     if features is Features.NONE:
         return None
     if features is Features.BACKBONE:
-        return backbone_features(WeightsStore(settings.weights))
+        return backbone_features(weights_store(settings))
     try:
         name = model_name(settings, model)
         bundle, number = load_champion_bundle(settings, name, version)

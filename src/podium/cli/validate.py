@@ -53,8 +53,8 @@ def validate(
     from podium.config.load import load_run_config
     from podium.data import open_dataset
     from podium.data.policy import open_configured
-    from podium.models import WeightsStore
     from podium.models.contracts import contract_for
+    from podium.models.places import weights_store
     from podium.models.recipes import resolve_candidates
     from podium.settings import Settings
     from podium.validation import ensure_valid, load_suite, render_report, validate_dataset
@@ -72,7 +72,7 @@ def validate(
     expected = load_suite(suite or configured, settings.root)
     dataset = open_dataset(data) if data else open_configured(run, settings.root, file=file)
     dataset.verify()
-    weights = WeightsStore(settings.weights)
+    weights = weights_store(settings)
     contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
     result = validate_dataset(dataset, expected, contracts)
     if as_json:

@@ -80,7 +80,7 @@ def build(
     if family.pretrained:
         loaded = weights.load(family.pretrained(options_of(model)))
         assert isinstance(net, TransferNet)
-        loaded.without(net.removed).into(net.backbone)
+        loaded.into(net.backbone, unused=net.removed)
     return net
 
 

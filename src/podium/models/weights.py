@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from torch import nn
 
 EMBEDDED = Path(__file__).parent / "pretrained"
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.\-]*")
+"""Of weights: no separator of folders, so that no name leaves the folder that it is looked for in."""
+MAX_WEIGHTS: Final = 8 * 2**30
+"""Bytes; more than any backbone that can be trained here."""
+MAX_PROVENANCE: Final = 2**20
+"""Bytes."""
 
 
 class Provenance(Frozen):
@@ -40,6 +48,12 @@ class Provenance(Frozen):
     origin says, not what ``mean`` and ``std`` give. A network whose contract gives another range is refused."""
     input_size: tuple[int, int]
     """Height and width that it was trained at."""
+    architecture: str | None = None
+    """The network that the weights are of, as timm names it; None for one of our own."""
+    source: str | None = None
+    """Of third-party weights: ``hf-hub:ID@COMMIT``, or the address of the file."""
+    interpolation: str | None = None
+    """How images were resized in training, where the origin says so."""
     figures: dict[str, float] = Field({})
     """What was measured, such as the accuracy on images of the source data that were not trained on."""
     notes: str = ""
@@ -61,17 +75,21 @@ class Pretrained:
     provenance: Provenance
     state: dict[str, torch.Tensor]
 
-    def without(self, removed: tuple[str, ...]) -> Pretrained:
-        """The same without the tensors of a network's parts that were removed."""
-        parts = tuple(f"{name}." for name in removed)
-        return replace(self, state={name: value for name, value in self.state.items() if not name.startswith(parts)})
+    def into(self, backbone: nn.Module, unused: Collection[str] = ()) -> None:
+        """Copy the weights into ``backbone``; every tensor must fit.
 
-    def into(self, backbone: nn.Module) -> None:
-        """Copy the weights into ``backbone``; every tensor must fit. Raises WeightsError naming those that do not."""
+        Args:
+            backbone: Takes all tensors, except BatchNorm's counters, from the weights.
+            unused: Names of its modules that it may lack; their tensors are left aside.
+
+        Raises:
+            WeightsError: Names the tensors that do not fit.
+        """
         expected = backbone.state_dict()
         expected = {k: v for k, v in expected.items() if not k.endswith("num_batches_tracked")}
         problems = [f"{k} is missing" for k in sorted(expected.keys() - self.state.keys())]
-        problems += [f"{k} is unknown" for k in sorted(self.state.keys() - expected.keys())]
+        surplus = sorted(self.state.keys() - expected.keys())
+        problems += [f"{k} is unknown" for k in surplus if not k.startswith(tuple(f"{name}." for name in unused))]
         problems += [
             f"{k} is {tuple(self.state[k].shape)} instead of {tuple(v.shape)}"
             for k, v in expected.items()
@@ -87,10 +105,37 @@ class Pretrained:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A folder of weights."""
+
+    kind: Literal["user", "embedded", "fetched"]
+    folder: Path
+
+    def file(self, name: str) -> Path | None:
+        """``NAME.safetensors`` if it is here. Of fetched weights the provenance comes last: without it they are not."""
+        file = self.folder / f"{name}.safetensors"
+        complete = file.is_file() and (self.kind != "fetched" or file.with_suffix(".json").is_file())
+        return file if complete else None
+
+
+@dataclass(frozen=True)
 class WeightsStore:
-    """Where weights are looked for: a folder of the user's first, then the ones that come with Podium."""
+    """Where weights are looked for: a folder of the user's first, then the ones that come with Podium, then fetched
+    ones; what timm knows by its name is fetched from the hub if it is in none of them.
+    """
 
     folder: Path | None = None
+    """The user's."""
+    fetched: Path | None = None
+    """Where weights from the hub are kept; without it the hub is not asked."""
+
+    def places(self) -> Iterator[Place]:
+        """The folders in the order in which they are looked into."""
+        if self.folder:
+            yield Place("user", self.folder)
+        yield Place("embedded", EMBEDDED)
+        if self.fetched:
+            yield Place("fetched", self.fetched)
 
     def load(self, name: str) -> Pretrained:
         """Read weights and check their digest.
@@ -98,46 +143,37 @@ class WeightsStore:
         Raises:
             WeightsError: They are in no folder, or were damaged, or the provenance is missing or malformed.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         file = self.find(name)
-        provenance = self.provenance(name)
-        if digest_file(file) != provenance.sha256:
-            raise WeightsError(
-                f"{file}: its content is not what {name}.json records",
-                remedy="copy both files again from where they came from",
-            )
-        try:
-            state = load_file(file)
-        except (OSError, SafetensorError) as error:
-            raise WeightsError(f"{file}: not a readable safetensors file ({error})", remedy="copy it again") from None
-        return Pretrained(provenance, {k: v.float() for k, v in state.items()})
+        return read_weights(file, read_provenance(file.with_suffix(".json")))
 
     def provenance(self, name: str) -> Provenance:
         """Read the provenance of weights without loading them. Raises WeightsError."""
-        file = self.find(name).with_suffix(".json")
-        try:
-            return Provenance.model_validate_json(file.read_bytes())
-        except FileNotFoundError:
-            raise WeightsError(
-                f"{file}: is missing; weights of unknown origin are not used",
-                remedy="copy it from where they came from",
-            ) from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the file"
-            raise WeightsError(f"{file}: {where}: {first['msg']}", remedy="correct the provenance file") from None
+        return read_provenance(self.find(name).with_suffix(".json"))
 
     def find(self, name: str) -> Path:
-        """Return the path of ``NAME.safetensors``. Raises WeightsError with the remedies if there is none."""
-        folders = ([self.folder] if self.folder else []) + [EMBEDDED]
-        for folder in folders:
-            file = folder / f"{name}.safetensors"
-            if file.is_file():
+        """Return the path of ``NAME.safetensors``, fetching it if need be; processes that ask at once fetch it once.
+
+        Raises:
+            WeightsError: There are none of that name; tells the remedies.
+            OSError: What was fetched cannot be written.
+        """
+        check_name(name)
+        places = list(self.places())
+        for place in places:
+            file = place.file(name)
+            if file:
                 return file
+        missing = f"pretrained weights {name!r} are in none of: {', '.join(str(place.folder) for place in places)}"
+        if self.fetched and "." in name:
+            from podium.models.hub import fetch
+
+            try:
+                fetch(name, self.fetched)
+            except WeightsError as error:
+                raise WeightsError(f"{missing}; {error.message}", remedy=error.remedy) from None
+            return self.fetched / f"{name}.safetensors"
         raise WeightsError(
-            f"pretrained weights {name!r} are in none of: {', '.join(map(str, folders))}",
+            missing,
             remedy=f"put {name}.safetensors and {name}.json into a folder and set PODIUM_WEIGHTS to it,"
             " pretrain them with `zenml pipeline run pipelines.pretraining.pretraining_pipeline -c"
             " configs/pretraining.yaml`, or remove the candidate that needs them",
@@ -146,3 +182,50 @@ class WeightsStore:
 
 EMBEDDED_WEIGHTS = WeightsStore()
 """Only what comes with Podium."""
+
+
+def check_name(name: str) -> None:
+    """Raise WeightsError if weights cannot be called so."""
+    if not NAME.fullmatch(name):
+        raise WeightsError(
+            f"weights {name!r}: not a name of weights",
+            remedy="use lower-case letters, digits, `_`, `-` and `.`; folders are named by PODIUM_WEIGHTS",
+        )
+
+
+def read_provenance(file: Path) -> Provenance:
+    """Read ``NAME.json``. Raises WeightsError if it is missing, too large or malformed."""
+    try:
+        if file.stat().st_size > MAX_PROVENANCE:
+            raise WeightsError(f"{file}: is larger than {MAX_PROVENANCE:,} bytes", remedy="this is no provenance file")
+        return Provenance.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        raise WeightsError(
+            f"{file}: is missing; weights of unknown origin are not used",
+            remedy="copy it from where they came from",
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise WeightsError(f"{file}: {where}: {first['msg']}", remedy="correct the provenance file") from None
+
+
+def read_weights(file: Path, provenance: Provenance) -> Pretrained:
+    """Read ``NAME.safetensors`` as float32. Raises WeightsError if it is too large, or not what was recorded."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    size = file.stat().st_size
+    if size > MAX_WEIGHTS:
+        raise WeightsError(f"{file}: {size:,} bytes are more than the {MAX_WEIGHTS:,} that are read")
+    if digest_file(file) != provenance.sha256:
+        again = f", or fetch them again: `podium weights fetch {provenance.name} --to {file.parent}`"
+        raise WeightsError(
+            f"{file}: its content is not what {file.stem}.json records",
+            remedy=f"copy both files again from where they came from{again if provenance.source else ''}",
+        )
+    try:
+        state = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{file}: not a readable safetensors file ({error})", remedy="copy it again") from None
+    return Pretrained(provenance, {k: v.float() for k, v in state.items()})

@@ -13,7 +13,8 @@ from podium.contract import InputContract
 from podium.data import Dataset
 from podium.digest import digest_json
 from podium.errors import PodiumError
-from podium.models import WeightsStore, family_of, options_of
+from podium.models import family_of, options_of
+from podium.models.places import weights_store
 from podium.orchestration.progress import report_epoch, report_progress
 from podium.orchestration.stopping import stopping
 from podium.registry import tracking
@@ -60,7 +61,7 @@ def train_tracked(
 
     try:
         work = work_folder(settings, key)
-        weights = WeightsStore(settings.weights)
+        weights = weights_store(settings)
         bundle = train(
             candidate,
             dataset,
@@ -108,7 +109,7 @@ def backbone_digest(candidate: Candidate, settings: Settings) -> str | None:
     """
     model = candidate.recipe.model
     name = family_of(model).pretrained
-    return WeightsStore(settings.weights).provenance(name(options_of(model))).digest if name else None
+    return weights_store(settings).provenance(name(options_of(model))).digest if name else None
 
 
 def cause_of(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from podium.contract import InputContract
 from podium.data import Dataset
 from podium.errors import ConfigError, TrainingFailed
-from podium.models import WeightsStore
+from podium.models.places import weights_store
 from podium.orchestration.progress import report_epoch, report_progress
 from podium.orchestration.stopping import stopping
 from podium.orchestration.training import candidate_key, cause_of, work_folder
@@ -67,7 +67,7 @@ def run_trial(
         return TrialResult.model_validate({**shared, **_so_far(plan, history), **fields})
 
     try:
-        weights = WeightsStore(settings.weights)
+        weights = weights_store(settings)
         bundle = train(
             candidate, dataset, contract, work=work, weights=weights,
             on_epoch=on_epoch, on_progress=on_progress, stop=stopping, tuning=settings.tuning,

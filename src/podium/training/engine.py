@@ -101,6 +101,7 @@ def train(
             digest=dataset.manifest.digest,
             work=work.absolute(),
             weights=weights.folder.absolute() if weights.folder else None,
+            fetched=weights.fetched.absolute() if weights.fetched else None,
             tuning=tuning.absolute() if tuning else None,
             identity=base,
         )

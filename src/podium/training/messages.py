@@ -28,6 +28,8 @@ class Order(Frozen):
     work: Path
     weights: Path | None
     """Folder of pretrained weights."""
+    fetched: Path | None = None
+    """Folder of those from the hub."""
     tuning: Path | None
     identity: str
     """Of the training; see ``podium.training.identity``."""

@@ -112,7 +112,7 @@ def _train(order: Order, rank: int, count: int, orders: Orders) -> None:
         try:
             fit(
                 job,
-                WeightsStore(order.weights),
+                WeightsStore(order.weights, order.fetched),
                 order.identity,
                 tuning=order.tuning,
                 stop=Request(lambda: orders.stop),
