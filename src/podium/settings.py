@@ -70,6 +70,11 @@ class Settings(BaseModel):
         return self.state / "tuning"
 
     @property
+    def features(self) -> Path:
+        """What frozen backbones made of data sets."""
+        return self.state / "features"
+
+    @property
     def fetched_weights(self) -> Path:
         """Pretrained weights that were fetched from the hub."""
         return self.state / "weights"

@@ -58,6 +58,7 @@ def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path
                 weights=weights,
                 stop=stop,
                 tuning=settings.tuning,
+                features=settings.features,
             )
         except TrainingFailed as error:
             raise TrainingFailed(f"{candidate.name}: {error.message}", remedy=error.remedy) from None

@@ -95,7 +95,7 @@ def test_a_transfer_network_is_still_one() -> None:
     net = build(model, contract(3), seed=1, weights=EMBEDDED_WEIGHTS)
     assert isinstance(net, TransferNet)
     net.unfreeze(0.3)
-    assert not net.train().backbone[0].training
+    assert not net.train().get_submodule("backbone.0.norm").training
     with torch.inference_mode():
         assert net.eval()(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
 

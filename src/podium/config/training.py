@@ -153,6 +153,9 @@ class TrainerConfig(Frozen):
     plateau: PlateauConfig | None = None
     fine_tune: FineTuneConfig | None = None
     """Only for recipes with a pretrained backbone, whose first phase trains the head alone."""
+    cached_views: int | None = Field(None, ge=1)
+    """Only for recipes with a pretrained backbone: how many views of each training image go through it, once, for all
+    epochs of the first phase, which take turns: the image itself, and augmented ones. null: each epoch anew."""
     augment: AugmentConfig = AugmentConfig()
     averaging: AveragingConfig | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -166,6 +169,8 @@ class TrainerConfig(Frozen):
             raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
         if self.plateau and self.schedule != "constant":
             raise ValueError(f"plateau works on a constant schedule, not on {self.schedule!r}: remove one of the two")
+        if self.cached_views and self.augment.mixup:
+            raise ValueError("cached_views keeps images apart, and mixup mixes them: remove one of the two")
         for name, (field, users) in USED_BY.items():
             value, chosen = getattr(self, name), getattr(self, field)
             if chosen not in users and value != type(self).model_fields[name].default:

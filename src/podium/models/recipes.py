@@ -129,7 +129,18 @@ def _file_of(recipe: str, recipes_dir: Path, where: str = "recipe") -> Path:
 
 
 def check_backbone(recipe: RecipeConfig, where: str) -> None:
-    """Raise ConfigError if the second phase of transfer learning is asked of a recipe without a backbone."""
+    """Raise ConfigError if what needs a pretrained backbone is asked of a recipe without one, or of several views."""
+    if recipe.trainer.cached_views and not has_backbone(recipe.model):
+        raise ConfigError(
+            f"{where}.cached_views: recipe {recipe.id!r} has no pretrained backbone whose features could be kept",
+            remedy="remove cached_views, or choose a transfer recipe",
+        )
+    if recipe.trainer.cached_views and recipe.model.views > 1:
+        raise ConfigError(
+            f"{where}.cached_views: the network averages {recipe.model.views} views of an image in evaluation, of which"
+            " no features are kept",
+            remedy="remove cached_views, or set model.views to 1",
+        )
     if recipe.trainer.fine_tune and not has_backbone(recipe.model):
         raise ConfigError(
             f"{where}.fine_tune: recipe {recipe.id!r} has no pretrained backbone to fine-tune",

@@ -72,6 +72,7 @@ def train_tracked(
             on_progress=on_progress,
             stop=stopping,
             tuning=settings.tuning,
+            features=settings.features,
         )
     except Exception as error:
         tracked.fail(cause_of(error))

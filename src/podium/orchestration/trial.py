@@ -70,7 +70,8 @@ def run_trial(
         weights = weights_store(settings)
         bundle = train(
             candidate, dataset, contract, work=work, weights=weights,
-            on_epoch=on_epoch, on_progress=on_progress, stop=stopping, tuning=settings.tuning,
+            on_epoch=on_epoch, on_progress=on_progress, stop=stopping,
+            tuning=settings.tuning, features=settings.features,
         )  # fmt: skip
         # One that was killed after its last checkpoint, before the judge heard of that epoch, gets no further epoch.
         for record in bundle.summary.history[len(history) :]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import NamedTuple
 
@@ -12,7 +13,6 @@ from torch.nn import functional
 from podium.models.views import one_view
 from podium.training.execution import Runner
 from podium.training.feed import Feed
-from podium.training.inputs import Normalizer
 from podium.training.ranks import Ranks
 
 BATCH = 128
@@ -31,7 +31,13 @@ class Figures(NamedTuple):
 
 
 def assess(
-    runner: Runner, feed: Feed, normalize: Normalizer, classes: int, *, views: bool = True, ranks: Ranks | None = None
+    runner: Runner,
+    feed: Feed,
+    normalize: Callable[[Tensor], Tensor],
+    classes: int,
+    *,
+    views: bool = True,
+    ranks: Ranks | None = None,
 ) -> Figures:
     """Look at a network on a split, in its training's precision; it is put into evaluation mode and left in it.
 

@@ -55,6 +55,12 @@ class Progress(BaseModel):
     epoch_seconds: float = 0.0
     """Time spent in the epoch that goes on."""
 
+    def warn(self, name: str, warning: str | None) -> None:
+        """Keep what is said for the first time, and log it with the candidate's name."""
+        if warning and warning.partition(":")[0] not in {said.partition(":")[0] for said in self.warnings}:
+            self.warnings.append(warning)
+            log.warning("%s: %s", name, warning)
+
 
 @dataclass(frozen=True)
 class Checkpoint:

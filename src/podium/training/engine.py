@@ -21,7 +21,7 @@ from podium.training.checkpoint import load_finished, save_finished, writing
 from podium.training.execution import Execution, Settled, fixed_execution
 from podium.training.hardware import default_device
 from podium.training.heap import kept_memory
-from podium.training.identity import identity
+from podium.training.identity import backbone_key, identity
 from podium.training.inputs import check_dataset
 from podium.training.job import Job, OnEpoch, OnProgress
 from podium.training.kernels import fastest_kernels
@@ -45,6 +45,7 @@ def train(
     on_progress: OnProgress | None = None,
     stop: Stop | None = None,
     tuning: Path | None = None,
+    features: Path | None = None,
 ) -> Bundle:
     """Train a candidate; continue where an interrupted attempt left off; reuse a finished result.
 
@@ -65,6 +66,8 @@ def train(
             SIGTERM and Ctrl-C ask for it, too.
         tuning: Folder of measurements of what is faster on this machine, for recipes that leave it open; without it,
             each training measures for itself.
+        features: Folder of what frozen backbones make of data sets, for recipes that keep it (``cached_views``);
+            without it, each training computes its own.
 
     Returns:
         The trained candidate: the best epoch's weights with early stopping, the last epoch's without.
@@ -92,7 +95,7 @@ def train(
             return finished
         check_dataset(dataset, contract)
         if candidate.processes == 1:
-            job = Job(candidate, contract, dataset, device, work)
+            job = Job(candidate, contract, dataset, device, work, features=features)
             return fit(job, weights, base, tuning=tuning, stop=request, on_epoch=on_epoch, on_progress=on_progress)
         order = Order(
             candidate=candidate,
@@ -103,6 +106,7 @@ def train(
             weights=weights.folder.absolute() if weights.folder else None,
             fetched=weights.fetched.absolute() if weights.fetched else None,
             tuning=tuning.absolute() if tuning else None,
+            features=features.absolute() if features else None,
             identity=base,
         )
         launch(order, request, on_epoch, on_progress)
@@ -137,7 +141,7 @@ def fit(
     candidate, ranks = job.candidate, job.ranks
     execution = fixed_execution(candidate.trainer) or Settled.load(job.work, identity)
     net = build(candidate.recipe.model, job.contract, seed=candidate.seed, weights=weights)
-    session = Session(job, net)
+    session = Session(job, net, backbone_key(candidate, job.contract, job.dataset.manifest.digest, weights))
     if ranks.asked(execution is None):
         if ranks.first:
             execution = session.tune(tuning, stop)

@@ -20,7 +20,6 @@ from podium.training.execution import Runner
 from podium.training.feed import Feed
 from podium.training.hardware import used_memory
 from podium.training.health import LOOK_EVERY, Health
-from podium.training.inputs import Normalizer
 from podium.training.optimizers import set_rate
 from podium.training.ranks import Ranks
 from podium.training.stopping import Stop
@@ -115,7 +114,7 @@ class Loop:
     optimizer: Optimizer
     averager: Averager | None
     feed: Feed
-    normalize: Normalizer
+    normalize: Callable[[Tensor], Tensor]
     trainer: TrainerConfig
     classes: int
     generator: torch.Generator

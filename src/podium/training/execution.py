@@ -71,16 +71,17 @@ class Runner:
         # Whatever is not a batch (the last one of an epoch) would be compiled once more.
         if not self.execution.compiled or len(images) != self.batch_size:
             return self.uncompiled(images)
-        with self._precision():
+        with self.precision():
             return self._compile(images).float()
 
     def uncompiled(self, images: Tensor) -> Tensor:
         """The same without compiled code, in the same precision."""
-        with self._precision():
+        with self.precision():
             logits: Tensor = self.net(images)
             return logits.float()
 
-    def _precision(self) -> torch.autocast:
+    def precision(self) -> torch.autocast:
+        """The context in which the network runs."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.execution.precision == "bfloat16")
 
     def _compile(self, images: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from podium.config import Candidate
 from podium.contract import InputContract
 from podium.digest import digest_json
 from podium.models import WeightsStore, family_of, options_of
+from podium.models.options import HeadOptions
 from podium.training.hardware import describe_hardware
 
 
@@ -39,6 +40,29 @@ def identity(
 def what_counts(candidate: Candidate, device: torch.device) -> dict[str, object]:
     """What of a candidate its result depends on: on a GPU, that is not the number of CPU threads."""
     return candidate.model_dump(mode="json", exclude={"threads"} if device.type == "cuda" else None)
+
+
+def backbone_key(candidate: Candidate, contract: InputContract, data_digest: str, weights: WeightsStore) -> str:
+    """SHA-256 over what the features of a frozen backbone follow from, but for augmentation and precision.
+
+    Candidates whose heads alone differ have the same. Raises WeightsError if the pretrained weights are missing.
+    """
+    model = candidate.recipe.model
+    family = family_of(model)
+    if family.pretrained is None:
+        return ""
+    options = options_of(model)
+    body = options.model_dump(mode="json", exclude=set(HeadOptions.model_fields))
+    wants_map = isinstance(options, HeadOptions) and bool(options.convolutions)
+    return digest_json(
+        {
+            "backbone": [model.family, body, wants_map],
+            "weights": weights.provenance(family.pretrained(options)).digest,
+            "contract": contract.model_dump(mode="json", exclude={"class_names"}),
+            "data": data_digest,
+            "code": code_digest("podium.models", "podium.training.stage", "podium.training.inputs"),
+        }
+    )
 
 
 def tuning_key(candidate: Candidate, contract: InputContract, device: torch.device) -> str:

@@ -30,3 +30,5 @@ class Job:
     work: Path
     ranks: Ranks = field(default_factory=Ranks)
     """The processes that do it together."""
+    features: Path | None = None
+    """Where features of frozen backbones are kept, for all trainings; in ``work`` unless given."""

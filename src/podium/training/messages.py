@@ -31,6 +31,7 @@ class Order(Frozen):
     fetched: Path | None = None
     """Folder of those from the hub."""
     tuning: Path | None
+    features: Path | None = None
     identity: str
     """Of the training; see ``podium.training.identity``."""
 

@@ -33,6 +33,7 @@ from podium.training.phases import Phase, enter, plan
 from podium.training.preparing import first_images, prepare_network, some_images
 from podium.training.schedules import learning_rate
 from podium.training.selection import Selection
+from podium.training.stage import Stage, stage_of
 from podium.training.stopping import Request, Stop
 from podium.training.summary import summarize
 from podium.training.tuning import tune
@@ -43,8 +44,10 @@ log = logging.getLogger(__name__)
 class Session:
     """The moving parts of one training: network, random generator, progress, and what is selected of it."""
 
-    def __init__(self, job: Job, net: nn.Module) -> None:
+    def __init__(self, job: Job, net: nn.Module, backbone_key: str = "") -> None:
         self.job = job
+        self.backbone_key = backbone_key
+        """See ``podium.training.identity``."""
         self.trainer = job.candidate.trainer
         self.phases = plan(net, self.trainer)
         self.parameters = count_parameters(net)
@@ -96,18 +99,20 @@ class Session:
         """
         self.identity = identity
         self.runner = Runner(self.net, execution, self.job.device, self._take_part())
+        self.stage = whole = Stage(self.runner, self.train, self.validation, self.normalize, self.trainer)
         checkpoint = load_checkpoint(self.job.work, identity)
         resumed_from = self._restore(checkpoint) if checkpoint else None
         if checkpoint is None:
             candidate = self.job.candidate
             prepare_network(self.net, candidate.recipe.model, self.train, self.normalize, seed=candidate.seed)
             if isinstance(self.net, TransferNet):
-                self._warn(check_inputs(self.net, self._sample()[0], self.normalize))
+                self.progress.warn(candidate.name, check_inputs(self.net, self._sample()[0], self.normalize))
         self.job.ranks.follow_first(self.net.state_dict().values())
         give_back()  # what measuring and preparing have freed would add to what the steps take
         while self.progress.phase < len(self.phases):
             phase = self.phases[self.progress.phase]
             enter(self.net, phase)
+            self.stage = stage_of(phase, whole, self.job, self.backbone_key, stop)
             self.averager = Averager(self.net, self.trainer.averaging) if self.trainer.averaging else None
             optimizer = make_optimizer(self.net, phase.trainer, phase.rate, phase.layer_decay)
             if checkpoint and (self.progress.epochs or self.progress.step):
@@ -123,18 +128,13 @@ class Session:
             self.selection.after_phase(self.averager)
             progress = self.progress
             progress.phase, progress.epochs, progress.plateau = progress.phase + 1, 0, None
+        self.stage = whole
         figures = self.selection.of_the_result(self.job.candidate.recipe.model.views)
         check_learned(figures.confusion, self.job.contract.class_names, self.progress.warnings)
         return self._bundle(figures, resumed_from)
 
     def _sample(self) -> tuple[Tensor, Tensor]:
         return some_images(self.train, IMAGES, seed=self.job.candidate.seed)
-
-    def _warn(self, warning: str | None) -> None:
-        """Keep what is said for the first time."""
-        if warning and warning.partition(":")[0] not in {said.partition(":")[0] for said in self.progress.warnings}:
-            self.progress.warnings.append(warning)
-            log.warning("%s: %s", self.job.candidate.name, warning)
 
     def _take_part(self) -> int:
         """Images that the network is shown at once, of a full batch."""
@@ -145,7 +145,8 @@ class Session:
     def _assess(self, views: bool) -> Figures:
         ranks = self.job.ranks
         give_back()  # the steps' blocks do not fit a validation's, and would add to them
-        return assess(self.runner, self.validation, self.normalize, self.classes, views=views, ranks=ranks)
+        stage = self.stage
+        return assess(stage.runner, stage.validation, stage.normalize, self.classes, views=views, ranks=ranks)
 
     @property
     def _stopped(self) -> bool:
@@ -155,6 +156,7 @@ class Session:
         progress, number = self.progress, len(self.progress.history) + 1
         position = self.position or Position.start(len(self.train), self.classes, self.generator)
         self.position = None
+        self.stage.turn(progress.epochs)
         result = self.loop(optimizer).run(
             position,
             progress.health,
@@ -177,7 +179,7 @@ class Session:
         )  # fmt: skip
         figures = self.selection.after_epoch(number, self.averager, rate=result.rate)
         if self.progress.health.learned and at_chance(figures.confusion):
-            self._warn(check_statistics(self.net, *self._sample(), self.normalize))
+            progress.warn(self.job.candidate.name, check_statistics(self.net, *self._sample(), self.normalize))
         record = EpochRecord(
             phase=phase.name,
             epoch=number,
@@ -199,8 +201,9 @@ class Session:
 
     def loop(self, optimizer: Optimizer) -> Loop:
         """The steps of a phase."""
+        stage = self.stage
         return Loop(
-            self.runner, optimizer, self.averager, self.train, self.normalize, self.trainer, self.classes,
+            stage.runner, optimizer, self.averager, stage.train, stage.normalize, stage.trainer, self.classes,
             self.generator, self.job.candidate.seed, self.job.ranks,
         )  # fmt: skip
 

@@ -1,0 +1,244 @@
+"""Features of a frozen backbone: computed once, the same as anew, shared, bounded, whole after a kill."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from podium.bundle import Bundle
+from podium.data import Dataset
+from podium.errors import ConfigError, TrainingFailed, TrainingStopped
+from podium.models import WeightsStore
+from podium.models.contracts import contract_for
+from podium.models.recipes import check_backbone
+from podium.training import session, stage, train
+from podium.training.feature_cache import FeatureCache
+
+from .helpers import candidate, same
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+QUIET = {"epochs": 4, "learning_rate": 0.05}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In four epochs, on random weights: that is another test's."""
+    monkeypatch.setattr(session, "check_learned", lambda *_: None)
+
+
+def never() -> bool:
+    return False
+
+
+def fit(
+    dataset: Dataset, work: Path, store: WeightsStore, *, seed: int = 3, features: Path | None = None, **trainer: Any
+) -> Bundle:
+    chosen = candidate("transfer", seed=seed, **{**QUIET, **trainer})
+    contract = contract_for(chosen, dataset.manifest, store)
+    return train(chosen, dataset, contract, work=work, weights=store, features=features)
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Images of each forward pass through a backbone that fills the cache."""
+    seen: list[int] = []
+    original = stage._features
+
+    def count(given: stage.Stage, images: torch.Tensor) -> torch.Tensor:
+        seen.append(len(images))
+        return original(given, images)
+
+    monkeypatch.setattr(stage, "_features", count)
+    return seen
+
+
+class TestTraining:
+    def test_gives_what_the_images_themselves_give(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+    ) -> None:
+        kept = fit(small_dataset, tmp_path / "a", store, cached_views=1)
+        anew = fit(small_dataset, tmp_path / "b", store)
+        for one, other in zip(kept.summary.history, anew.summary.history, strict=True):
+            assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4)
+            assert one.validation_accuracy == other.validation_accuracy
+        assert all(torch.allclose(kept.state[key], anew.state[key], atol=1e-4) for key in kept.state)
+
+    def test_the_backbone_sees_each_view_once(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
+    ) -> None:
+        fit(small_dataset, tmp_path / "w", store, cached_views=3, epochs=6, augment={"flip": True})
+        assert sum(passes) == 1 + 3 * 96 + 30, "one image for the shape, three views, and the validation split"
+
+    def test_views_are_the_image_and_augmented_ones(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+    ) -> None:
+        fit(small_dataset, tmp_path / "w", store, cached_views=3, augment={"shift": 0.2}, features=tmp_path / "f")
+        (place,) = (p for p in (tmp_path / "f").iterdir() if p.is_dir())
+        views = np.load(place / "train.npy")
+        assert views.shape[:2] == (3, 96)
+        fit(small_dataset, tmp_path / "v", store, cached_views=1, features=tmp_path / "g")
+        (plain,) = (p for p in (tmp_path / "g").iterdir() if p.is_dir())
+        assert np.array_equal(np.load(plain / "train.npy")[0], views[0])
+        assert not np.allclose(views[0], views[1], atol=1e-3)
+        assert not np.allclose(views[1], views[2], atol=1e-3)
+
+    def test_heads_rates_and_seeds_share_them_and_other_data_does_not(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
+    ) -> None:
+        shared = tmp_path / "features"
+        fit(small_dataset, tmp_path / "a", store, cached_views=1, features=shared)
+        passes.clear()
+        fit(small_dataset, tmp_path / "b", store, cached_views=1, features=shared, learning_rate=0.02, seed=9)
+        assert sum(passes) == 1, "for the shape"
+        fit(small_dataset, tmp_path / "c", store, cached_views=2, features=shared, augment={"flip": True})
+        assert sum(passes) > 2 * 96, "other views"
+
+    def test_fine_tuning_sees_images(self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
+        tune = {"epochs": 2, "learning_rate": 0.005, "unfreeze": "3"}
+        bundle = fit(small_dataset, tmp_path / "w", store, cached_views=2, fine_tune=tune, augment={"flip": True})
+        assert [record.phase for record in bundle.summary.history] == ["head"] * 4 + ["fine_tune"] * 2
+        before = store.load("small").state
+        assert not torch.equal(bundle.state["backbone.3.conv1.weight"], before["3.conv1.weight"])
+
+    @pytest.mark.parametrize("epoch", [1, 3])
+    def test_a_resumed_training_gives_the_same_bits(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, epoch: int
+    ) -> None:
+        whole = fit(small_dataset, tmp_path / "a", store, cached_views=3, augment={"shift": 0.2})
+        chosen = candidate("transfer", **QUIET, cached_views=3, augment={"shift": 0.2})
+        contract = contract_for(chosen, small_dataset.manifest, store)
+
+        def interrupt(record: Any) -> None:
+            if record.epoch == epoch:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store, on_epoch=interrupt)
+        assert same(train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store), whole)
+
+    def test_a_stop_while_they_are_computed_leaves_nothing_half(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+    ) -> None:
+        chosen = candidate("transfer", **QUIET, cached_views=2)
+        contract = contract_for(chosen, small_dataset.manifest, store)
+        with pytest.raises(TrainingStopped, match="while features were computed"):
+            train(chosen, small_dataset, contract, work=tmp_path / "w", weights=store, stop=lambda: True)
+        assert [p for p in (tmp_path / "w" / "features").iterdir() if p.is_dir()] == []
+
+    def test_what_cannot_be_kept_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="mixup mixes them"):
+            candidate("transfer", cached_views=1, augment={"mixup": 0.2})
+        with pytest.raises(ConfigError, match="no pretrained backbone whose features"):
+            check_backbone(candidate("simple", cached_views=1).recipe, "x.yaml: trainer")
+        several = candidate("transfer", cached_views=1).recipe
+        several = several.model_copy(update={"model": several.model.model_copy(update={"views": 2})})
+        with pytest.raises(ConfigError, match="averages 2 views"):
+            check_backbone(several, "x.yaml: trainer")
+
+
+def fill(value: float) -> Any:
+    def write(name: str, array: NDArray[np.float32]) -> None:
+        array[:] = value
+
+    return write
+
+
+def get(cache: FeatureCache, key: str, value: float = 1.0, rows: int = 1000) -> NDArray[np.float32]:
+    arrays = cache.get(key, {"train": (1, rows, 10)}, fill(value), never)
+    assert arrays is not None
+    return arrays["train"]
+
+
+def _slow(folder: Path, started: Any) -> None:
+    def write(name: str, array: NDArray[np.float32]) -> None:
+        array[:] = 7
+        started.set()
+        time.sleep(60)
+
+    FeatureCache(folder).get("k", {"train": (1, 1000, 10)}, write, never)
+
+
+class TestCache:
+    def test_the_first_writes_and_others_wait_for_him(self, tmp_path: Path) -> None:
+        written: list[str] = []
+
+        def write(name: str, array: NDArray[np.float32]) -> None:
+            written.append(name)
+            time.sleep(0.2)
+            array[:] = len(written)
+
+        results: list[float] = []
+
+        def ask() -> None:
+            arrays = FeatureCache(tmp_path).get("k", {"train": (2, 3)}, write, never)
+            assert arrays is not None
+            results.append(float(arrays["train"][1, 2]))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (written, results) == (["train"], [1.0] * 4)
+
+    def test_a_killed_writer_leaves_nothing_that_is_used(self, tmp_path: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        started = context.Event()
+        process = context.Process(target=_slow, args=(tmp_path, started))
+        process.start()
+        assert started.wait(60)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert (get(FeatureCache(tmp_path), "k", 2.0) == 2).all()
+        assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["k"], "what it left is removed"
+
+    def test_what_raises_leaves_nothing(self, tmp_path: Path) -> None:
+        def write(name: str, array: NDArray[np.float32]) -> None:
+            raise OSError(28, "No space left on device")
+
+        with pytest.raises(OSError, match="No space"):
+            FeatureCache(tmp_path).get("k", {"train": (1, 2)}, write, never)
+        assert [p for p in tmp_path.iterdir() if p.is_dir()] == []
+
+    def test_the_longest_unused_goes_first(self, tmp_path: Path) -> None:
+        cache = FeatureCache(tmp_path, limit=100_000)  # each takes 40,128 bytes
+        first = get(cache, "a", 1.0)
+        get(cache, "b", 2.0)
+        for age, key in ((30, "a"), (60, "b")):
+            os.utime(tmp_path / key, (time.time() - age,) * 2)
+        get(cache, "c", 3.0)
+        assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["a", "c"]
+        os.utime(tmp_path / "c", (time.time() - 10,) * 2)
+        get(cache, "b", 4.0)
+        assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["b", "c"]
+        assert (first == 1).all(), "who has them open keeps them"
+
+    def test_more_than_the_limit_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(TrainingFailed, match="more than") as caught:
+            get(FeatureCache(tmp_path, limit=10_000), "a")
+        assert "cached_views" in caught.value.remedy
+
+    def test_waiting_ends_when_asked(self, tmp_path: Path) -> None:
+        inside, go_on = threading.Event(), threading.Event()
+
+        def write(name: str, array: NDArray[np.float32]) -> None:
+            inside.set()
+            assert go_on.wait(30)
+
+        thread = threading.Thread(target=lambda: FeatureCache(tmp_path).get("k", {"t": (1,)}, write, never))
+        thread.start()
+        assert inside.wait(30)
+        assert FeatureCache(tmp_path).get("k", {"t": (1,)}, fill(1), lambda: True) is None
+        go_on.set()
+        thread.join()
