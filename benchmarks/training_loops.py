@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,16 +17,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from podium.config import Candidate, TrainerConfig
+from podium.config import AugmentConfig, Candidate, TrainerConfig
 from podium.contract import InputContract
 from podium.data import Dataset, Split
-from podium.models import build
+from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
 from podium.models.layers import set_dropout_generator
 from podium.training.epoch import Position
-from podium.training.execution import Execution, Runner
+from podium.training.execution import Execution
 from podium.training.health import Health
 from podium.training.job import Job
 from podium.training.optimizers import make_optimizer
+from podium.training.phases import enter
 from podium.training.session import Session
 
 WORKERS = 2
@@ -41,6 +42,8 @@ class Task:
     contract: InputContract
     dataset: Dataset
     images: int
+    part: Literal["train", "validation"] = "train"
+    weights: WeightsStore = EMBEDDED_WEIGHTS
 
     @property
     def trainer(self) -> TrainerConfig:
@@ -49,8 +52,8 @@ class Task:
 
     @property
     def split(self) -> Split:
-        """The first ``images`` of the training split."""
-        whole = self.dataset["train"]
+        """Its first ``images``."""
+        whole = self.dataset[self.part]
         return Split(whole.images[: self.images], whole.labels[: self.images])
 
     @property
@@ -60,7 +63,7 @@ class Task:
 
     def network(self) -> nn.Module:
         """A new network on the device, in the memory layout that people's loops leave it in."""
-        net = build(self.candidate.recipe.model, self.contract, seed=0).to(self.device)
+        net = build(self.candidate.recipe.model, self.contract, seed=0, weights=self.weights).to(self.device)
         set_dropout_generator(net, torch.Generator(self.device).manual_seed(0))
         return net.train()
 
@@ -91,6 +94,8 @@ def transforms(task: Task) -> Callable[[Image.Image], Tensor]:
     from torchvision.transforms import v2
 
     augment, side = task.trainer.augment, task.contract.height
+    if task.part == "validation":
+        augment = AugmentConfig()
     steps: list[Any] = []
     if augment.flip:
         steps.append(v2.RandomHorizontalFlip())
@@ -117,7 +122,7 @@ def loader(task: Task) -> DataLoader:
     size, gpu = task.trainer.batch_size, task.device.type == "cuda"
     return DataLoader(
         Pictures(task.split, transforms(task)),
-        size, shuffle=True, num_workers=WORKERS, persistent_workers=True, pin_memory=gpu,
+        size, shuffle=task.part == "train", num_workers=WORKERS, persistent_workers=True, pin_memory=gpu,
     )  # fmt: skip
 
 
@@ -201,15 +206,17 @@ def timm(task: Task) -> Callable[[], None]:
     return epoch
 
 
-def podium(task: Task, execution: Execution) -> Callable[[], None]:
-    """The engine's loop as it is, without validation and checkpoints."""
+def podium(task: Task, execution: Execution, phase: int = 0) -> Callable[[], None]:
+    """The engine's loop in a phase of the recipe as it is, without validation and checkpoints."""
     splits = {**task.dataset.splits, "train": task.split}
     dataset = Dataset(task.dataset.path, task.dataset.manifest, splits)
     work = Path(tempfile.gettempdir())
-    net = build(task.candidate.recipe.model, task.contract, seed=0)
+    net = build(task.candidate.recipe.model, task.contract, seed=0, weights=task.weights)
     session = Session(Job(task.candidate, task.contract, dataset, task.device, work), net)
-    session.runner = Runner(session.net, execution, task.device, task.trainer.batch_size)
-    loop = session.loop(make_optimizer(session.net, task.trainer, 1e-3))
+    session.begin(execution)
+    chosen = session.phases[phase]
+    enter(session.net, chosen)
+    loop = session.loop(make_optimizer(session.net, chosen.trainer, 1e-3, chosen.layer_decay))
     done = itertools.count(1)
 
     def epoch() -> None:

@@ -24,7 +24,7 @@ from podium.models.layers import Dropout, Rows, set_dropout_generator
 from podium.training.checkpoint import CHECKPOINT
 from podium.training.engine import fit
 from podium.training.epoch import Position
-from podium.training.execution import Execution, Runner
+from podium.training.execution import Execution
 from podium.training.job import Job
 from podium.training.optimizers import make_optimizer
 from podium.training.ranks import PeerLost, Ranks
@@ -67,7 +67,7 @@ def gradients(chosen: Candidate, dataset: Dataset, ranks: Ranks) -> tuple[list[T
     contract = contract_for(chosen, dataset.manifest)
     net = build(chosen.recipe.model, contract, seed=chosen.seed, weights=WeightsStore())
     session = Session(Job(chosen, contract, dataset, CPU, Path("unused"), ranks), net)
-    session.runner = Runner(net, Execution(), CPU, chosen.trainer.batch_size)
+    session.begin(Execution())
     loop = session.loop(make_optimizer(net, chosen.trainer, 0.0))
     position = Position.start(len(session.train), session.classes, session.generator)
     loop.run(position, session.progress.health, phase="train", epoch=1, rate=lambda step: 0.0, stop=lambda: False)

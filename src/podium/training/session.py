@@ -76,6 +76,12 @@ class Session:
         enter(self.net, self.phases[-1])  # the one that trains most
         return tune(self.net, (self.normalize(images), labels), self.trainer, steps, key=key, cache=cache, stop=stop)
 
+    def begin(self, execution: Execution) -> Stage:
+        """Settle how the network is run; the stage with images and the whole network."""
+        runner = Runner(self.net, execution, self.job.device, self._take_part())
+        self.stage = Stage(runner, self.train, self.validation, self.normalize, self.trainer)
+        return self.stage
+
     def run(
         self,
         execution: Execution,
@@ -98,8 +104,7 @@ class Session:
             TrainingStopped: ``stop`` asked for it; the state is saved.
         """
         self.identity = identity
-        self.runner = Runner(self.net, execution, self.job.device, self._take_part())
-        self.stage = whole = Stage(self.runner, self.train, self.validation, self.normalize, self.trainer)
+        whole = self.begin(execution)
         checkpoint = load_checkpoint(self.job.work, identity)
         resumed_from = self._restore(checkpoint) if checkpoint else None
         if checkpoint is None:
@@ -237,7 +242,7 @@ class Session:
         summary = summarize(
             job.candidate,
             self.progress,
-            self.runner.execution,
+            self.stage.runner.execution,
             job.device,
             validation=(figures.loss, figures.accuracy),
             parameters=self.parameters,
