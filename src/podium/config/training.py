@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+import json
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from podium.config.base import Frozen
 
@@ -74,8 +75,24 @@ class TopLayers(Frozen):
     layers: int = Field(ge=1)
 
 
-Unfreeze = Annotated[float, Field(gt=0, le=1)] | TopLayers | Annotated[str, Field(min_length=1)]
+Unfreeze = Annotated[float, Field(gt=0, le=1)] | TopLayers | Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")]
 """What of a backbone is trained: a fraction of its layers from the top, their number, or the name of the first."""
+
+
+_ONE: TypeAdapter[Unfreeze] = TypeAdapter(Unfreeze)
+
+
+def _in_one_sentence(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Of a value that fits none of the forms, every one would say why."""
+    try:
+        if isinstance(value, str) and value.replace(".", "", 1).isdigit() and "." in value:
+            raise ValueError
+        return check(tuple(map(_ONE.validate_python, value)) if isinstance(value, list) else value)
+    except ValueError:
+        raise ValueError(
+            "must be a fraction above 0 and up to 1 (0.2), a number of layers ({layers: 20}), the name of the first"
+            f" trained layer (blocks.5.2), or a list of two or more of these, not {json.dumps(value)}"
+        ) from None
 
 
 class FineTuneConfig(Frozen):
@@ -84,7 +101,9 @@ class FineTuneConfig(Frozen):
     epochs: int = Field(5, ge=1)
     """Of each stage, where ``unfreeze`` names several."""
     learning_rate: float = Field(1e-4, gt=0)
-    unfreeze: Unfreeze | Annotated[tuple[Unfreeze, ...], Field(min_length=2)] = 1.0
+    unfreeze: Annotated[
+        Unfreeze | Annotated[tuple[Unfreeze, ...], Field(min_length=2)], WrapValidator(_in_one_sentence)
+    ] = 1.0
     """Several: one stage after the other, each training more layers than the one before."""
     freeze_norm: bool = False
     """Whether BatchNorm keeps its statistics in the layers that are trained, too; in frozen ones it always does."""
