@@ -51,7 +51,7 @@ class Progress(BaseModel):
     """Each said once."""
     stopped_early: bool = False
     seconds: float = 0.0
-    """Time spent in finished epochs, in all attempts."""
+    """Time spent in finished epochs, and on features that are kept, in all attempts."""
     epoch_seconds: float = 0.0
     """Time spent in the epoch that goes on."""
 

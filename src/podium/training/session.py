@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 from pathlib import Path
 
@@ -117,7 +118,9 @@ class Session:
         while self.progress.phase < len(self.phases):
             phase = self.phases[self.progress.phase]
             enter(self.net, phase)
+            start = time.perf_counter()
             self.stage = stage_of(phase, whole, self.job, self.backbone_key, stop)
+            self.progress.seconds += time.perf_counter() - start
             self.averager = Averager(self.net, self.trainer.averaging) if self.trainer.averaging else None
             optimizer = make_optimizer(self.net, phase.trainer, phase.rate, phase.layer_decay)
             if checkpoint and (self.progress.epochs or self.progress.step):
