@@ -55,6 +55,12 @@ class Progress(BaseModel):
     epoch_seconds: float = 0.0
     """Time spent in the epoch that goes on."""
 
+    def finish(self, record: EpochRecord) -> None:
+        """Take note of an epoch that is done."""
+        self.history.append(record)
+        self.seconds += record.seconds
+        self.step, self.epoch_seconds = 0, 0.0
+
     def warn(self, name: str, warning: str | None) -> None:
         """Keep what is said for the first time, and log it with the candidate's name."""
         if warning and warning.partition(":")[0] not in {said.partition(":")[0] for said in self.warnings}:

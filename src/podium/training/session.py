@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from functools import partial
 from pathlib import Path
 
@@ -118,9 +117,8 @@ class Session:
         while self.progress.phase < len(self.phases):
             phase = self.phases[self.progress.phase]
             enter(self.net, phase)
-            start = time.perf_counter()
             self.stage = stage_of(phase, whole, self.job, self.backbone_key, stop)
-            self.progress.seconds += time.perf_counter() - start
+            self.progress.seconds += self.stage.seconds
             self.averager = Averager(self.net, self.trainer.averaging) if self.trainer.averaging else None
             optimizer = make_optimizer(self.net, phase.trainer, phase.rate, phase.layer_decay)
             if checkpoint and (self.progress.epochs or self.progress.step):
@@ -198,9 +196,7 @@ class Session:
             learning_rate=result.rate,
             seconds=position.clock(),
         )
-        progress.history.append(record)
-        progress.seconds += record.seconds
-        progress.step, progress.epoch_seconds = 0, 0.0
+        progress.finish(record)
         log.info(
             "%s: %s epoch %d: loss %.4f, validation accuracy %.4f, %.1f s",
             *(self.job.candidate.name, phase.name, number, result.loss, figures.accuracy, record.seconds),

@@ -43,6 +43,8 @@ class Stage:
     validation: Feed
     normalize: Normalize
     trainer: TrainerConfig
+    seconds: float = 0.0
+    """That getting it ready took."""
 
     def turn(self, epoch: int) -> None:
         """Get ready for an epoch of the phase, counted from 0."""
@@ -94,10 +96,12 @@ def stage_of(phase: Phase, whole: Stage, job: Job, key: str, stop: Request) -> S
     # Several processes all have to come through here: they agree on a stop before their next step.
     asked: Stop = stop if job.ranks.count == 1 else lambda: False
     cache = FeatureCache(job.features or job.work / "features")
+    start = time.perf_counter()
     try:
-        return with_features(whole, cache, views=views, seed=job.candidate.seed, key=key, stop=asked)
+        stage = with_features(whole, cache, views=views, seed=job.candidate.seed, key=key, stop=asked)
     except Asked:
         raise stop.error(job.candidate.name, "while features were computed") from None
+    return replace(stage, seconds=time.perf_counter() - start)
 
 
 def with_features(stage: Stage, cache: FeatureCache, *, views: int, seed: int, key: object, stop: Stop) -> Stage:
