@@ -89,12 +89,19 @@ class TestFreezing:
     def test_evaluation_and_training_again_leave_frozen_layers_frozen(self, store: WeightsStore, family: str) -> None:
         net = make(store, family)
         net.unfreeze(0.5)
-        trained = [layer.training for _, layer in net.eval().train().layers()]
-        assert trained == [index >= net.frozen for index in range(len(trained))]
+        norms = {name: index for index, (name, layer) in enumerate(net.layers()) if isinstance(layer, nn.BatchNorm2d)}
+        trained = {name: layer.training for name, layer in net.eval().train().layers() if name in norms}
+        assert trained == {name: index >= net.frozen for name, index in norms.items()}
+        assert set(trained.values()) == {True, False}
         assert not any(layer.training for _, layer in net.eval().layers())
 
 
 class TestNames:
+    def test_a_name_may_be_that_of_the_table_of_layers(self, store: WeightsStore) -> None:
+        net = make(store)
+        net.unfreeze("backbone.7.norm2")
+        assert net.layers()[net.frozen][0] == "7.norm2"
+
     def test_the_named_layer_is_the_first_that_is_trained(self, store: WeightsStore) -> None:
         net = make(store)
         net.unfreeze("7")
@@ -213,6 +220,34 @@ class TestTimm:
         images = torch.randn(2, 3, 64, 64)
         with torch.inference_mode():
             assert torch.equal(net.features(images), theirs(images))
+
+    @pytest.mark.parametrize("name", ["rexnet_100.nav_in1k", "swin_tiny_patch4_window7_224.ms_in1k"])
+    def test_nothing_is_left_to_chance(self, tmp_path: Path, name: str) -> None:
+        """Both have dropout or stochastic depth of their own, which would draw from torch's global generator."""
+        write_timm_weights(tmp_path, name)
+        side = {"input_size": 224} if "swin" in name else {}
+        net = build(
+            ModelConfig(family="timm", options={"weights": name, **side}),
+            contract(),
+            seed=1,
+            weights=WeightsStore(tmp_path),
+        )
+        assert isinstance(net, TransferNet)
+        net.unfreeze(1.0)
+        net.train()
+        before, images = torch.get_rng_state(), torch.randn(2, 3, 32, 32)
+        with torch.no_grad():
+            assert torch.equal(net.features(images), net.features(images))
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_a_network_without_known_blocks_is_grouped_by_its_parts(self) -> None:
+        net = skeleton(
+            ModelConfig(family="timm", options={"weights": "pit_ti_224.in1k", "input_size": 224}), contract()
+        )
+        assert isinstance(net, TransferNet)
+        depths = [net.depth(name) for name, _ in net.named_parameters()]
+        assert min(depths) == 0
+        assert max(depths) > 1
 
     def test_parts_that_the_result_does_not_need_are_removed(self) -> None:
         options = {"weights": "vgg11.tv_in1k", "pooling": "average"}

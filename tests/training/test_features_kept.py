@@ -85,7 +85,7 @@ class TestTraining:
         fit(small_dataset, tmp_path / "w", store, cached_views=3, augment={"shift": 0.2}, features=tmp_path / "f")
         (place,) = (p for p in (tmp_path / "f").iterdir() if p.is_dir())
         views = np.load(place / "train.npy")
-        assert views.shape[:2] == (3, 96)
+        assert views.shape == (3, 96, 16), "pooled: a head without convolutions sees no more"
         fit(small_dataset, tmp_path / "v", store, cached_views=1, features=tmp_path / "g")
         (plain,) = (p for p in (tmp_path / "g").iterdir() if p.is_dir())
         assert np.array_equal(np.load(plain / "train.npy")[0], views[0])
@@ -223,6 +223,73 @@ class TestCache:
         get(cache, "b", 4.0)
         assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["b", "c"]
         assert (first == 1).all(), "who has them open keeps them"
+
+    def test_what_others_write_or_open_is_left_alone(self, tmp_path: Path) -> None:
+        """Where two do not fit, the second waits for no one and removes nothing that is in use."""
+        inside, go_on = threading.Event(), threading.Event()
+        first: list[NDArray[np.float32]] = []
+
+        def write(name: str, array: NDArray[np.float32]) -> None:
+            inside.set()
+            assert go_on.wait(30)
+            array[:] = 1
+
+        def ask() -> None:
+            arrays = FeatureCache(tmp_path, limit=50_000).get("a", {"train": (1, 1000, 10)}, write, never)
+            assert arrays is not None
+            first.append(arrays["train"])
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert inside.wait(30)
+        assert (get(FeatureCache(tmp_path, limit=50_000), "b", 2.0) == 2).all()
+        go_on.set()
+        thread.join()
+        assert (first[0] == 1).all()
+
+    @pytest.mark.slow
+    def test_many_that_ask_for_more_than_fits_all_get_what_they_asked_for(self, tmp_path: Path) -> None:
+        wrong: list[str] = []
+
+        def ask(start: int) -> None:
+            for turn in range(40):
+                number = (start + turn) % 5
+                try:
+                    if not (get(FeatureCache(tmp_path, limit=100_000), f"k{number}", float(number)) == number).all():
+                        wrong.append(f"{number}")
+                except BaseException as error:  # noqa: BLE001 - told below
+                    wrong.append(repr(error))
+
+        threads = [threading.Thread(target=ask, args=(start,)) for start in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+
+    @pytest.mark.parametrize("damage", ["missing", "cut", "other shape"])
+    def test_damaged_ones_are_written_anew(self, tmp_path: Path, damage: str) -> None:
+        get(FeatureCache(tmp_path), "k", 1.0)
+        file = tmp_path / "k" / "train.npy"
+        if damage == "missing":
+            file.unlink()
+        elif damage == "cut":
+            os.truncate(file, 500)
+        else:
+            np.save(file, np.zeros((1, 5), np.float32))
+        assert (get(FeatureCache(tmp_path), "k", 2.0) == 2).all()
+
+    def test_a_full_disk_is_told_before_anything_is_computed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(TrainingFailed, match="GB are free") as caught:
+            get(FeatureCache(tmp_path), "k")
+        assert "make room" in caught.value.remedy
+        assert [p for p in tmp_path.iterdir() if p.is_dir()] == []
 
     def test_more_than_the_limit_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(TrainingFailed, match="more than") as caught:

@@ -15,6 +15,7 @@ from podium.errors import ConfigError
 from podium.models.family import Family
 from podium.models.heads import head
 from podium.models.init import kaiming_normal
+from podium.models.layers import GlobalAveragePool
 from podium.models.options import TimmOptions
 from podium.models.resizing import Resize
 from podium.models.transfer import TransferNet
@@ -23,11 +24,11 @@ _creating = threading.Lock()
 
 
 class MapNet(TransferNet):
-    """The head sees the backbone's last feature map."""
+    """The head sees the backbone's last feature map, or its mean."""
 
     def features(self, x: Tensor) -> Tensor:
-        """Normalized N×3×H×W → N×F×h×w."""
-        given: Tensor = self.backbone.forward_features(self.entry(x))  # type: ignore[operator]
+        """Normalized N×3×H×W → N×F×h×w, or N×F."""
+        given: Tensor = self.pool(self.backbone.forward_features(self.entry(x)))  # type: ignore[operator]
         return given
 
 
@@ -38,8 +39,6 @@ def network(options: TimmOptions, contract: InputContract) -> TransferNet:
         ConfigError: timm knows no such network, it does not take images of this size, or it gives no feature map where
             the head needs one.
     """
-    from timm.models import group_parameters
-
     side = options.input_size
     height, width = (side, side) if side else (contract.height, contract.width)
     backbone = create(options.architecture, height, width)
@@ -49,10 +48,24 @@ def network(options: TimmOptions, contract: InputContract) -> TransferNet:
     channels, removed = _used(options.architecture, height, width, wants_map)
     for name in removed:
         backbone.set_submodule(name, nn.Identity())
-    groups = group_parameters(backbone, backbone.group_matcher(coarse=False), reverse=True)
+    groups = _groups(backbone)
     kind = MapNet if wants_map else TransferNet
-    classifier = head(options, channels, classes, pooled=not wants_map)
-    return kind(entry, backbone, classifier, groups=groups, removed=removed)
+    pool = GlobalAveragePool() if wants_map and not options.convolutions else nn.Identity()
+    classifier = head(options, channels, classes, pooled=not options.convolutions)
+    return kind(entry, backbone, pool, classifier, groups=groups, removed=removed)
+
+
+def _groups(backbone: Any) -> dict[str, int]:
+    """For each parameter the number of its block, from the bottom; of its top-level part where timm tells no blocks."""
+    from timm.models import group_parameters
+
+    if hasattr(backbone, "group_matcher"):
+        return dict(group_parameters(backbone, backbone.group_matcher(coarse=False), reverse=True))
+    parts = [name for name, _ in backbone.named_children()]
+    return {
+        name: parts.index(name.split(".", 1)[0]) if name.split(".", 1)[0] in parts else 0
+        for name, _ in backbone.named_parameters()
+    }
 
 
 def create(architecture: str, height: int, width: int) -> Any:
@@ -75,7 +88,8 @@ def create(architecture: str, height: int, width: int) -> Any:
     try:
         backbone = _create(architecture, {"dynamic_img_size": True} if fixed else {})
     except TypeError:
-        assert default is not None
+        if default is None or not fixed:
+            raise
         raise ConfigError(
             f"model.options.input_size: {architecture} takes images of {default.input_size[1]}×{default.input_size[2]}"
             f" only, not {height}×{width}",
@@ -108,7 +122,13 @@ def _used(architecture: str, height: int, width: int, wants_map: bool) -> tuple[
         called: set[str] = set()
         for name, module in backbone.named_modules():
             module.register_forward_pre_hook(lambda _module, _inputs, name=name: called.add(name))
-        given = backbone.forward_features(torch.empty(1, 3, height, width))
+        try:
+            given = backbone.forward_features(torch.empty(1, 3, height, width))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"model.options.input_size: {architecture} does not take images of {height}×{width} ({error})",
+                remedy="choose another size, or another backbone",
+            ) from None
     channels = int(backbone.num_features)
     if given.ndim != 4 or given.shape[1] != channels:
         raise ConfigError(

@@ -15,18 +15,21 @@ from podium.errors import ConfigError
 from podium.models.family import Family
 from podium.models.heads import head
 from podium.models.init import kaiming_normal
+from podium.models.layers import GlobalAveragePool
 from podium.models.options import TransferOptions
 from podium.models.resnet import backbone
 
 
 class TransferNet(nn.Module):
-    """Entry → backbone → head. Frozen layers get no gradients, and their BatchNorm keeps its statistics.
+    """Entry → backbone → pooling → head. Frozen layers get no gradients, and their BatchNorm keeps its statistics.
 
-    A layer is a module of the backbone with parameters of its own, in the order of registration.
+    A layer is a module of the backbone with parameters of its own, in the order of registration. What a backbone does
+    at random while it is trained (dropout, stochastic depth) is off: it would draw from torch's global generator.
 
     Args:
         entry: What comes before the backbone, such as resizing.
-        backbone: Normalized N×3×H×W → what ``head`` takes.
+        backbone: Normalized N×3×H×W → features.
+        pool: What a backbone gives → what ``head`` takes.
         head: → N×C logits.
         groups: For each parameter of the backbone the number of its group of layers, from the bottom; groups that
             ``layer_decay`` slows down alike.
@@ -34,12 +37,13 @@ class TransferNet(nn.Module):
     """
 
     def __init__(
-        self, entry: nn.Module, backbone: nn.Module, head: nn.Module, *, groups: Mapping[str, int],
+        self, entry: nn.Module, backbone: nn.Module, pool: nn.Module, head: nn.Module, *, groups: Mapping[str, int],
         removed: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.entry = entry
         self.backbone = backbone
+        self.pool = pool
         self.head = head
         self.groups = groups
         self.removed = removed
@@ -56,7 +60,7 @@ class TransferNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Normalized N×3×H×W → what the head is given."""
-        given: Tensor = self.backbone(self.entry(x))
+        given: Tensor = self.pool(self.backbone(self.entry(x)))
         return given
 
     def layers(self) -> list[tuple[str, nn.Module]]:
@@ -96,6 +100,7 @@ class TransferNet(nn.Module):
                     remedy=f"name {len(names)} at most, or 1.0 for all of them",
                 )
             return what.layers
+        what = what.removeprefix("backbone.")  # as `podium recipes show` has it
         for index, name in enumerate(names):
             if name == what or name.startswith(f"{what}."):
                 return len(names) - index
@@ -105,12 +110,12 @@ class TransferNet(nn.Module):
         )
 
     def train(self, mode: bool = True) -> TransferNet:
-        """Switch to training, frozen layers excepted: their BatchNorm must not follow the new images."""
+        """Switch to training; of the backbone only trained BatchNorm layers, the others must not follow new images."""
         super().train(mode)
-        for index, (_, layer) in enumerate(self.layers()):
-            # Not eval(), which goes down into modules of modules: these may be trained.
-            if index < self.frozen or (self.freeze_norm and isinstance(layer, _BatchNorm)):
-                layer.training = False
+        self.backbone.eval()
+        for _, layer in self.layers()[self.frozen :]:
+            if isinstance(layer, _BatchNorm):
+                layer.training = mode and not self.freeze_norm
         return self
 
     def depth(self, name: str) -> int:
@@ -122,9 +127,10 @@ class TransferNet(nn.Module):
 def network(options: TransferOptions, contract: InputContract) -> TransferNet:
     """Our ResNet under a head for the contract's classes, the whole backbone frozen; any image size."""
     body = backbone(options)
-    classifier = head(options, options.width * 4, len(contract.class_names), pooled=False)
+    pool = nn.Identity() if options.convolutions else GlobalAveragePool()
+    classifier = head(options, options.width * 4, len(contract.class_names), pooled=not options.convolutions)
     groups = {name: int(name.split(".", 1)[0]) for name, _ in body.named_parameters()}
-    return TransferNet(nn.Identity(), body, classifier, groups=groups)
+    return TransferNet(nn.Identity(), body, pool, classifier, groups=groups)
 
 
 FAMILY = Family(TransferOptions, network, kaiming_normal, pretrained=lambda options: str(options.weights))

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from podium.errors import TrainingFailed
 from podium.models.transfer import TransferNet
 from podium.training.inputs import Normalizer
 
@@ -33,6 +32,7 @@ NOTICEABLE: Final = 0.03
 """Distance, in nats, below which nothing is said."""
 FITS: Final = 0.25
 """Distance that another reading must stay below: what fits nothing says nothing."""
+DRIFTED: Final = "BatchNorm's statistics drifted"
 GAP: Final = 0.1
 """Accuracy that batch statistics must gain over kept ones."""
 
@@ -54,11 +54,8 @@ def check_inputs(net: TransferNet, images: Tensor, normalize: Normalizer) -> str
         normalize: The contract's.
 
     Returns:
-        A warning if the channels seem to be in the other order; None if nothing is noticed, if there are no BatchNorm
-        layers, or too few images.
-
-    Raises:
-        TrainingFailed: Another range of values fits far better.
+        A warning if values seem to have another range, or channels another order; None if nothing is noticed, if there
+        are no BatchNorm layers, or too few images. It is no proof: drawings have more contrast than photographs.
     """
     norms = [module for module in net.backbone.modules() if isinstance(module, _BatchNorm)][:_LAYERS]
     if not norms or len(images) < LEAST:
@@ -72,11 +69,11 @@ def check_inputs(net: TransferNet, images: Tensor, normalize: Normalizer) -> str
     distances = {name: _distance(net, norms, images, view) for name, view in ranges.items()}
     name = min(distances, key=distances.__getitem__)
     if given > NOTICEABLE and given > OTHER_RANGE * distances[name] and distances[name] < FITS:
-        raise TrainingFailed(
-            f"the images do not have the range that the backbone was trained on: the statistics of its first layers fit"
-            f" values {name} ({distances[name]:.3g} nats off) far better than those given ({given:.3g})",
-            remedy="give the mean and standard deviation that the backbone was trained with in the provenance of its"
-            " weights, and import images with values from 0 to 255",
+        return (
+            "the images seem to have another range than the backbone was trained on: the statistics of its first layers"
+            f" fit values {name} ({distances[name]:.3g} nats off) far better than those given ({given:.3g}); if so,"
+            " correct the mean and standard deviation in the provenance of its weights. Images of much more contrast"
+            " than photographs, such as drawings, look the same"
         )
     reversed_channels = _distance(net, norms, images.flip(-1), normalize)
     if given > NOTICEABLE and given > OTHER_ORDER * reversed_channels and reversed_channels < FITS:
@@ -160,14 +157,15 @@ def check_statistics(net: nn.Module, images: Tensor, labels: Tensor, normalize: 
     if batch < kept + GAP:
         return None
     return (
-        f"BatchNorm's statistics drifted: of {len(images)} training images the network knows {batch:.2f} with the"
+        f"{DRIFTED}: of {len(images)} training images the network knows {batch:.2f} with the"
         f" statistics of these images, and {kept:.2f} with those that it keeps; set fine_tune.freeze_norm to true, or"
         " use larger batches or a lower learning rate"
     )
 
 
 def _accuracy(net: nn.Module, images: Tensor, labels: Tensor, normalize: Normalizer) -> float:
-    return float((net(normalize(images)).argmax(1) == labels).double().mean())
+    parts = zip(images.split(_CHUNK), labels.split(_CHUNK), strict=True)
+    return sum(int((net(normalize(x)).argmax(1) == y).sum()) for x, y in parts) / len(labels)
 
 
 @contextmanager

@@ -61,9 +61,13 @@ class Progress(BaseModel):
         self.seconds += record.seconds
         self.step, self.epoch_seconds = 0, 0.0
 
+    def warned(self, what: str) -> bool:
+        """Whether a warning that begins so was given."""
+        return any(warning.startswith(what) for warning in self.warnings)
+
     def warn(self, name: str, warning: str | None) -> None:
-        """Keep what is said for the first time, and log it with the candidate's name."""
-        if warning and warning.partition(":")[0] not in {said.partition(":")[0] for said in self.warnings}:
+        """Keep a warning, and log it with the candidate's name."""
+        if warning:
             self.warnings.append(warning)
             log.warning("%s: %s", name, warning)
 

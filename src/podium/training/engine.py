@@ -141,7 +141,7 @@ def fit(
     candidate, ranks = job.candidate, job.ranks
     execution = fixed_execution(candidate.trainer) or Settled.load(job.work, identity)
     net = build(candidate.recipe.model, job.contract, seed=candidate.seed, weights=weights)
-    session = Session(job, net, backbone_key(candidate, job.contract, job.dataset.manifest.digest, weights))
+    session = Session(job, net, backbone_key(candidate, job.contract, job.dataset.manifest.digest, weights, job.device))
     if ranks.asked(execution is None):
         if ranks.first:
             execution = session.tune(tuning, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from podium.errors import TrainingFailed
@@ -21,21 +22,24 @@ log = logging.getLogger(__name__)
 
 LIMIT: Final = 16 << 30
 """Bytes of all features in a folder; those that were not used for the longest time go first."""
+_GONE: Final = ".gone"
 
 Shape = tuple[int, ...]
+Arrays = dict[str, NDArray[np.float32]]
 Write = Callable[[str, NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """A folder with a folder of arrays for each key; several processes may use it at the same time."""
+    """A folder with a folder of arrays for each key; several processes may use it at the same time.
+
+    Who holds a key's lock may open, write or remove its arrays; who looks for room takes a lock of the whole folder.
+    """
 
     folder: Path
     limit: int = LIMIT
 
-    def get(
-        self, key: str, shapes: Mapping[str, Shape], write: Write, stop: Stop
-    ) -> dict[str, NDArray[np.float32]] | None:
+    def get(self, key: str, shapes: Mapping[str, Shape], write: Write, stop: Stop) -> Arrays | None:
         """Open arrays, written by whoever asks first; others wait for him.
 
         Args:
@@ -52,59 +56,111 @@ class FeatureCache:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         place = self.folder / key
-        lock = FileLock(self.folder / f".{key}.lock")
+        lock = self._lock(key)
         if not taken(lock, stop):
             return None
         try:
-            if not place.is_dir():
-                self._make_room(shapes, place)
+            arrays = _opened(place, shapes)
+            if arrays is None:
                 self._fill(place, shapes, write)
+                arrays = _opened(place, shapes)
+                assert arrays is not None
             os.utime(place)
-            return {name: np.load(place / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in shapes}
+            return arrays
         finally:
             lock.release()
 
+    def _lock(self, key: str) -> FileLock:
+        return FileLock(self.folder / f".{key}.lock")
+
     def _fill(self, place: Path, shapes: Mapping[str, Shape], write: Write) -> None:
         fresh = place.with_name(f".{place.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)  # of a writer that was killed: its lock was free
-        fresh.mkdir()
         try:
-            for name, shape in shapes.items():
-                array = np.lib.format.open_memmap(fresh / f"{name}.npy", "w+", np.float32, shape)
+            with FileLock(self.folder / ".lock"):
+                for rest in (place, fresh):  # damaged, or of a writer that was killed: its lock was free
+                    _remove(rest)
+                self._make_room(sum(4 * int(np.prod(shape)) for shape in shapes.values()))
+                fresh.mkdir()
+                arrays = {name: _reserved(fresh / f"{name}.npy", shape) for name, shape in shapes.items()}
+            for name, array in arrays.items():
                 write(name, array)
                 array.flush()
             fresh.rename(place)
         except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
+            _remove(fresh)
             raise
 
-    def _make_room(self, shapes: Mapping[str, Shape], place: Path) -> None:
-        need = sum(4 * int(np.prod(shape)) for shape in shapes.values())
+    def _make_room(self, need: int) -> None:
+        """Remove what was not used for the longest time, and nobody is about to open, until ``need`` bytes fit."""
         if need > self.limit:
             raise TrainingFailed(
                 f"the features of all images take {need / 1e9:.1f} GB, more than the {self.limit / 1e9:.1f} GB that are"
                 " kept",
                 remedy="set the trainer's cached_views to fewer views, or to null",
             )
-        others = sorted((p for p in self.folder.iterdir() if p.is_dir() and p != place), key=_used)
-        total = need + sum(map(_size, others))
-        while others and (total > self.limit or shutil.disk_usage(self.folder).free < need):
-            oldest = others.pop(0)
-            total -= _size(oldest)
+        there = [place for place in self.folder.iterdir() if place.is_dir()]
+        others = sorted((p for p in there if not p.name.startswith(".")), key=lambda p: p.stat().st_mtime)
+        sizes = {place: _size(place) for place in there}
+        if need > shutil.disk_usage(self.folder).free + sum(sizes[place] for place in others):
+            raise _no_room(self.folder, need)
+        total = need + sum(sizes.values())
+        for oldest in others:
+            if total <= self.limit and need <= shutil.disk_usage(self.folder).free:
+                return
+            lock = self._lock(oldest.name)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                continue  # somebody is opening it
             log.info("removing the features %s, which were not used for the longest time", oldest.name)
-            # Whoever has them mapped keeps them: a file goes with its last user.
-            shutil.rmtree(oldest, ignore_errors=True)
-        free = shutil.disk_usage(self.folder).free
-        if free < need:
-            raise TrainingFailed(
-                f"{self.folder}: the features of all images take {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free",
-                remedy="make room there, or set the trainer's cached_views to null",
-            )
+            _remove(oldest)  # whoever has them mapped keeps them: a file goes with its last user
+            lock.release()
+            total -= sizes[oldest]
 
 
-def _used(place: Path) -> float:
-    return place.stat().st_mtime
+def _opened(place: Path, shapes: Mapping[str, Shape]) -> Arrays | None:
+    """The arrays of a folder; None if one of them is missing, damaged or of another shape."""
+    arrays: Arrays = {}
+    for name, shape in shapes.items():
+        try:
+            array = np.load(place / f"{name}.npy", mmap_mode="c", allow_pickle=False)
+        except (OSError, ValueError):
+            return None
+        if array.shape != shape or array.dtype != np.float32:
+            return None
+        arrays[name] = array
+    return arrays
+
+
+def _reserved(file: Path, shape: Shape) -> np.memmap:
+    """An array in a file whose blocks are there: a hole that the disk has no room for would kill who writes into it."""
+    array = np.lib.format.open_memmap(file, "w+", np.float32, shape)
+    try:
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise _no_room(file.parent.parent, array.nbytes) from None
+    return array
+
+
+def _remove(place: Path) -> None:
+    """Rename, then remove: a kill between the two leaves nothing that could be taken for complete."""
+    gone = place.with_name(f"{_GONE}-{place.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    if place.is_dir():
+        place.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _size(place: Path) -> int:
     return sum(file.stat().st_size for file in place.iterdir())
+
+
+def _no_room(folder: Path, need: int) -> TrainingFailed:
+    free = shutil.disk_usage(folder).free
+    return TrainingFailed(
+        f"{folder}: the features of all images take {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free",
+        remedy="make room there, or set the trainer's cached_views to null",
+    )

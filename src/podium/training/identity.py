@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import torch
 
 from podium.code import code_digest
@@ -31,7 +33,7 @@ def identity(
             "data": data_digest,
             "weights": pretrained,
             "code": code_digest("podium.training"),
-            "torch": torch.__version__,
+            "libraries": [torch.__version__, version("timm")],
             "device": device.type,
         }
     )
@@ -42,7 +44,9 @@ def what_counts(candidate: Candidate, device: torch.device) -> dict[str, object]
     return candidate.model_dump(mode="json", exclude={"threads"} if device.type == "cuda" else None)
 
 
-def backbone_key(candidate: Candidate, contract: InputContract, data_digest: str, weights: WeightsStore) -> str:
+def backbone_key(
+    candidate: Candidate, contract: InputContract, data_digest: str, weights: WeightsStore, device: torch.device
+) -> str:
     """SHA-256 over what the features of a frozen backbone follow from, but for augmentation and precision.
 
     Candidates whose heads alone differ have the same. Raises WeightsError if the pretrained weights are missing.
@@ -60,6 +64,8 @@ def backbone_key(candidate: Candidate, contract: InputContract, data_digest: str
             "weights": weights.provenance(family.pretrained(options)).digest,
             "contract": contract.model_dump(mode="json", exclude={"class_names"}),
             "data": data_digest,
+            "libraries": [torch.__version__, version("timm")],
+            "device": [device.type, candidate.threads if device.type == "cpu" else None],
             "code": code_digest("podium.models", "podium.training.stage", "podium.training.inputs"),
         }
     )
@@ -73,6 +79,7 @@ def tuning_key(candidate: Candidate, contract: InputContract, device: torch.devi
             "model": candidate.recipe.model.model_dump(mode="json"),
             "input": [contract.height, contract.width, len(contract.class_names)],
             "trainer": [trainer.batch_size, trainer.micro_batch, trainer.precision, trainer.compile],
+            "trained": trainer.fine_tune.model_dump(mode="json") if trainer.fine_tune else None,
             "threads": [candidate.threads, candidate.processes],
             "machine": [device.type, describe_hardware()],
             "code": code_digest("podium.models", "podium.training.tuning"),

@@ -53,7 +53,9 @@ def plan(net: nn.Module, trainer: TrainerConfig) -> tuple[Phase, ...]:
 
 
 def _stage(trainer: TrainerConfig, tune: FineTuneConfig, what: Unfreeze) -> Phase:
-    own = trainer.model_copy(update={"optimizer": tune.optimizer}) if tune.optimizer else trainer
+    own = trainer
+    if tune.optimizer and tune.optimizer != trainer.optimizer:  # what belongs to the first one does not go with it
+        own = trainer.model_copy(update={"optimizer": tune.optimizer, "momentum": None, "unit_filters": False})
     return Phase("fine_tune", own, tune.epochs, tune.learning_rate, what, tune.freeze_norm, tune.layer_decay)
 
 

@@ -18,7 +18,7 @@ from podium.models.transfer import TransferNet
 from podium.results import EpochRecord
 from podium.training.assess import Figures, assess
 from podium.training.averaging import Averager
-from podium.training.batch_norm import IMAGES, check_inputs, check_statistics
+from podium.training.batch_norm import DRIFTED, IMAGES, check_inputs, check_statistics
 from podium.training.callbacks import EarlyStopping, Plateau
 from podium.training.checkpoint import Checkpoint, Progress, load_checkpoint
 from podium.training.epoch import Loop, Position, parts_of
@@ -70,7 +70,10 @@ class Session:
         """Measure how the network is run best; see ``podium.training.tuning.tune``."""
         job = self.job
         parts = len(parts_of(self.trainer.batch_size, self.trainer, job.ranks))
-        steps = sum(phase.epochs for phase in self.phases) * self.train.steps(self.trainer.batch_size) * parts
+        on_images = [phase for phase in self.phases if phase.name != "head" or self.trainer.cached_views is None]
+        if not on_images:
+            return Execution()
+        steps = sum(phase.epochs for phase in on_images) * self.train.steps(self.trainer.batch_size) * parts
         images, labels = first_images(self.train, self._take_part())
         key = tuning_key(job.candidate, job.contract, job.device)
         enter(self.net, self.phases[-1])  # the one that trains most
@@ -184,7 +187,7 @@ class Session:
             epoch=number, steps=position.step, done=done, rate=result.rate, rising=rising,
         )  # fmt: skip
         figures = self.selection.after_epoch(number, self.averager, rate=result.rate)
-        if self.progress.health.learned and at_chance(figures.confusion):
+        if progress.health.learned and at_chance(figures.confusion) and not progress.warned(DRIFTED):
             progress.warn(self.job.candidate.name, check_statistics(self.net, *self._sample(), self.normalize))
         record = EpochRecord(
             phase=phase.name,

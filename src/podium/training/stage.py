@@ -56,13 +56,13 @@ class FeatureFeed(Feed):
     """Features in place of images. Epochs take turns with their views.
 
     Args:
-        values: float32 V×N×…: of each view of each image; a mapped file is not copied on the CPU.
+        values: float32 V×N×…: of each view of each image; a mapped file, of which nothing but batches is copied.
         labels: int64 N, on the device.
     """
 
     def __init__(self, values: NDArray[np.float32], labels: Tensor) -> None:
         super().__init__(labels)
-        self.values = torch.from_numpy(values).to(labels.device)
+        self.values = torch.from_numpy(values)
         self.view = 0
 
     def turn(self, epoch: int) -> None:
@@ -73,7 +73,8 @@ class FeatureFeed(Feed):
         """One gather a batch."""
         values = self.values[self.view]
         for index in divide(order, batch_size)[first:]:
-            yield Batch(index, values.index_select(0, index), self.labels.index_select(0, index))
+            features = values.index_select(0, index.cpu()).to(self.device)
+            yield Batch(index, features, self.labels.index_select(0, index))
 
 
 def stage_of(phase: Phase, whole: Stage, job: Job, key: str, stop: Request) -> Stage:
@@ -123,7 +124,7 @@ def with_features(stage: Stage, cache: FeatureCache, *, views: int, seed: int, k
     assert isinstance(net, TransferNet)
     augment = stage.trainer.augment
     drawn = [seed, augment.model_dump(mode="json")] if views > 1 else None
-    name = digest_json([key, views, drawn, stage.runner.execution.precision, torch.__version__])[:32]
+    name = digest_json([key, views, drawn, stage.runner.execution.precision])[:32]
     with torch.inference_mode():
         one = _features(stage, next(stage.train.in_order(1)).images).shape[1:]
     feeds = {"train": (stage.train, views), "validation": (stage.validation, 1)}
