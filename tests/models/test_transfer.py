@@ -235,7 +235,8 @@ class TestTimm:
         assert isinstance(net, TransferNet)
         net.unfreeze(1.0)
         net.train()
-        before, images = torch.get_rng_state(), torch.randn(2, 3, 32, 32)
+        images = torch.randn(2, 3, 32, 32)
+        before = torch.get_rng_state()
         with torch.no_grad():
             assert torch.equal(net.features(images), net.features(images))
         assert torch.equal(torch.get_rng_state(), before)
