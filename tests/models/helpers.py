@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-import timm
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from podium.config import ModelConfig
+from podium.config import ModelConfig, RecipeConfig
 from podium.contract import InputContract
 from podium.digest import digest_file
 from podium.models import WeightsStore, build, options_of
@@ -20,6 +21,14 @@ from podium.models.options import TimmOptions, TransferOptions
 NAME = "resnet20_tinyimagenet32"
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "configs" / "recipes"
+QUICK_TIMM = "mobilenetv2_96_dropout"
+"""Of the recipes with a backbone of timm's the one that is tested by ``make check``; all are by ``make test``."""
+
+
+def by_time(recipes: Iterable[RecipeConfig]) -> list[Any]:
+    """Ids of recipes as parameters, those that take long marked so."""
+    slow = (pytest.mark.slow,)
+    return [pytest.param(r.id, marks=slow if r.model.family == "timm" and r.id != QUICK_TIMM else ()) for r in recipes]
 
 
 def contract(classes: int = 10, side: int = 32) -> InputContract:
@@ -47,6 +56,8 @@ def write_weights(folder: Path, name: str = NAME, *, depth: int = 20, width: int
 
 def write_timm_weights(folder: Path, name: str, *, seed: int = 5) -> dict[str, Tensor]:
     """Likewise for all of a timm network but its classifier; of a size under which activations do not explode."""
+    import timm  # takes seconds, which other tests need not spend
+
     with torch.device("meta"):
         net = timm.create_model(name.split(".", maxsplit=1)[0], num_classes=0)
     generator = torch.Generator().manual_seed(seed)

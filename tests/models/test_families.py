@@ -17,10 +17,9 @@ from podium.models.options import OPTIONS, has_backbone
 from podium.models.recipes import list_recipes, load_recipe
 
 from .counts import COUNTS
-from .helpers import NAME, RECIPES, contract, write_timm_weights, write_weights, write_weights_of
+from .helpers import NAME, RECIPES, by_time, contract, write_timm_weights, write_weights, write_weights_of
 
 IDS = [recipe.id for recipe in list_recipes(RECIPES)]
-LARGE = {"vgg16", "inception_v3", "resnet50_224", "dinov2_small"}
 SMALLEST = {
     "simple_cnn": {},
     "cnn_blocks": {},
@@ -61,7 +60,7 @@ def test_parameter_counts_are_exact(recipe: str) -> None:
     assert count_parameters(skeleton(load_recipe(recipe, RECIPES).model, contract(10))) == COUNTS[recipe]
 
 
-@pytest.mark.parametrize("recipe", [pytest.param(i, marks=[pytest.mark.slow] * (i in LARGE)) for i in IDS])
+@pytest.mark.parametrize("recipe", by_time(list_recipes(RECIPES)))
 def test_every_recipe_takes_a_training_step_and_evaluates(recipe: str, tmp_path: Path) -> None:
     model = load_recipe(recipe, RECIPES).model
     net = build(model, contract(7), seed=1, weights=write_weights_of(tmp_path, model)).train()

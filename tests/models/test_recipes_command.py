@@ -16,7 +16,7 @@ from podium.models.layer_table import layer_table
 from podium.models.recipes import list_recipes
 
 from .counts import COUNTS
-from .helpers import RECIPES
+from .helpers import RECIPES, by_time
 
 IDS = [recipe.id for recipe in list_recipes(RECIPES)]
 NARROW = {"COLUMNS": "80"}
@@ -54,7 +54,7 @@ class TestList:
 
 
 class TestShow:
-    @pytest.mark.parametrize("recipe", IDS)
+    @pytest.mark.parametrize("recipe", by_time(list_recipes(RECIPES)))
     def test_json_adds_up_for_every_recipe(self, recipe: str) -> None:
         shown = json.loads(call("show", recipe, "--json"))
         assert (shown["parameters"], shown["trainable_parameters"]) == COUNTS[recipe]

@@ -221,6 +221,7 @@ class TestTimm:
         with torch.inference_mode():
             assert torch.equal(net.features(images), theirs(images))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["rexnet_100.nav_in1k", "swin_tiny_patch4_window7_224.ms_in1k"])
     def test_nothing_is_left_to_chance(self, tmp_path: Path, name: str) -> None:
         """Both have dropout or stochastic depth of their own, which would draw from torch's global generator."""
@@ -258,6 +259,7 @@ class TestTimm:
         whole = skeleton(ModelConfig(family="timm", options={**options, "pooling": "own"}), contract())
         assert count_parameters(whole)[0] - count_parameters(net)[0] > 100_000_000
 
+    @pytest.mark.slow
     def test_computed_tables_have_their_values(self, tmp_path: Path) -> None:
         """Swin looks positions up in tables that are not in its state dict."""
         name = "swin_tiny_patch4_window7_224"

@@ -15,6 +15,7 @@ MODELS = {
     "resnet": ModelConfig(family="resnet", options={"depth": 8, "width": 4, "dropout": 0.2}),
     "speed": ModelConfig(family="speednet", options={"widths": [4, 8], "norm_momentum": 0.1}, views=2),
     "transfer": ModelConfig(family="transfer", options={"depth": 8, "width": 4, "weights": "small"}),
+    "timm": ModelConfig(family="timm", options={"weights": "test_efficientnet.r160_in1k"}),
 }
 
 

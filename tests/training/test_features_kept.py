@@ -191,6 +191,7 @@ class TestCache:
             thread.join()
         assert (written, results) == (["train"], [1.0] * 4)
 
+    @pytest.mark.slow
     def test_a_killed_writer_leaves_nothing_that_is_used(self, tmp_path: Path) -> None:
         context = multiprocessing.get_context("spawn")
         started = context.Event()

@@ -25,11 +25,9 @@ from podium.training import session, train
 from podium.training.phases import enter, plan
 from podium.training.predict import build_from_bundle, predict_probabilities
 
-from ..models.helpers import RECIPES, write_weights_of
+from ..models.helpers import RECIPES, by_time, write_weights_of
 
-IDS = [recipe.id for recipe in list_recipes(RECIPES) if has_backbone(recipe.model)]
-QUICK = {"transfer_resnet20", "mobilenetv2_96_dropout"}
-"""The others are left to ``make test``."""
+IDS = by_time(recipe for recipe in list_recipes(RECIPES) if has_backbone(recipe.model))
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -62,7 +60,7 @@ def small(recipe_id: str) -> Candidate:
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("recipe", [pytest.param(i, marks=[] if i in QUICK else pytest.mark.slow) for i in IDS])
+@pytest.mark.parametrize("recipe", IDS)
 def test_all_phases_train(
     recipe: str, photographs: Dataset, tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
