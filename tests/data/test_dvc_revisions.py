@@ -55,6 +55,7 @@ def made(template: tuple[Path, list[str]], tmp_path: Path) -> tuple[Path, list[s
     return tmp_path / "copy" / "root", template[1]
 
 
+@pytest.mark.slow
 def test_a_revision_is_read_from_the_cache_or_else_from_the_remote(made: tuple[Path, list[str]]) -> None:
     root, (old, new) = made
     before = (root / "data.dvc").read_bytes()

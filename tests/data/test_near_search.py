@@ -72,6 +72,7 @@ def test_copies_are_found_across_the_borders_of_chunks(descriptors, monkeypatch)
     assert (near_groups(descriptors) == wanted).all()
 
 
+@pytest.mark.slow
 def test_what_is_found_depends_on_no_size_of_a_piece(descriptors, monkeypatch):
     wanted = near_pairs(descriptors)
     monkeypatch.setattr(pieces, "_PIECE", 100)

@@ -157,6 +157,7 @@ def test_the_data_of_another_commit_does_not_fit(house: House, commit: str) -> N
     assert any("data.dvc is not in that revision" in text for text in ask(house, "podium/2").missing)
 
 
+@pytest.mark.slow
 def test_tampering_is_told(house: House, commit: str) -> None:
     version = register(house, commit)
     opened(house, version)

@@ -140,6 +140,7 @@ def test_large_pictures_are_reduced_and_gray_ones_have_one_channel() -> None:
             assert (picture.size, picture.mode) == ((LARGEST // 2, LARGEST), mode)
 
 
+@pytest.mark.slow
 def test_figures_are_png_deterministic_and_usable_from_threads() -> None:
     named = metrics("a$b$<c>")
     results: list[bytes] = []

@@ -139,6 +139,7 @@ def test_a_vanished_version_is_refused(house: House) -> None:
     assert refused.value.exit_code == 2
 
 
+@pytest.mark.slow
 def test_rollback_goes_back_and_is_recorded(house: House) -> None:
     for seed in range(3):
         approve(house, house.open(seed).id)
@@ -174,6 +175,7 @@ def test_rollback_needs_an_approval_on_record(house: House) -> None:
     assert house.aliases() == {"champion": 1, "challenger": 2}
 
 
+@pytest.mark.slow
 def test_rollback_to_a_changed_model_is_refused(house: House) -> None:
     approve(house, house.open(0).id)
     approve(house, house.open(1).id)
@@ -183,6 +185,7 @@ def test_rollback_to_a_changed_model_is_refused(house: House) -> None:
     assert house.aliases() == {"champion": 2}
 
 
+@pytest.mark.slow
 def test_two_approvals_at_once_give_one_decision(house: House) -> None:
     review = house.open()
     barrier = threading.Barrier(4)

@@ -153,6 +153,7 @@ def test_a_mirror_out_of_reach_does_not_undo_the_decision(house: House) -> None:
     assert state(house).pending == ()
 
 
+@pytest.mark.slow
 def test_stages_follow_the_decisions(house: House) -> None:
     mirror = RecordingMirror()
     for seed in range(2):

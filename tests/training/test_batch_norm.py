@@ -59,6 +59,7 @@ class TestInputs:
         for part in (slice(None), slice(LEAST), slice(128, 256)):
             assert check_inputs(net, torch.from_numpy(photographs[part]), Normalizer.of(given, CPU)) is None
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("mean", "std"),
         [

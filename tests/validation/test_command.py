@@ -65,6 +65,7 @@ def test_warnings_name_their_images_in_the_terminal(checkout):
     assert "… and 3 more" in told
 
 
+@pytest.mark.slow
 def test_other_data_without_a_config_are_not_judged_by_the_suite_of_the_quickstart(checkout):
     fill(checkout)
     (checkout / "configs" / "validation" / "mine.yaml").write_text("extends: default\ndrop: [constant]\n")

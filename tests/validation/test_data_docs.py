@@ -51,6 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_page_stands_alone(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert {"index.html", "train.html", "validation.html", "test.html"} <= {page.name for page in pages}
