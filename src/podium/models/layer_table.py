@@ -76,6 +76,7 @@ def layer_table(model: ModelConfig, contract: InputContract) -> LayerTable:
         module = net.get_submodule(name)
         flops = flops_of(name) - sum(map(flops_of, parts_of(name)))
         total, trainable = count_parameters(module, recurse=False)
-        if total or flops or not parts_of(name):
+        leaf = not parts_of(name) and not isinstance(module, nn.Identity)  # timm puts one where nothing is asked for
+        if total or flops or leaf:
             layers.append(Layer(name, type(module).__name__, shape, total, trainable, flops))
     return LayerTable(tuple(layers), *count_parameters(net), counter.get_total_flops())
