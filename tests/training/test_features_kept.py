@@ -103,6 +103,14 @@ class TestTraining:
         fit(small_dataset, tmp_path / "c", store, cached_views=2, features=shared, augment={"flip": True})
         assert sum(passes) > 2 * 96, "other views"
 
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_the_precision_that_is_asked_for_is_kept_where_nothing_is_measured(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, precision: str
+    ) -> None:
+        bundle = fit(small_dataset, tmp_path / "w", store, cached_views=1, precision=precision, compile="auto")
+        assert bundle.summary.precision == precision
+        assert not bundle.summary.compiled
+
     def test_fine_tuning_sees_images(self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
         tune = {"epochs": 2, "learning_rate": 0.005, "unfreeze": "3"}
         bundle = fit(small_dataset, tmp_path / "w", store, cached_views=2, fine_tune=tune, augment={"flip": True})

@@ -36,7 +36,7 @@ from podium.training.selection import Selection
 from podium.training.stage import Stage, stage_of
 from podium.training.stopping import Request, Stop
 from podium.training.summary import summarize
-from podium.training.tuning import tune
+from podium.training.tuning import Measured, choose, tune
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Session:
         parts = len(parts_of(self.trainer.batch_size, self.trainer, job.ranks))
         on_images = [phase for phase in self.phases if phase.name != "head" or self.trainer.cached_views is None]
         if not on_images:
-            return Execution()
+            return choose(Measured(), self.trainer, 0, job.device)  # nothing to measure
         steps = sum(phase.epochs for phase in on_images) * self.train.steps(self.trainer.batch_size) * parts
         images, labels = first_images(self.train, self._take_part())
         key = tuning_key(job.candidate, job.contract, job.device)
