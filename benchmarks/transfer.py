@@ -1,13 +1,15 @@
-"""Transfer learning side by side: Podium, which passes a frozen backbone once, and the loop that people write.
+"""Transfer learning side by side: Podium, which passes frozen layers once, and the loop that people write.
 
     python benchmarks/transfer.py DATA [--recipe transfer_resnet20] [--images 5000] [--epochs 20] [--rounds 3]
 
-DATA is an imported data set. First phase: the head is trained for so many epochs, validation after each of them. The
-plain loop reads images one by one through torchvision's transforms in DataLoader workers and passes the frozen backbone
-each time; Podium keeps the features of --views views of each training image. Both start from the same weights, with the
-recipe's optimizer, batch size and rate. Beside them: one forward pass of the backbone over the same training and
-validation images, as Podium computes it. Second phase: an epoch of each, in turn, with what the recipe unfreezes last.
-Everything is in float32. Prints seconds, images/s, ratios and validation accuracy as Markdown.
+DATA is an imported data set. The plain loop reads images one by one through torchvision's transforms in DataLoader
+workers and passes the whole network in each epoch; both start from the same weights, with the recipe's optimizer, batch
+size and rates, and look at the validation images after each epoch. First phase: the head is trained for so many epochs;
+Podium keeps the features of --views views of each training image. Beside them: one forward pass of the backbone over
+the same training and validation images, uncompiled. Second phase, with the layers from --unfreeze on: after --head
+epochs of the head, fine-tuning for so many epochs; Podium keeps what the frozen layers make of --views views, and its
+seconds have that pass in them. At last, an epoch of each, in turn, with what the recipe unfreezes last and images that
+are augmented anew. Everything is in float32. Prints seconds, images/s, ratios and validation accuracy as Markdown.
 """
 
 from __future__ import annotations
@@ -31,13 +33,14 @@ from podium.models.contracts import contract_for
 from podium.models.places import weights_store
 from podium.models.recipes import load_recipe
 from podium.models.transfer import TransferNet
+from podium.results import EpochRecord
 from podium.settings import Settings
 from podium.training import train
 from podium.training.execution import Execution
 from podium.training.hardware import describe_hardware
 from podium.training.inputs import Normalizer
 from podium.training.optimizers import make_optimizer
-from podium.training.phases import plan
+from podium.training.phases import enter, plan
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 128
@@ -73,32 +76,44 @@ def one_pass(task: Task, net: TransferNet) -> float:
     return time.perf_counter() - start
 
 
-def plain_head(task: Task, net: TransferNet, epochs: int) -> tuple[float, float]:
-    """Seconds and final validation accuracy of the plain loop."""
-    optimizer = make_optimizer(net, task.trainer, task.trainer.learning_rate)
-    batches = loader(task)
-    judged = loader(replace(task, part="validation"))
-    accuracy = 0.0
-    start = time.perf_counter()
-    for _ in range(epochs):
-        net.train()
-        for images, labels in batches:
-            optimizer.zero_grad()
-            functional.cross_entropy(net(images.to(task.device)), labels.to(task.device)).backward()
-            optimizer.step()
-        net.eval()
-        with torch.no_grad():
-            right = sum(int((net(x.to(task.device)).argmax(1).cpu() == y).sum()) for x, y in judged)
-        accuracy = right / len(task.dataset["validation"])
-    return time.perf_counter() - start, accuracy
+def plain_phases(task: Task, net: TransferNet) -> list[tuple[float, float]]:
+    """Seconds and final validation accuracy of each phase of the plain loop."""
+    batches, judged = loader(task), loader(replace(task, part="validation"))
+    results = []
+    for phase in plan(net, task.trainer):
+        enter(net, phase)
+        optimizer = make_optimizer(net, phase.trainer, phase.rate, phase.layer_decay)
+        accuracy = 0.0
+        start = time.perf_counter()
+        for _ in range(phase.epochs):
+            net.train()
+            for images, labels in batches:
+                optimizer.zero_grad()
+                functional.cross_entropy(net(images.to(task.device)), labels.to(task.device)).backward()
+                optimizer.step()
+            net.eval()
+            with torch.no_grad():
+                right = sum(int((net(x.to(task.device)).argmax(1).cpu() == y).sum()) for x, y in judged)
+            accuracy = right / len(task.dataset["validation"])
+        results.append((time.perf_counter() - start, accuracy))
+    return results
 
 
-def our_head(task: Task, weights: WeightsStore) -> tuple[float, float]:
-    """Seconds and final validation accuracy of a training by the engine, features included."""
+def our_phases(task: Task, weights: WeightsStore) -> list[tuple[float, float]]:
+    """Of each phase of a training by the engine: seconds, passes included, and its last epoch's validation accuracy."""
+    ends: dict[str, tuple[float, float]] = {}
+
+    def note(record: EpochRecord) -> None:
+        ends[record.phase] = time.perf_counter(), record.validation_accuracy
+
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        bundle = train(task.candidate, task.dataset, task.contract, work=Path(folder), weights=weights)
-        return time.perf_counter() - start, bundle.summary.history[-1].validation_accuracy
+        train(task.candidate, task.dataset, task.contract, work=Path(folder), weights=weights, on_epoch=note)
+    results = []
+    for end, accuracy in ends.values():
+        results.append((end - start, accuracy))
+        start = end
+    return results
 
 
 def plain_epoch(task: Task, net: TransferNet) -> Callable[[], None]:
@@ -118,6 +133,43 @@ def plain_epoch(task: Task, net: TransferNet) -> Callable[[], None]:
     return epoch
 
 
+def table(title: str, rows: dict[str, list[tuple[float, float]]], base: str) -> None:
+    """Print medians of seconds with the least and the greatest, of ``base``'s, and accuracies."""
+    middle = {name: statistics.median(seconds for seconds, _ in values) for name, values in rows.items()}
+    print(f"| {title} | seconds (least to greatest) | of the {base} | validation |\n|---|---|---|---|")
+    for name, values in rows.items():
+        seconds = [seconds for seconds, _ in values]
+        spread = f" ({min(seconds):.2f} to {max(seconds):.2f})" if len(values) > 1 else " (once)"
+        accuracy = f"{statistics.mean(accuracy for _, accuracy in values):.4f}" if values[0][1] else "–"
+        print(f"| {name} | {middle[name]:.2f}{spread} | {middle[name] / middle[base]:.3f} | {accuracy} |")
+    print()
+
+
+def tasks_of(arguments: argparse.Namespace, weights: WeightsStore) -> dict[str, Task]:
+    """The head alone; fine-tuning on kept features; fine-tuning as the recipe has it."""
+    recipe = load_recipe(arguments.recipe, ROOT / "configs" / "recipes")
+    dataset = smaller(open_dataset(arguments.data), arguments.images)
+    fixed = {"precision": "float32", "compile": "never", "early_stopping": None}
+    kept = {**fixed, "cached_views": arguments.views}
+    assert recipe.trainer.fine_tune is not None
+    part = {"epochs": arguments.epochs, "unfreeze": arguments.unfreeze, "cached_views": arguments.views}
+    tune = recipe.trainer.fine_tune.model_copy(update=part)
+    changes = {
+        "head": {**kept, "epochs": arguments.epochs, "fine_tune": None},
+        "part": {**kept, "epochs": arguments.head, "fine_tune": tune},
+        "recipe": fixed,
+    }
+    tasks = {}
+    for name, change in changes.items():
+        trainer = recipe.trainer.model_copy(update=change)
+        candidate = Candidate(
+            name=recipe.id, recipe=recipe.model_copy(update={"trainer": trainer}), threads=arguments.threads
+        )
+        contract = contract_for(candidate, dataset.manifest, weights)
+        tasks[name] = Task(candidate, contract, dataset, arguments.images, weights=weights)
+    return tasks
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -125,44 +177,35 @@ def main() -> None:
     parser.add_argument("--recipe", default="transfer_resnet20")
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--head", type=int, default=5)
+    parser.add_argument("--unfreeze", default="7", help="the first layer that the second phase trains")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--views", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     weights = weights_store(Settings.from_environment())
-    recipe = load_recipe(arguments.recipe, ROOT / "configs" / "recipes")
-    fixed = {"precision": "float32", "compile": "never", "early_stopping": None}
-    head = {**fixed, "epochs": arguments.epochs, "cached_views": arguments.views, "fine_tune": None}
-    tasks = {}
-    for name, changes in (("head", head), ("fine_tune", fixed)):
-        trainer = recipe.trainer.model_copy(update=changes)
-        candidate = Candidate(
-            name=recipe.id, recipe=recipe.model_copy(update={"trainer": trainer}), threads=arguments.threads
-        )
-        dataset = smaller(open_dataset(arguments.data), arguments.images)
-        contract = contract_for(candidate, dataset.manifest, weights)
-        tasks[name] = Task(candidate, contract, dataset, arguments.images, weights=weights)
-    first, second = tasks["head"], tasks["fine_tune"]
+    tasks = tasks_of(arguments, weights)
+    head, part, whole = tasks["head"], tasks["part"], tasks["recipe"]
+    print(f"{describe_hardware()}; {arguments.threads} threads; {arguments.recipe},")
+    print(f"batches of {head.trainer.batch_size}; {head.images} images of {head.dataset.manifest.name}")
+    print(f"{arguments.epochs} epochs; {arguments.rounds} rounds\n")
 
-    passes = [one_pass(first, network(first, weights)) for _ in range(arguments.rounds + 1)][1:]
-    ours = [our_head(first, weights) for _ in range(arguments.rounds)]
-    plain, plain_accuracy = plain_head(first, network(first, weights), arguments.epochs)
-    once, ours_seconds = statistics.median(passes), statistics.median(seconds for seconds, _ in ours)
-    print(f"{describe_hardware()}; {arguments.threads} threads; {recipe.id}, batches of {first.trainer.batch_size};")
-    print(f"{first.images} images of {dataset.manifest.name}, {arguments.epochs} epochs; {arguments.rounds} rounds\n")
-    print("| first phase | seconds | of one forward pass | of the plain loop | validation |\n|---|---|---|---|---|")
-    print(f"| one forward pass | {once:.2f} ({min(passes):.2f} to {max(passes):.2f}) | 1 | {once / plain:.3f} | – |")
-    spread = f"{min(s for s, _ in ours):.2f} to {max(s for s, _ in ours):.2f}"
-    print(
-        f"| Podium, {arguments.views} view(s) | {ours_seconds:.2f} ({spread}) | {ours_seconds / once:.2f}"
-        f" | {ours_seconds / plain:.3f} | {ours[0][1]:.4f} |"
-    )
-    print(f"| plain loop (once) | {plain:.2f} | {plain / once:.1f} | 1 | {plain_accuracy:.4f} |\n")
+    passes = [one_pass(head, network(head, weights)) for _ in range(arguments.rounds + 1)][1:]
+    ours = [our_phases(head, weights)[0] for _ in range(arguments.rounds)]
+    once = statistics.median(passes)
+    views = f"Podium, {arguments.views} view(s)"
+    rows = {"one forward pass": [(seconds, 0.0) for seconds in passes], views: ours}
+    table("first phase", {**rows, "plain loop": plain_phases(head, network(head, weights))}, "plain loop")
+    print(f"First phase: {statistics.median(seconds for seconds, _ in ours) / once:.2f} of one forward pass\n")
+
+    ours = [our_phases(part, weights)[1] for _ in range(arguments.rounds)]
+    plain = plain_phases(part, network(part, weights))[1]
+    table(f"second phase from {arguments.unfreeze} on", {views: ours, "plain loop": [plain]}, "plain loop")
 
     loops = {
-        "plain loop": plain_epoch(second, network(second, weights)),
-        "Podium": podium(second, Execution(), phase=-1),
+        "plain loop": plain_epoch(whole, network(whole, weights)),
+        "Podium": podium(whole, Execution(), phase=-1),
     }
     speeds: dict[str, list[float]] = {name: [] for name in loops}
     for turn in range(arguments.rounds + 1):
@@ -170,9 +213,9 @@ def main() -> None:
             start = time.perf_counter()
             epoch()
             if turn:  # the first is not timed
-                speeds[name].append(second.images / (time.perf_counter() - start))
+                speeds[name].append(whole.images / (time.perf_counter() - start))
     base = statistics.median(speeds["plain loop"])
-    print("| second phase | images/s (least to greatest) | of the plain loop |\n|---|---|---|")
+    print("| second phase, whole network | images/s (least to greatest) | of the plain loop |\n|---|---|---|")
     for name, values in speeds.items():
         middle = statistics.median(values)
         print(f"| {name} | {middle:,.0f} ({min(values):,.0f} to {max(values):,.0f}) | {middle / base:.2f} |")

@@ -149,6 +149,22 @@ def test_every_block_of_the_trainer_can_be_taken_away() -> None:
         ),
         (run("resnet20", trainer={"schedule": "cosine"}), ["candidates.0.trainer", "plateau", "cosine"]),
         (run("resnet20", trainer={"fine_tune": {"epochs": 1}}), ["candidates.0.trainer.fine_tune", "no pretrained"]),
+        (
+            run("transfer_resnet20", trainer={"fine_tune": {"unfreeze": "6.conv3"}}),
+            ["r.yaml: candidates.0.trainer.fine_tune.unfreeze", "no layer '6.conv3'", "did you mean '6.conv"],
+        ),
+        (
+            run("transfer_resnet20", trainer={"fine_tune": {"unfreeze": {"layers": 99}}}),
+            ["candidates.0.trainer.fine_tune.unfreeze", "layers, not 99"],
+        ),
+        (
+            run("transfer_resnet20", trainer={"fine_tune": {"unfreeze": [0.5, 0.4]}}),
+            ["candidates.0.trainer.fine_tune.unfreeze", "the stage before it"],
+        ),
+        (
+            run("transfer_resnet20", trainer={"fine_tune": {"cached_views": 2, "unfreeze": 1.0}}),
+            ["candidates.0.trainer.fine_tune.cached_views", "trains all layers"],
+        ),
     ],
 )
 def test_wrong_runs_are_refused_with_the_keys_path(config: RunConfig, words: list[str]) -> None:

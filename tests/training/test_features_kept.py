@@ -21,8 +21,8 @@ from podium.errors import ConfigError, TrainingFailed, TrainingStopped
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.models.recipes import check_backbone
-from podium.training import session, stage, train
-from podium.training.feature_cache import FeatureCache
+from podium.training import feature_pass, session, train
+from podium.training.feature_cache import FeatureCache, Tell
 
 from .helpers import candidate, same
 
@@ -50,15 +50,15 @@ def fit(
 
 @pytest.fixture
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Images of each forward pass through a backbone that fills the cache."""
+    """Images of each forward pass that fills the cache."""
     seen: list[int] = []
-    original = stage._features
+    original = feature_pass.Pass._view
 
-    def count(given: stage.Stage, images: torch.Tensor) -> torch.Tensor:
+    def count(given: feature_pass.Pass, images: torch.Tensor, *rest: Any) -> torch.Tensor:
         seen.append(len(images))
-        return original(given, images)
+        return original(given, images, *rest)
 
-    monkeypatch.setattr(stage, "_features", count)
+    monkeypatch.setattr(feature_pass.Pass, "_view", count)
     return seen
 
 
@@ -77,7 +77,7 @@ class TestTraining:
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
     ) -> None:
         fit(small_dataset, tmp_path / "w", store, cached_views=3, epochs=6, augment={"flip": True})
-        assert sum(passes) == 1 + 3 * 96 + 30, "one image for the shape, three views, and the validation split"
+        assert sum(passes) == 3 * 96 + 30, "three views, and the validation split"
 
     def test_views_are_the_image_and_augmented_ones(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
@@ -99,9 +99,9 @@ class TestTraining:
         fit(small_dataset, tmp_path / "a", store, cached_views=1, features=shared)
         passes.clear()
         fit(small_dataset, tmp_path / "b", store, cached_views=1, features=shared, learning_rate=0.02, seed=9)
-        assert sum(passes) == 1, "for the shape"
+        assert sum(passes) == 0
         fit(small_dataset, tmp_path / "c", store, cached_views=2, features=shared, augment={"flip": True})
-        assert sum(passes) > 2 * 96, "other views"
+        assert sum(passes) == 2 * 96 + 30, "other views"
 
     @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
     def test_the_precision_that_is_asked_for_is_kept_where_nothing_is_measured(
@@ -117,6 +117,24 @@ class TestTraining:
         assert [record.phase for record in bundle.summary.history] == ["head"] * 4 + ["fine_tune"] * 2
         before = store.load("small").state
         assert not torch.equal(bundle.state["backbone.3.conv1.weight"], before["3.conv1.weight"])
+
+    def test_fine_tuning_on_kept_features_gives_what_the_images_give(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
+    ) -> None:
+        """The trained layers, BatchNorm's statistics among them, and the frozen ones below, which are left alone."""
+        tune = {"epochs": 3, "learning_rate": 0.005, "unfreeze": ["3.norm2", "2"]}
+        kept = fit(
+            small_dataset, tmp_path / "a", store, cached_views=1, epochs=1, fine_tune={**tune, "cached_views": 1}
+        )
+        assert sum(passes) == 3 * (96 + 30), "once for each phase"
+        anew = fit(small_dataset, tmp_path / "b", store, cached_views=1, epochs=1, fine_tune=tune)
+        for one, other in zip(kept.summary.history, anew.summary.history, strict=True):
+            assert one.train_loss == pytest.approx(other.train_loss, rel=1e-3)
+            assert one.validation_loss == pytest.approx(other.validation_loss, rel=1e-3)
+        assert all(torch.allclose(kept.state[key], anew.state[key], atol=1e-3) for key in kept.state)
+        before = store.load("small").state
+        moved = {key for key, value in before.items() if not torch.equal(value, kept.state[f"backbone.{key}"])}
+        assert {key.split(".")[0] for key in moved} == {"2", "3"}
 
     @pytest.mark.parametrize("epoch", [1, 3])
     def test_a_resumed_training_gives_the_same_bits(
@@ -134,18 +152,37 @@ class TestTraining:
             train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store, on_epoch=interrupt)
         assert same(train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store), whole)
 
-    def test_a_stop_while_they_are_computed_leaves_nothing_half(
-        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+    def test_a_stopped_pass_goes_on_where_it_was(
+        self,
+        small_dataset: Dataset,
+        tmp_path: Path,
+        store: WeightsStore,
+        passes: list[int],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        chosen = candidate("transfer", **QUIET, cached_views=2)
+        monkeypatch.setattr(feature_pass, "BATCH", 20)
+        kept = {"cached_views": 3, "augment": {"shift": 0.2, "flip": True}}
+        whole = fit(small_dataset, tmp_path / "a", store, **kept)
+        chosen = candidate("transfer", **QUIET, **kept)
         contract = contract_for(chosen, small_dataset.manifest, store)
-        with pytest.raises(TrainingStopped, match="while features were computed"):
-            train(chosen, small_dataset, contract, work=tmp_path / "w", weights=store, stop=lambda: True)
-        assert [p for p in (tmp_path / "w" / "features").iterdir() if p.is_dir()] == []
+        passes.clear()
+        for images in (40, 136, 272, 288 + 20):  # within a view, and within validation
+            with pytest.raises(TrainingStopped, match="while features were computed"):
+                train(
+                    *(chosen, small_dataset, contract),
+                    work=tmp_path / "b",
+                    weights=store,
+                    stop=lambda images=images: sum(passes) >= images,
+                )
+            assert sum(passes) == images, "none twice"
+        assert same(train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store), whole)
+        assert sum(passes) == 288 + 30
 
     def test_what_cannot_be_kept_is_refused(self) -> None:
         with pytest.raises(ValueError, match="mixup mixes them"):
             candidate("transfer", cached_views=1, augment={"mixup": 0.2})
+        with pytest.raises(ValueError, match="mixup mixes them"):
+            candidate("transfer", fine_tune={"cached_views": 1}, augment={"mixup": 0.2})
         with pytest.raises(ConfigError, match="no pretrained backbone whose features"):
             check_backbone(candidate("simple", cached_views=1).recipe, "x.yaml: trainer")
         several = candidate("transfer", cached_views=1).recipe
@@ -155,7 +192,7 @@ class TestTraining:
 
 
 def fill(value: float) -> Any:
-    def write(name: str, array: NDArray[np.float32]) -> None:
+    def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
         array[:] = value
 
     return write
@@ -168,8 +205,10 @@ def get(cache: FeatureCache, key: str, value: float = 1.0, rows: int = 1000) -> 
 
 
 def _slow(folder: Path, started: Any) -> None:
-    def write(name: str, array: NDArray[np.float32]) -> None:
-        array[:] = 7
+    def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
+        array[:, :400] = 7
+        tell(400)
+        array[:, 400:] = 9
         started.set()
         time.sleep(60)
 
@@ -180,7 +219,7 @@ class TestCache:
     def test_the_first_writes_and_others_wait_for_him(self, tmp_path: Path) -> None:
         written: list[str] = []
 
-        def write(name: str, array: NDArray[np.float32]) -> None:
+        def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
             written.append(name)
             time.sleep(0.2)
             array[:] = len(written)
@@ -200,7 +239,7 @@ class TestCache:
         assert (written, results) == (["train"], [1.0] * 4)
 
     @pytest.mark.slow
-    def test_a_killed_writer_leaves_nothing_that_is_used(self, tmp_path: Path) -> None:
+    def test_the_next_goes_on_with_what_a_killed_writer_had_told(self, tmp_path: Path) -> None:
         context = multiprocessing.get_context("spawn")
         started = context.Event()
         process = context.Process(target=_slow, args=(tmp_path, started))
@@ -209,16 +248,34 @@ class TestCache:
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        assert (get(FeatureCache(tmp_path), "k", 2.0) == 2).all()
-        assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["k"], "what it left is removed"
 
-    def test_what_raises_leaves_nothing(self, tmp_path: Path) -> None:
-        def write(name: str, array: NDArray[np.float32]) -> None:
+        def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
+            array[:, done:] = 2
+
+        arrays = FeatureCache(tmp_path).get("k", {"train": (1, 1000, 10)}, write, never)
+        assert arrays is not None
+        assert (arrays["train"][:, :400] == 7).all()
+        assert (arrays["train"][:, 400:] == 2).all()
+        assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["k"]
+
+    def test_what_raises_is_not_taken_for_complete(self, tmp_path: Path) -> None:
+        def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
             raise OSError(28, "No space left on device")
 
         with pytest.raises(OSError, match="No space"):
-            FeatureCache(tmp_path).get("k", {"train": (1, 2)}, write, never)
-        assert [p for p in tmp_path.iterdir() if p.is_dir()] == []
+            FeatureCache(tmp_path).get("k", {"train": (1, 1000, 10)}, write, never)
+        assert not (tmp_path / "k").exists()
+        assert (get(FeatureCache(tmp_path), "k", 2.0) == 2).all()
+
+    def test_what_was_begun_and_left_makes_room_for_others(self, tmp_path: Path) -> None:
+        def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
+            tell(10)
+            raise OSError(5, "Input/output error")
+
+        with pytest.raises(OSError, match="Input/output"):
+            FeatureCache(tmp_path).get("k", {"train": (1, 1000, 10)}, write, never)
+        get(FeatureCache(tmp_path, limit=60_000), "other")
+        assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["other"]
 
     def test_the_longest_unused_goes_first(self, tmp_path: Path) -> None:
         cache = FeatureCache(tmp_path, limit=100_000)  # each takes 40,128 bytes
@@ -238,7 +295,7 @@ class TestCache:
         inside, go_on = threading.Event(), threading.Event()
         first: list[NDArray[np.float32]] = []
 
-        def write(name: str, array: NDArray[np.float32]) -> None:
+        def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
             inside.set()
             assert go_on.wait(30)
             array[:] = 1
@@ -308,7 +365,7 @@ class TestCache:
     def test_waiting_ends_when_asked(self, tmp_path: Path) -> None:
         inside, go_on = threading.Event(), threading.Event()
 
-        def write(name: str, array: NDArray[np.float32]) -> None:
+        def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
             inside.set()
             assert go_on.wait(30)
 

@@ -111,6 +111,9 @@ class FineTuneConfig(Frozen):
     """Learning rate of each group of layers (a block), as a fraction of that of the group above it."""
     optimizer: OptimizerName | None = None
     """null: that of the first phase."""
+    cached_views: int | None = Field(None, ge=1)
+    """As the trainer's, for the layers that stay frozen: each image goes through them so many times in all, and the
+    epochs of a stage train the rest on what they gave."""
 
     @property
     def stages(self) -> tuple[Unfreeze, ...]:
@@ -182,13 +185,18 @@ class TrainerConfig(Frozen):
     compile: Literal["auto", "never", "always"] = "auto"
     """``auto``: where compiling is expected to save more time than it takes."""
 
+    @property
+    def keeps_features(self) -> bool:
+        """Whether images are passed through frozen layers once, for all epochs of a phase."""
+        return bool(self.cached_views or (self.fine_tune and self.fine_tune.cached_views))
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.micro_batch and self.batch_size % self.micro_batch:
             raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
         if self.plateau and self.schedule != "constant":
             raise ValueError(f"plateau works on a constant schedule, not on {self.schedule!r}: remove one of the two")
-        if self.cached_views and self.augment.mixup:
+        if self.keeps_features and self.augment.mixup:
             raise ValueError("cached_views keeps images apart, and mixup mixes them: remove one of the two")
         for name, (field, users) in USED_BY.items():
             value, chosen = getattr(self, name), getattr(self, field)

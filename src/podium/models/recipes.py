@@ -76,11 +76,24 @@ def resolve_candidates(
     for index, entry in enumerate(config.candidates):
         path = f"candidates.{index}"
         resolved = resolve_recipe(entry.recipe, [config.trainer, entry.trainer], recipes_dir, file=file, path=path)
+        _check_unfreezing(resolved, config.data.size, f"{file}: {path}")
         seed = config.seed if entry.seed is None else entry.seed
         candidates.append(
             Candidate(name=entry.label, recipe=resolved, seed=seed, threads=threads, processes=config.processes)
         )
     return tuple(candidates)
+
+
+def _check_unfreezing(recipe: RecipeConfig, size: tuple[int, int] | None, where: str) -> None:
+    tune = recipe.trainer.fine_tune
+    if tune is None or (tune.stages == (1.0,) and not tune.cached_views):
+        return
+    from podium.models.unfreezing import check_unfreezing  # needs torch
+
+    try:
+        check_unfreezing(recipe, size)
+    except ConfigError as error:
+        raise ConfigError(f"{where}.{error.message}", remedy=error.remedy) from None
 
 
 def resolve_recipe(
@@ -130,12 +143,12 @@ def _file_of(recipe: str, recipes_dir: Path, where: str = "recipe") -> Path:
 
 def check_backbone(recipe: RecipeConfig, where: str) -> None:
     """Raise ConfigError if what needs a pretrained backbone is asked of a recipe without one, or of several views."""
-    if recipe.trainer.cached_views and not has_backbone(recipe.model):
+    if recipe.trainer.keeps_features and not has_backbone(recipe.model):
         raise ConfigError(
             f"{where}.cached_views: recipe {recipe.id!r} has no pretrained backbone whose features could be kept",
             remedy="remove cached_views, or choose a transfer recipe",
         )
-    if recipe.trainer.cached_views and recipe.model.views > 1:
+    if recipe.trainer.keeps_features and recipe.model.views > 1:
         raise ConfigError(
             f"{where}.cached_views: the network averages {recipe.model.views} views of an image in evaluation, of which"
             " no features are kept",

@@ -96,7 +96,7 @@ class TransferNet(nn.Module):
         if isinstance(what, TopLayers):
             if what.layers > len(names):
                 raise ConfigError(
-                    f"fine_tune.unfreeze: the backbone has {len(names)} layers, not {what.layers}",
+                    f"trainer.fine_tune.unfreeze: the backbone has {len(names)} layers, not {what.layers}",
                     remedy=f"name {len(names)} at most, or 1.0 for all of them",
                 )
             return what.layers
@@ -105,7 +105,7 @@ class TransferNet(nn.Module):
             if name == what or name.startswith(f"{what}."):
                 return len(names) - index
         raise ConfigError(
-            f"fine_tune.unfreeze: the backbone has no layer {what!r}",
+            f"trainer.fine_tune.unfreeze: the backbone has no layer {what!r}",
             remedy=f"{nearest(what, names)}; `podium recipes show` lists all layers",
         )
 

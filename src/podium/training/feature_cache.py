@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from podium import atomic
 from podium.errors import TrainingFailed
 from podium.training.stopping import Stop, taken
 
@@ -23,10 +25,15 @@ log = logging.getLogger(__name__)
 LIMIT: Final = 16 << 30
 """Bytes of all features in a folder; those that were not used for the longest time go first."""
 _GONE: Final = ".gone"
+_NEW: Final = ".new"
+_DONE: Final = "done"
 
 Shape = tuple[int, ...]
 Arrays = dict[str, NDArray[np.float32]]
-Write = Callable[[str, NDArray[np.float32]], None]
+Tell = Callable[[int], None]
+"""Told how much of an array is done, its writer may go on there when he was stopped or killed."""
+Write = Callable[[str, NDArray[np.float32], int, Tell], None]
+"""Given an array's name, the array, and how much of it was done already."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class FeatureCache:
         Args:
             key: What the arrays follow from.
             shapes: Of each array, by name.
-            write: Fills an array. What it had filled when it was killed, or raised, is removed.
+            write: Fills an array. When it was killed, or raised, the next one goes on with what it had told.
             stop: Asked while another process writes.
 
         Returns:
@@ -74,32 +81,42 @@ class FeatureCache:
         return FileLock(self.folder / f".{key}.lock")
 
     def _fill(self, place: Path, shapes: Mapping[str, Shape], write: Write) -> None:
-        fresh = place.with_name(f".{place.name}.new")
-        try:
-            with FileLock(self.folder / ".lock"):
-                for rest in (place, fresh):  # damaged, or of a writer that was killed: its lock was free
-                    _remove(rest)
+        fresh = place.with_name(f".{place.name}{_NEW}")
+        with FileLock(self.folder / ".lock"):
+            _remove(place)  # damaged
+            if _opened(fresh, shapes) is None:
+                _remove(fresh)
                 self._make_room(sum(4 * int(np.prod(shape)) for shape in shapes.values()))
                 fresh.mkdir()
+            try:
                 arrays = {name: _reserved(fresh / f"{name}.npy", shape) for name, shape in shapes.items()}
-            for name, array in arrays.items():
-                write(name, array)
+            except BaseException:
+                _remove(fresh)
+                raise
+        for name, array in arrays.items():
+            told = fresh / f"{name}.{_DONE}"
+
+            def tell(done: int, array: np.memmap = array, told: Path = told) -> None:
                 array.flush()
+                atomic.write_text(told, str(done))
+
+            write(name, array, int(told.read_text()) if told.exists() else 0, tell)
+            array.flush()
+        with FileLock(self.folder / ".lock"):
             fresh.rename(place)
-        except BaseException:
-            _remove(fresh)
-            raise
 
     def _make_room(self, need: int) -> None:
-        """Remove what was not used for the longest time, and nobody is about to open, until ``need`` bytes fit."""
+        """Remove what was not used for the longest time, and nobody writes or opens, until ``need`` bytes fit."""
         if need > self.limit:
             raise TrainingFailed(
                 f"the features of all images take {need / 1e9:.1f} GB, more than the {self.limit / 1e9:.1f} GB that are"
                 " kept",
                 remedy="set the trainer's cached_views to fewer views, or to null",
             )
+        for rest in self.folder.glob(f"{_GONE}-*"):  # its remover was killed, or is at it
+            shutil.rmtree(rest, ignore_errors=True)
         there = [place for place in self.folder.iterdir() if place.is_dir()]
-        others = sorted((p for p in there if not p.name.startswith(".")), key=lambda p: p.stat().st_mtime)
+        others = sorted(there, key=lambda place: place.stat().st_mtime)
         sizes = {place: _size(place) for place in there}
         if need > shutil.disk_usage(self.folder).free + sum(sizes[place] for place in others):
             raise _no_room(self.folder, need)
@@ -107,11 +124,11 @@ class FeatureCache:
         for oldest in others:
             if total <= self.limit and need <= shutil.disk_usage(self.folder).free:
                 return
-            lock = self._lock(oldest.name)
+            lock = self._lock(oldest.name.removeprefix(".").removesuffix(_NEW))
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                continue  # somebody is opening it
+                continue  # somebody writes or opens it
             log.info("removing the features %s, which were not used for the longest time", oldest.name)
             _remove(oldest)  # whoever has them mapped keeps them: a file goes with its last user
             lock.release()
@@ -134,7 +151,7 @@ def _opened(place: Path, shapes: Mapping[str, Shape]) -> Arrays | None:
 
 def _reserved(file: Path, shape: Shape) -> np.memmap:
     """An array in a file whose blocks are there: a hole that the disk has no room for would kill who writes into it."""
-    array = np.lib.format.open_memmap(file, "w+", np.float32, shape)
+    array = np.lib.format.open_memmap(file, "r+" if file.exists() else "w+", np.float32, shape)
     try:
         with file.open("r+b") as opened:
             os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
@@ -155,7 +172,11 @@ def _remove(place: Path) -> None:
 
 
 def _size(place: Path) -> int:
-    return sum(file.stat().st_size for file in place.iterdir())
+    total = 0
+    for file in place.iterdir():
+        with suppress(FileNotFoundError):  # of another's progress
+            total += file.stat().st_size
+    return total
 
 
 def _no_room(folder: Path, need: int) -> TrainingFailed:

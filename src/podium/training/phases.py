@@ -8,8 +8,8 @@ from typing import Literal
 from torch import nn
 
 from podium.config import FineTuneConfig, TrainerConfig, Unfreeze
-from podium.errors import ConfigError
 from podium.models.transfer import TransferNet
+from podium.models.unfreezing import check_stages
 
 
 @dataclass(frozen=True)
@@ -26,42 +26,33 @@ class Phase:
     """What is trained of a pretrained backbone."""
     freeze_norm: bool = False
     layer_decay: float = 1.0
+    cached_views: int | None = None
+    """How many times each training image goes through what is frozen; None: in each epoch."""
 
 
 def plan(net: nn.Module, trainer: TrainerConfig) -> tuple[Phase, ...]:
     """The phases that ``trainer`` asks for with this network, whose layers are left frozen as for the first.
 
     Raises:
-        ConfigError: A stage of fine-tuning names a layer that the network does not have, or trains no more than the
-            stage before it.
+        ConfigError: See ``podium.models.unfreezing.check_stages``.
     """
     if not isinstance(net, TransferNet):
         return (Phase("train", trainer, trainer.epochs, trainer.learning_rate),)
-    head = Phase("head", trainer, trainer.epochs, trainer.learning_rate)
+    head = Phase("head", trainer, trainer.epochs, trainer.learning_rate, cached_views=trainer.cached_views)
     if trainer.fine_tune is None:
         return (head,)
-    phases = (head, *(_stage(trainer, trainer.fine_tune, what) for what in trainer.fine_tune.stages))
-    trained = [_trained_layers(net, phase) for phase in phases]
-    for before, after, phase in zip(trained[1:], trained[2:], phases[2:], strict=False):
-        if after <= before:
-            raise ConfigError(
-                f"trainer.fine_tune.unfreeze: {phase.unfreeze} trains {after} layers, the stage before it {before}",
-                remedy="order the stages from few layers to many",
-            )
+    check_stages(net, trainer.fine_tune)
     enter(net, head)
-    return phases
+    return head, *(_stage(trainer, trainer.fine_tune, what) for what in trainer.fine_tune.stages)
 
 
 def _stage(trainer: TrainerConfig, tune: FineTuneConfig, what: Unfreeze) -> Phase:
     own = trainer
     if tune.optimizer and tune.optimizer != trainer.optimizer:  # what belongs to the first one does not go with it
         own = trainer.model_copy(update={"optimizer": tune.optimizer, "momentum": None, "unit_filters": False})
-    return Phase("fine_tune", own, tune.epochs, tune.learning_rate, what, tune.freeze_norm, tune.layer_decay)
-
-
-def _trained_layers(net: TransferNet, phase: Phase) -> int:
-    enter(net, phase)
-    return len(net.layers()) - net.frozen
+    return Phase(
+        "fine_tune", own, tune.epochs, tune.learning_rate, what, tune.freeze_norm, tune.layer_decay, tune.cached_views
+    )
 
 
 def enter(net: nn.Module, phase: Phase) -> None:

@@ -70,13 +70,13 @@ class Session:
         """Measure how the network is run best; see ``podium.training.tuning.tune``."""
         job = self.job
         parts = len(parts_of(self.trainer.batch_size, self.trainer, job.ranks))
-        on_images = [phase for phase in self.phases if phase.name != "head" or self.trainer.cached_views is None]
+        on_images = [phase for phase in self.phases if phase.cached_views is None]
         if not on_images:
             return choose(Measured(), self.trainer, 0, job.device)  # nothing to measure
         steps = sum(phase.epochs for phase in on_images) * self.train.steps(self.trainer.batch_size) * parts
         images, labels = first_images(self.train, self._take_part())
         key = tuning_key(job.candidate, job.contract, job.device)
-        enter(self.net, self.phases[-1])  # the one that trains most
+        enter(self.net, on_images[-1])  # the one that trains most
         return tune(self.net, (self.normalize(images), labels), self.trainer, steps, key=key, cache=cache, stop=stop)
 
     def begin(self, execution: Execution) -> Stage:

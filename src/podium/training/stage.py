@@ -1,12 +1,10 @@
-"""What the steps of a phase are given: images and the whole network, or kept features and the head alone."""
+"""What the steps of a phase are given: images and the whole network, or what its frozen part made of them."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 import torch
@@ -15,21 +13,16 @@ from torch import Tensor
 
 from podium.config import AugmentConfig, TrainerConfig
 from podium.digest import digest_json
+from podium.errors import ConfigError
+from podium.models.cut import HEAD, Cut, cut
 from podium.models.transfer import TransferNet
-from podium.training.augment import Samples, augment_batch
 from podium.training.execution import Execution, Runner
 from podium.training.feature_cache import FeatureCache
+from podium.training.feature_pass import Asked, Pass
 from podium.training.feed import Batch, Feed, divide
 from podium.training.job import Job
 from podium.training.phases import Phase
 from podium.training.stopping import Request, Stop
-
-log = logging.getLogger(__name__)
-
-BATCH: Final = 128
-"""Images that a backbone is shown at once."""
-_TELL: Final = 10.0
-"""Seconds between two lines of the log."""
 
 Normalize = Callable[[Tensor], Tensor]
 
@@ -56,7 +49,8 @@ class FeatureFeed(Feed):
     """Features in place of images. Epochs take turns with their views.
 
     Args:
-        values: float32 V×N×…: of each view of each image; a mapped file, of which nothing but batches is copied.
+        values: float32 V×N×…, maps with their channels last: of each view of each image; a mapped file, of which
+            nothing but batches is copied.
         labels: int64 N, on the device.
     """
 
@@ -74,11 +68,11 @@ class FeatureFeed(Feed):
         values = self.values[self.view]
         for index in divide(order, batch_size)[first:]:
             features = values.index_select(0, index.cpu()).to(self.device)
-            yield Batch(index, features, self.labels.index_select(0, index))
+            yield Batch(index, _channels_first(features), self.labels.index_select(0, index))
 
 
 def stage_of(phase: Phase, whole: Stage, job: Job, key: str, stop: Request) -> Stage:
-    """What a phase works with: images, or features where the backbone is frozen and the recipe asks for them.
+    """What a phase works with: images, or features where the recipe asks for them.
 
     Args:
         phase: The backbone is as it asks for.
@@ -88,25 +82,25 @@ def stage_of(phase: Phase, whole: Stage, job: Job, key: str, stop: Request) -> S
         stop: Asked while features are computed.
 
     Raises:
+        ConfigError: The network cannot be cut where the phase asks for it.
         TrainingStopped: As ``stop`` said.
         TrainingFailed: Features take more room than there is.
     """
-    views = whole.trainer.cached_views
-    if phase.name != "head" or views is None:
+    if phase.cached_views is None:
         return whole
     # Several processes all have to come through here: they agree on a stop before their next step.
     asked: Stop = stop if job.ranks.count == 1 else lambda: False
     cache = FeatureCache(job.features or job.work / "features")
     start = time.perf_counter()
     try:
-        stage = with_features(whole, cache, views=views, seed=job.candidate.seed, key=key, stop=asked)
+        stage = with_features(whole, cache, views=phase.cached_views, seed=job.candidate.seed, key=key, stop=asked)
     except Asked:
         raise stop.error(job.candidate.name, "while features were computed") from None
     return replace(stage, seconds=time.perf_counter() - start)
 
 
 def with_features(stage: Stage, cache: FeatureCache, *, views: int, seed: int, key: object, stop: Stop) -> Stage:
-    """The stage of a phase in which a backbone is frozen, with its features in place of images.
+    """The stage of a phase in which layers are frozen, with what these make of images in place of the images.
 
     Args:
         stage: With images, and a ``TransferNet``.
@@ -118,29 +112,41 @@ def with_features(stage: Stage, cache: FeatureCache, *, views: int, seed: int, k
 
     Raises:
         Asked: As ``stop`` said.
+        ConfigError: The network cannot be cut above its frozen layers.
         TrainingFailed: Features take more room than there is.
     """
-    net = stage.runner.net
-    assert isinstance(net, TransferNet)
+    runner = stage.runner
+    parts = _parts(stage)
     augment = stage.trainer.augment
     drawn = [seed, augment.model_dump(mode="json")] if views > 1 else None
-    name = digest_json([key, views, drawn, stage.runner.execution.precision])[:32]
+    name = digest_json([key, parts.name, views, drawn, runner.execution.precision])[:32]
+
+    def features(images: Tensor) -> Tensor:
+        with runner.precision():
+            return _channels_last(parts.lower(stage.normalize(images)))
+
     with torch.inference_mode():
-        one = _features(stage, next(stage.train.in_order(1)).images).shape[1:]
+        one = features(next(stage.train.in_order(1)).images).shape[1:]
     feeds = {"train": (stage.train, views), "validation": (stage.validation, 1)}
-    shapes = {split: (count, len(feed), *one) for split, (feed, count) in feeds.items()}
-
-    def write(split: str, array: NDArray[np.float32]) -> None:
-        feed, count = feeds[split]
-        for view in range(count):
-            _fill(array[view], stage, feed, augment if view else AugmentConfig(), view, seed, stop)
-
-    arrays = cache.get(name, shapes, write, stop)
+    work = Pass(features, augment, seed, stop)
+    arrays = cache.get(
+        name,
+        {split: (count, len(feed), *one) for split, (feed, count) in feeds.items()},
+        lambda split, array, done, tell: work.fill(array, feeds[split][0], done, tell),
+        stop,
+    )
     if arrays is None:
         raise Asked
+    whole = parts.name == HEAD
     return replace(
         stage,
-        runner=Runner(net.head, Execution(precision=stage.runner.execution.precision), stage.runner.device, 0),
+        runner=Runner(
+            parts.upper,
+            # Compiling a head does not pay.
+            Execution(precision=runner.execution.precision) if whole else runner.execution,
+            runner.device,
+            0 if whole else runner.batch_size,
+        ),
         train=FeatureFeed(arrays["train"], stage.train.labels),
         validation=FeatureFeed(arrays["validation"], stage.validation.labels),
         normalize=lambda features: features,
@@ -148,35 +154,23 @@ def with_features(stage: Stage, cache: FeatureCache, *, views: int, seed: int, k
     )
 
 
-class Asked(Exception):
-    """The computation of features was asked to stop."""
-
-
-def _fill(
-    array: NDArray[np.float32], stage: Stage, feed: Feed, augment: AugmentConfig, view: int, seed: int, stop: Stop
-) -> None:
-    """Compute one view of a split into ``array`` (N×…)."""
-    net = stage.runner.net.eval()
-    generator = torch.Generator(feed.device).manual_seed(seed * 1_000_003 + view)
-    start = told = time.monotonic()
-    done = 0
-    with torch.inference_mode():
-        for places, images, _ in feed.in_order(BATCH):
-            if stop():
-                raise Asked
-            changed = augment_batch(images, augment, generator, Samples(places, view, seed))
-            array[done : done + len(images)] = _features(stage, changed).float().cpu().numpy()
-            done += len(images)
-            now = time.monotonic()
-            if now - told > _TELL:
-                told = now
-                rate = done / (now - start)
-                log.info("features, view %d: %d of %d images, %.0f a second", view, done, len(feed), rate)
-    net.train()
-
-
-def _features(stage: Stage, images: Tensor) -> Tensor:
+def _parts(stage: Stage) -> Cut:
     net = stage.runner.net
     assert isinstance(net, TransferNet)
-    with stage.runner.precision():
-        return net.features(stage.normalize(images))
+    parts = cut(net, stage.normalize(next(stage.train.in_order(2)).images))
+    if parts is None:
+        raise ConfigError(
+            "trainer.fine_tune.cached_views: this backbone has no place above its frozen layers that one tensor alone"
+            " passes, whose values could be kept",
+            remedy="set it to null, or unfreeze whole blocks",
+        )
+    return parts
+
+
+def _channels_last(features: Tensor) -> Tensor:
+    """Maps as the CPU computes with them, so that a batch needs no change of order."""
+    return features.permute(0, 2, 3, 1) if features.ndim == 4 else features
+
+
+def _channels_first(features: Tensor) -> Tensor:
+    return features.permute(0, 3, 1, 2) if features.ndim == 4 else features
