@@ -153,15 +153,19 @@ def test_each_phase_has_its_speed(measured: Measured) -> None:
     assert transfer_curve_report.times(measured, 50, "scratch")[3:6] == ["", "", "20 ± 0"]
 
 
-def test_the_picture_tells_the_gains(measured: Measured) -> None:
+def test_the_title_tells_the_gains(measured: Measured) -> None:
     title = "Fine-tuned minus from scratch: +25.5, +10.5, +1.5 points with 50, 500, 5,000 images a class"
     assert transfer_curve_report.finding(measured) == title
+    alone = Measured({(50, "frozen", 0): result(0.5, "frozen")}, (50, 500), ("frozen",), (0,))
+    assert transfer_curve_report.finding(alone) == "Test accuracy over labelled images a class"
+
+
+@pytest.mark.slow
+def test_the_picture_is_a_small_png(measured: Measured) -> None:
     png = transfer_curve_report.picture(measured, "noise")
     assert len(png) < 80_000
     with Image.open(io.BytesIO(png)) as image:
         assert (image.format, image.size) == ("PNG", (1200, 800))
-    alone = Measured({(50, "frozen", 0): result(0.5, "frozen")}, (50, 500), ("frozen",), (0,))
-    assert transfer_curve_report.finding(alone) == "Test accuracy over labelled images a class"
 
 
 @pytest.fixture
