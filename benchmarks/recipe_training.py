@@ -1,7 +1,7 @@
-"""One training that ``recipes.py`` asks for, in a process of its own, so that its memory is its own.
+"""One training that ``recipes.py`` or ``transfer_curve.py`` asks for, in a process of its own, whose memory is its own.
 
-The candidate comes as a line of JSON on standard input. Once that is closed - by ``recipes.py``, or because it died -,
-the training saves its state and ends with status 75; the same call goes on from there.
+The task comes as a line of JSON on standard input. Once that is closed - by who asks, or because it died -, the
+training saves its state and ends with status 75; the same call goes on from there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from pydantic import ValidationError
+from subsets import Subset  # beside this script
 
 from podium import atomic
 from podium.code import code_digest
@@ -22,12 +23,24 @@ from podium.digest import digest_json
 from podium.errors import PodiumError
 from podium.evaluation.evaluate import evaluate
 from podium.models.contracts import contract_for
+from podium.models.places import weights_store
 from podium.results import EpochRecord, Metrics, TrainingSummary
+from podium.settings import Settings
 from podium.training import train
 from podium.training.hardware import describe_hardware
 
 RESULT = "result.json"
 CPU = "cpu_seconds"
+
+
+class Task(Frozen):
+    """What is asked for."""
+
+    candidate: Candidate
+    subset: Subset | None = None
+    """Of the data set; all of it unless given."""
+    features: Path | None = None
+    """See ``podium.training.train``."""
 
 
 class Result(Frozen):
@@ -51,9 +64,9 @@ class Result(Frozen):
             return None
 
 
-def folder_of(work: Path, candidate: Candidate, data_digest: str) -> Path:
-    """Where a candidate is trained: another folder for any other recipe, seed, number of threads or data."""
-    key = digest_json([candidate.model_dump(mode="json"), data_digest])
+def folder_of(work: Path, candidate: Candidate, data_digest: str, *more: str) -> Path:
+    """Where a candidate is trained: another folder for any other recipe, seed, number of threads, data, or ``more``."""
+    key = digest_json([candidate.model_dump(mode="json"), data_digest, *more])
     return work / candidate.recipe.id / f"seed-{candidate.seed}-{key[:16]}"
 
 
@@ -77,15 +90,20 @@ class _Effort:
         return sum(os.times()[:4])
 
 
-def measure(candidate: Candidate, dataset: Dataset, folder: Path) -> Result:
+def measure(task: Task, dataset: Dataset, folder: Path) -> Result:
     """Train, then look at validation and test; keep the result in ``folder``. Raises PodiumError."""
-    contract = contract_for(candidate, dataset.manifest)
+    candidate = task.candidate
+    if task.subset:
+        dataset = task.subset.of(dataset)
+    weights = weights_store(Settings.from_environment())
+    contract = contract_for(candidate, dataset.manifest, weights)
     driver = threading.Thread(target=sys.stdin.read, daemon=True)  # until it is closed
     driver.start()
     effort = _Effort(folder / CPU)
     try:
         bundle = train(
-            candidate, dataset, contract, work=folder / "training", tuning=folder.parents[1] / "tuning",
+            candidate, dataset, contract, work=folder / "training", weights=weights,
+            tuning=folder.parents[1] / "tuning", features=task.features,
             on_epoch=effort, stop=lambda: not driver.is_alive(),
         )  # fmt: skip
     finally:
@@ -105,11 +123,11 @@ def measure(candidate: Candidate, dataset: Dataset, folder: Path) -> Result:
 def main() -> None:
     """``python recipe_training.py DATA FOLDER``"""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    candidate = Candidate.model_validate_json(sys.stdin.readline())
+    task = Task.model_validate_json(sys.stdin.readline())
     try:
-        measure(candidate, open_dataset(Path(sys.argv[1])), Path(sys.argv[2]))
+        measure(task, open_dataset(Path(sys.argv[1])), Path(sys.argv[2]))
     except PodiumError as error:
-        print(f"{candidate.name}, seed {candidate.seed}: {error}", file=sys.stderr)
+        print(f"{task.candidate.name}, seed {task.candidate.seed}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
 
 

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from recipe_training import Result, folder_of  # beside this script
+from recipe_training import Result, Task, folder_of  # beside this script
 
 from podium.config import Candidate, RecipeConfig
 from podium.data import Dataset, open_dataset
@@ -67,7 +67,10 @@ def main() -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     if not arguments.table:
-        status = train_all([c for of_recipe in candidates.values() for c in of_recipe], dataset, arguments.work)
+        trained = [c for of_recipe in candidates.values() for c in of_recipe]
+        digest = dataset.manifest.digest
+        tasks = [(Task(candidate=c), folder_of(arguments.work, c, digest)) for c in trained]
+        status = train_all(tasks, dataset.path)
         if status in (INTERRUPTED, REQUEUE):
             return status
     results = {
@@ -78,28 +81,31 @@ def main() -> int:
     return status
 
 
-def train_all(candidates: Sequence[Candidate], dataset: Dataset, work: Path) -> int:
-    """Train what has no result yet. Returns 0, the status of a stop, or 1 if one failed (the others go on)."""
+def train_all(tasks: Sequence[tuple[Task, Path]], data: Path) -> int:
+    """Train what has no result in its folder yet.
+
+    Returns:
+        0, the status of a stop, or 1 if one failed (the others go on).
+    """
     status = 0
-    for number, candidate in enumerate(candidates, 1):
-        folder = folder_of(work, candidate, dataset.manifest.digest)
+    for number, (task, folder) in enumerate(tasks, 1):
         if Result.load(folder):
             continue
-        print(f"{number}/{len(candidates)}: {candidate.name}, seed {candidate.seed}", file=sys.stderr)
+        print(f"{number}/{len(tasks)}: {task.candidate.name}, seed {task.candidate.seed}", file=sys.stderr)
         with heeding_signals() as stop:
-            code = train_one(candidate, dataset.path, folder, stop)
+            code = train_one(task, data, folder, stop)
             if stop() or code in (INTERRUPTED, REQUEUE):
                 return code
         status = status or int(code != 0)
     return status
 
 
-def train_one(candidate: Candidate, data: Path, folder: Path, stop: Request) -> int:
+def train_one(task: Task, data: Path, folder: Path, stop: Request) -> int:
     """Exit status of the training's process, which is asked to save its state once ``stop`` says so."""
     script = Path(__file__).with_name("recipe_training.py")
     with subprocess.Popen([sys.executable, script, data, folder], stdin=subprocess.PIPE, text=True) as child:
         assert child.stdin
-        child.stdin.write(candidate.model_dump_json() + "\n")
+        child.stdin.write(task.model_dump_json() + "\n")
         child.stdin.flush()
         while child.poll() is None:
             if stop():

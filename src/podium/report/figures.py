@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK: Final = "#1d1c1a"
-_MUTED: Final = "#67635b"
-_RULE: Final = "#e3dfd7"
-_ACCENT: Final = "#1f5f9e"
-_TRAIN: Final = "#858075"
-_TEXT: Final[dict[str, Any]] = {"parse_math": False, "color": _INK}
+INK: Final = "#1d1c1a"
+MUTED: Final = "#67635b"
+RULE: Final = "#e3dfd7"
+ACCENT: Final = "#1f5f9e"
+TRAIN: Final = "#858075"
+TEXT: Final[dict[str, Any]] = {"parse_math": False, "color": INK}
 """Names come from data: a dollar sign in one is a dollar sign."""
 
 
@@ -29,22 +29,22 @@ def confusion_png(metrics: Metrics) -> bytes:
     counts = np.array(metrics.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = max(4.0, 1.6 + 0.42 * min(len(names), 24))
-    figure = _figure(side + 0.6, side + 0.4)
+    figure = new_figure(side + 0.6, side + 0.4)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.6)
     if len(names) <= 24:
         for (row, column), count in np.ndenumerate(counts):
             if count:
-                axes.text(column, row, str(count), ha="center", va="center", fontsize=8, **_TEXT)
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=8, **TEXT)
         upright = max(map(len, names)) > 3
-        axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0, fontsize=8, **_TEXT)
-        axes.set_yticks(range(len(names)), names, fontsize=8, **_TEXT)
-    _plain(axes)
-    axes.set_xlabel("predicted", color=_MUTED)
-    axes.set_ylabel("true", color=_MUTED)
+        axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0, fontsize=8, **TEXT)
+        axes.set_yticks(range(len(names)), names, fontsize=8, **TEXT)
+    plain(axes)
+    axes.set_xlabel("predicted", color=MUTED)
+    axes.set_ylabel("true", color=MUTED)
     accuracy = f"{100 * metrics.accuracy:.1f} % of {metrics.count:,} {metrics.split} images"
-    axes.set_title(f"{metrics.candidate}: {accuracy}", fontsize=10, loc="left", **_TEXT)
-    return _png(figure)
+    axes.set_title(f"{metrics.candidate}: {accuracy}", fontsize=10, loc="left", **TEXT)
+    return png(figure)
 
 
 def curves_png(summary: TrainingSummary) -> bytes:
@@ -57,26 +57,27 @@ def curves_png(summary: TrainingSummary) -> bytes:
 
     if not summary.history:
         raise ValueError(f"{summary.candidate}: the training history is empty")
-    figure = _figure(8.0, 3.2)
+    figure = new_figure(8.0, 3.2)
     panels: Sequence[Axes] = figure.subplots(1, 2)
     epochs = [record.epoch for record in summary.history]
     marker = "o" if len(epochs) == 1 else None
     for axes, quantity in zip(panels, ("accuracy", "loss"), strict=True):
-        for part, colour in (("train", _TRAIN), ("validation", _ACCENT)):
+        for part, colour in (("train", TRAIN), ("validation", ACCENT)):
             values = [getattr(record, f"{part}_{quantity}") for record in summary.history]
             axes.plot(epochs, values, color=colour, label=part, linewidth=1.6, marker=marker)
-        axes.axvline(summary.best_epoch, color=_MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
-        axes.set_title(quantity if quantity == "accuracy" else "loss (nats)", fontsize=10, loc="left", **_TEXT)
-        axes.set_xlabel("epoch", color=_MUTED)
-        axes.grid(axis="y", color=_RULE, linewidth=0.8)
+        axes.axvline(summary.best_epoch, color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
+        axes.set_title(quantity if quantity == "accuracy" else "loss (nats)", fontsize=10, loc="left", **TEXT)
+        axes.set_xlabel("epoch", color=MUTED)
+        axes.grid(axis="y", color=RULE, linewidth=0.8)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _plain(axes)
-    panels[0].legend(frameon=False, labelcolor=_INK)
-    figure.suptitle(summary.candidate, x=0.01, ha="left", fontsize=11, **_TEXT)
-    return _png(figure)
+        plain(axes)
+    panels[0].legend(frameon=False, labelcolor=INK)
+    figure.suptitle(summary.candidate, x=0.01, ha="left", fontsize=11, **TEXT)
+    return png(figure)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty white figure; sizes in inches of 120 pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -85,12 +86,14 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """No frame and no tick marks; small muted labels."""
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, colors=_MUTED, labelsize=8)
+    axes.tick_params(length=0, colors=MUTED, labelsize=8)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The finished figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
