@@ -45,7 +45,7 @@ def cut(net: TransferNet, images: Tensor) -> Cut | None:
         None if nothing can be kept: the first layer is trained, or no place is passed by one tensor alone.
     """
     if net.frozen == len(net.layers()):
-        return Cut(HEAD, Features(net), net.head)
+        return Cut(HEAD, Lower(_with(net, {HEAD: nn.Identity()})), net.head)
     net.eval()
     with torch.no_grad():
         calls = _calls(net, images)
@@ -63,20 +63,8 @@ def cut(net: TransferNet, images: Tensor) -> Cut | None:
     return None
 
 
-class Features(nn.Module):
-    """What the head of a network is given."""
-
-    def __init__(self, whole: TransferNet) -> None:
-        super().__init__()
-        self.whole = whole
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalized N×3×H×W → N×…"""
-        return self.whole.features(x)
-
-
 class Lower(nn.Module):
-    """A network up to a module that is an ``_End``."""
+    """A network up to a module that is an ``_End``, or without its head."""
 
     def __init__(self, whole: nn.Module) -> None:
         super().__init__()
@@ -85,10 +73,10 @@ class Lower(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalized N×3×H×W → N×…"""
         try:
-            self.whole(x)
+            given: Tensor = self.whole(x)
         except _Reached as reached:
             return reached.value
-        raise AssertionError("the place of the cut was not reached")
+        return given
 
 
 class Upper(nn.Module):
@@ -158,7 +146,8 @@ def _calls(net: nn.Module, images: Tensor) -> list[tuple[str, bool]]:
 def _parts(net: TransferNet, name: str, below: set[str]) -> Cut:
     whole = {other for other in below if not any(f"{other}.".startswith(f"{b}.") for b in below if b != other)}
     upper = _with(net, dict.fromkeys(whole, _Passed()), passed=True)
-    return Cut(name, Lower(_with(net, {name: _End()})), Upper(upper, net))
+    lower = {name: _End()} if name == HEAD else {name: _End(), HEAD: nn.Identity()}
+    return Cut(name, Lower(_with(net, lower)), Upper(upper, net))
 
 
 def _with(module: nn.Module, replaced: Mapping[str, nn.Module], *, passed: bool = False) -> nn.Module:
