@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -15,8 +16,10 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file
 
+import podium.models.hub
 from podium import atomic
 from podium.digest import digest_file
 from podium.errors import WeightsError
@@ -246,6 +249,36 @@ class TestRefused:
 def test_a_pickle_of_tensors_alone_is_taken(hub: Hub, tmp_path: Path) -> None:
     hub.files = {"pytorch_model.bin": pickled(published())}
     assert fetch(NAME, tmp_path / "out").source == f"hf-hub:{REPOSITORY}@{COMMIT}"
+
+
+class TestAddress:
+    """Some of timm's weights have an address and no place on the hub."""
+
+    @pytest.fixture
+    def at(self, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+        """Where the file is looked for."""
+        address = f"{constants.ENDPOINT}/{REPOSITORY}/resolve/main/{ARCHITECTURE}-0123abcd.pth"
+        config = dataclasses.replace(known(NAME), hf_hub_id=None, url=address)
+        monkeypatch.setattr(podium.models.hub, "published", lambda _: config)
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+        return address
+
+    def test_is_where_they_come_from(self, hub: Hub, at: str, tmp_path: Path) -> None:
+        hub.files = {at.rpartition("/")[2]: pickled(published())}
+        assert fetch(NAME, tmp_path / "out").source == at
+        state = load_file(tmp_path / "out" / f"{NAME}.safetensors")
+        assert all(torch.equal(value, published()[key]) for key, value in state.items())
+
+    def test_a_pickle_that_would_run_code(self, hub: Hub, at: str, tmp_path: Path) -> None:
+        hub.files = {at.rpartition("/")[2]: pickled({"a": Malicious(tmp_path / "made")})}
+        with pytest.raises(WeightsError, match="cannot be read"):
+            fetch(NAME, tmp_path / "out")
+        assert not (tmp_path / "made").exists()
+
+    def test_nothing_there(self, hub: Hub, at: str, tmp_path: Path) -> None:
+        with pytest.raises(WeightsError, match="cannot be fetched") as caught:
+            fetch(NAME, tmp_path / "out")
+        assert "PODIUM_WEIGHTS" in str(caught.value)
 
 
 def test_threads_that_ask_at_once_fetch_once(hub: Hub, tmp_path: Path) -> None:
