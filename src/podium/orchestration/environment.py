@@ -1,4 +1,4 @@
-"""The process environment in which ZenML and MLflow keep all state below one folder and send nothing out."""
+"""The process environment in which ZenML and MLflow keep all state below one folder, and nothing is sent out."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def isolated_environment(settings: Settings) -> dict[str, str]:
         "AUTO_OPEN_DASHBOARD": "false",
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "ORT_DISABLE_TELEMETRY": "1",
         "PODIUM_ROOT": str(_plain(settings.root)),
         "PODIUM_STATE": str(state),
         "PODIUM_TRACKING_URI": _absolute(settings.tracking_uri),

@@ -1,0 +1,198 @@
+"""A frozen network's pass in ONNX Runtime: what PyTorch gives, or PyTorch itself; by a rule, and with no traces."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from podium.models.flops import flops
+from podium.training import onnx_pass as module
+from podium.training.features import pretrained_backbone
+from podium.training.onnx_pass import LEAST_WORK, TOLERANCE, onnx_pass
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+ENOUGH = 10**9
+"""Images that are worth an export for any network here."""
+
+
+class Undecided(nn.Module):
+    """What it does depends on the values that it is given: there is no one graph of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolution(x) if x.sum() > 0 else -self.convolution(x)
+
+
+def small() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+
+
+def images(count: int, seed: int = 0) -> Tensor:
+    drawn = torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
+    return drawn.contiguous(memory_format=torch.channels_last)
+
+
+@pytest.fixture
+def doubling(tmp_path: Path) -> Path:
+    """A file of a network that doubles its input."""
+    shape = ["n", 3, 32, 32]
+    given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("given", "made"))
+    graph = helper.make_graph([helper.make_node("Add", ["given", "given"], ["made"])], "doubling", [given], [made])
+    file = tmp_path / "doubling.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), file)
+    return file
+
+
+@pytest.fixture
+def instead(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """In place of the export: a file that gives what a function says."""
+
+    def exported(run: Any) -> None:
+        monkeypatch.setattr(module, "_export", lambda *_: None)
+        monkeypatch.setattr(module, "_opened", lambda *_: run)
+
+    return exported
+
+
+@pytest.mark.slow
+def test_a_backbone_gives_the_same_there_and_is_left_as_it_was(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    net, _ = pretrained_backbone("resnet20_tinyimagenet32")
+    modes = {name: part.training for name, part in net.named_modules()}
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    drawn = torch.get_rng_state()
+    with caplog.at_level(logging.INFO):
+        there = onnx_pass(net, images(4), ENOUGH, threads=1)
+    assert there is not None
+    for count in (16, 7, 1):
+        batch = images(count, seed=count)
+        with torch.inference_mode():
+            wanted, got = net(batch), there(batch)
+        assert got.dtype == torch.float32
+        assert (got - wanted).abs().max() < TOLERANCE / 10 * wanted.abs().max()
+    assert torch.equal(there(images(5)), there(images(5)))
+    assert {name: part.training for name, part in net.named_modules()} == modes
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+    assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert (capfd.readouterr(), caplog.records) == (("", ""), [])
+
+
+@pytest.mark.slow
+def test_what_has_no_graph_stays_in_pytorch(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.INFO):
+        assert onnx_pass(Undecided().eval(), images(4), ENOUGH, threads=1) is None
+    (record,) = caplog.records
+    assert record.levelname == "INFO"
+    assert "Undecided runs in PyTorch" in record.message
+    assert "GuardOnDataDependent" in record.message
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_cannot_be_pickled_stays_in_pytorch(caplog: pytest.LogCaptureFixture) -> None:
+    net = small()
+    net.register_forward_hook(lambda *_: None)
+    with caplog.at_level(logging.INFO):
+        assert onnx_pass(net, images(4), ENOUGH, threads=1) is None
+    assert "PicklingError" in caplog.text or "AttributeError" in caplog.text
+
+
+def test_less_work_than_an_export_is_worth_stays_in_pytorch(instead: Any) -> None:
+    net = small()
+    instead(net)
+    count = round(LEAST_WORK / flops(net, images(1)))
+    assert onnx_pass(net, images(4), count + 1, threads=1) is not None
+    assert onnx_pass(net, images(4), count - 1, threads=1) is None
+    assert onnx_pass(net, images(4), count + 1, threads=2) is None, "two threads are done with it sooner"
+
+
+@pytest.mark.parametrize("wrong", [lambda x: x + 0.1, lambda x: x * float("nan")])
+def test_another_result_stays_in_pytorch_with_a_warning(
+    instead: Any, caplog: pytest.LogCaptureFixture, wrong: Any
+) -> None:
+    net = small()
+    instead(lambda batch: wrong(net(batch)))
+    assert onnx_pass(net, images(4), ENOUGH, threads=1) is None
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "outputs differ" in record.message
+
+
+def test_a_network_that_keeps_the_examples_batch_stays_in_pytorch(
+    instead: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    net = small()
+    kept = net(images(4))
+    instead(lambda _: kept)
+    with caplog.at_level(logging.INFO):
+        assert onnx_pass(net, images(4), ENOUGH, threads=1) is None
+    assert "(4, 4, 30, 30) in place of (1, 4, 30, 30)" in caplog.text
+
+
+def test_a_file_that_onnx_runtime_refuses_stays_in_pytorch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(part: nn.Module, sample: Tensor, folder: Path, threads: int) -> None:
+        (folder / "part.onnx").write_bytes(b"no network")
+
+    monkeypatch.setattr(module, "_export", damaged)
+    with caplog.at_level(logging.INFO):
+        assert onnx_pass(small(), images(4), ENOUGH, threads=1) is None
+    assert "since it cannot in ONNX Runtime: InvalidProtobuf" in caplog.text
+
+
+def test_it_runs_on_the_threads_that_are_asked_for(doubling: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[onnxruntime.SessionOptions] = []
+    original = onnxruntime.InferenceSession
+
+    def session(file: Path, options: onnxruntime.SessionOptions, **others: Any) -> Any:
+        seen.append(options)
+        return original(file, options, **others)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    batch = images(2)
+    assert torch.equal(module._opened(doubling, 3)(batch), 2 * batch)
+    assert (seen[0].intra_op_num_threads, seen[0].inter_op_num_threads) == (3, 1)
+
+
+@pytest.mark.slow
+def test_onnx_runtime_sends_and_leaves_nothing(doubling: Path, tmp_path: Path) -> None:
+    """It is silent by itself where `CI` is set, and not elsewhere."""
+    home = tmp_path / "home"
+    home.mkdir()
+    names = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME")
+    environment = {key: value for key, value in os.environ.items() if key not in names}
+    text = "import sys, torch, podium.training.onnx_pass as p; p._opened(sys.argv[1], 1)(torch.zeros(1, 3, 32, 32))"
+    subprocess.run(
+        [sys.executable, "-c", text, doubling],
+        env={**environment, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert [path for path in home.rglob("*") if "onnx" in path.name.lower()] == []
+
+
+def test_operations_are_counted_as_torch_counts_them() -> None:
+    net, _ = pretrained_backbone("resnet20_tinyimagenet32")
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        net(images(2))
+    assert flops(net, images(2)) == counter.get_total_flops() > 160e6
