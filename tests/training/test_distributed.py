@@ -16,6 +16,7 @@ import pytest
 from podium.config import Candidate
 from podium.data import Dataset, open_dataset
 from podium.errors import TrainingFailed, TrainingStopped
+from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.results import EpochRecord
 from podium.training import Tick, train
@@ -182,6 +183,41 @@ def test_a_training_of_no_use_says_so_and_one_in_a_thread_can_be_stopped(
     assert [error.exit_code for error in errors if isinstance(error, TrainingStopped)] == [75]
     assert not workers(tmp_path / "w")
     assert not workers(tmp_path / "n")
+
+
+def test_a_stop_while_one_computes_features_ends_all(
+    small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    """Rank 0 computes, rank 1 waits."""
+    chosen = two("transfer", cached_views=4000, augment={"flip": True})
+    contract = contract_for(chosen, small_dataset.manifest, store)
+    features = tmp_path / "features"
+    with pytest.raises(TrainingStopped, match="while features were computed"):
+        train(
+            *(chosen, small_dataset, contract),
+            work=tmp_path / "w",
+            weights=store,
+            features=features,
+            stop=lambda: any(features.glob(".*.new/train.npy")),
+        )
+    assert not workers(tmp_path / "w")
+    (told,) = features.glob(".*.new/train.done")
+    assert 0 < int(told.read_text()) < 4000 * 96, "whoever comes next goes on there"
+
+
+@pytest.mark.parametrize("cached", [None, 2])
+def test_two_processes_train_a_head_and_layers_on_features_as_one(
+    cached: int | None, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
+) -> None:
+    tune = {"epochs": 2, "learning_rate": 0.001, "unfreeze": "3", "freeze_norm": True, "cached_views": cached}
+    settings = {"epochs": 60, "learning_rate": 0.05, "cached_views": 2, "augment": {"flip": True}, "fine_tune": tune}
+    found = []
+    for chosen in (two("transfer", **settings), candidate("transfer", **settings)):
+        contract = contract_for(chosen, small_dataset.manifest, store)
+        found.append(train(chosen, small_dataset, contract, work=tmp_path / str(chosen.processes), weights=store))
+    for a, b in zip(found[0].summary.history, found[1].summary.history, strict=True):
+        assert a.train_loss == pytest.approx(b.train_loss, rel=1e-3)
+        assert a.validation_loss == pytest.approx(b.validation_loss, rel=1e-3)
 
 
 def test_a_data_set_that_a_process_cannot_open_is_named(small_dataset: Dataset, tmp_path: Path) -> None:

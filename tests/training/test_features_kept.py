@@ -21,7 +21,7 @@ from podium.errors import ConfigError, TrainingFailed, TrainingStopped
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.models.recipes import check_backbone
-from podium.training import feature_pass, session, train
+from podium.training import feature_pass, onnx_pass, session, stage, train
 from podium.training.feature_cache import FeatureCache, Tell
 
 from .helpers import candidate, same
@@ -135,6 +135,35 @@ class TestTraining:
         before = store.load("small").state
         moved = {key for key, value in before.items() if not torch.equal(value, kept.state[f"backbone.{key}"])}
         assert {key.split(".")[0] for key in moved} == {"2", "3"}
+
+    @pytest.mark.slow
+    def test_onnx_runtime_gives_the_same_features_where_it_pays(
+        self,
+        small_dataset: Dataset,
+        tmp_path: Path,
+        store: WeightsStore,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Below the head, and below a cut within the backbone; with two networks, each has an export of its own."""
+        tune = {"epochs": 1, "learning_rate": 0.005, "unfreeze": "3", "cached_views": 2}
+        settings = {"cached_views": 2, "fine_tune": tune, "augment": {"shift": 0.2}}
+        made: list[bool] = []
+
+        def note(*given: Any, **options: Any) -> Any:
+            found = onnx_pass.onnx_pass(*given, **options)
+            made.append(found is not None)
+            return found
+
+        monkeypatch.setattr(stage, "onnx_pass", note)
+        fit(small_dataset, tmp_path / "a", store, features=tmp_path / "eager", **settings)
+        monkeypatch.setattr(onnx_pass, "LEAST_WORK", 0)
+        fit(small_dataset, tmp_path / "b", store, features=tmp_path / "onnx", **settings)
+        assert made == [False, False, True, True], caplog.text
+        for file in (tmp_path / "eager").glob("*/*.npy"):
+            eager, onnx = np.load(file), np.load(tmp_path / "onnx" / file.relative_to(tmp_path / "eager"))
+            assert np.allclose(eager, onnx, rtol=1e-4, atol=1e-4)
+            assert not np.array_equal(eager, onnx)
 
     @pytest.mark.parametrize("epoch", [1, 3])
     def test_a_resumed_training_gives_the_same_bits(
