@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 LEAST_WORK: Final = 2e12
 """FLOPs of a pass for each of its threads, below which nothing is exported.
 
-An export has paid for itself after 1.7e12 of resnet20's, which gains least (1.65 times as fast as PyTorch), and after
-0.7e12 of mobilenetv2_100's (2.6 times as fast): `benchmarks/frozen_pass.py` with one thread, on a busy machine.
+An export has paid for itself after 0.5e12 (mobilenetv2_100, efficientnet_b0), 1.4e12 (resnet20) and 3e12 (resnet50,
+densenet121): `benchmarks/frozen_pass.py`, two threads.
 """
 TOLERANCE: Final = 1e-4
 """Of the greatest output: how far another output may be off. Networks were seen to differ by 3e-7 to 1.3e-5."""
