@@ -1,0 +1,1 @@
+"""Whether a challenger may be promoted: statistics, criteria, verdict. Pure functions, no registry and no files."""
