@@ -79,7 +79,7 @@ def openvino(net: nn.Module, images: Tensor, threads: int) -> Run:
         "INFERENCE_PRECISION_HINT": "f32",
     }
     with tempfile.TemporaryDirectory() as folder:
-        reason = onnx_pass._export(net, images, Path(folder), threads)
+        reason = onnx_pass._export(net, images, Path(folder), threads, lambda: False)
         if reason is not None:
             raise SystemExit(reason)
         model = openvino.Core().compile_model(Path(folder) / onnx_export.MADE, "CPU", settings)
@@ -90,7 +90,7 @@ def ways(net: nn.Module, images: Tensor, arguments: argparse.Namespace) -> dict[
     """All of them, ready to run."""
 
     def product() -> Run:
-        there = onnx_pass.onnx_pass(net, images, 10**12, threads=arguments.threads)
+        there = onnx_pass.onnx_pass(net, images, 10**12, threads=arguments.threads, stop=lambda: False)
         if there is None:
             raise SystemExit("ONNX Runtime: the log says why not")
         return there

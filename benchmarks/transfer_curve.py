@@ -66,11 +66,11 @@ class Budget:
 
 BUDGETS: Final = {
     50: Budget(epochs=100, batch_size=32, scratch_rate=0.05, fine_tune_rate=0.01, head_epochs=200),
-    500: Budget(epochs=30, batch_size=64, scratch_rate=0.05, fine_tune_rate=0.01, head_epochs=40),
+    500: Budget(epochs=20, batch_size=64, scratch_rate=0.05, fine_tune_rate=0.01, head_epochs=40),
     5000: Budget(epochs=10, batch_size=128, scratch_rate=0.1, fine_tune_rate=0.02, head_epochs=20),
 }
 """By labelled images a class. Epochs of small budgets are more, so that all take a thousand steps and more (1,500,
-2,130, 3,520): with fewer, the length of the schedule would be measured instead of the images. The same for heads
+1,420, 3,520): with fewer, the length of the schedule would be measured instead of the images. The same for heads
 (3,000, 2,840, 7,040), whose epochs cost next to nothing: after 600 steps with 50 images a class, the training loss was
 still nearly twice that after 3,000. Smaller batches have smaller rates."""
 COMMON: Final[dict[str, Any]] = {

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from podium.config import ModelConfig
 from podium.models import skeleton
@@ -15,7 +16,14 @@ from podium.models.transfer import TransferNet
 
 from .helpers import contract
 
-NETWORKS = ["test_efficientnet", "test_resnet", "test_convnext", "test_vit", "test_mambaout", "test_byobnet"]
+NETWORKS = [
+    "test_efficientnet",
+    "test_vit",
+    *(
+        pytest.param(n, marks=pytest.mark.slow)
+        for n in ("test_resnet", "test_convnext", "test_mambaout", "test_byobnet")
+    ),
+]
 
 
 def network(family: str, **options: Any) -> TransferNet:
@@ -94,6 +102,46 @@ def test_no_place_is_found_where_two_tensors_go_up() -> None:
     net = TransferNet(nn.Identity(), Twice(), nn.Flatten(), nn.Linear(3 * 32 * 32, 2), groups={})
     net.unfreeze("second")
     assert cut(net, images()) is None
+
+
+def test_a_layer_that_is_used_without_being_called_is_not_taken_for_frozen() -> None:
+    class Uses(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.conv2d(self.first(x), self.second.weight)
+
+    body = nn.Sequential(Uses(), nn.ReLU(), nn.Conv2d(4, 4, 3))
+    net = TransferNet(nn.Identity(), body, nn.Flatten(), nn.Linear(4 * 26 * 26, 2), groups={})
+    net.unfreeze("0.second")
+    assert cut(net, images()) is None
+
+
+@pytest.mark.slow
+def test_densenet_is_cut_where_its_block_begins() -> None:
+    net = network("timm", weights="densenet121.x", pooling="average")
+    net.unfreeze("features.denseblock4.denselayer14.norm2")
+    parts = cut(net, images())
+    assert parts is not None
+    assert parts.name.startswith("backbone.features.denseblock4.denselayer1.")
+    assert parts.lower(images()).shape[1] == 512
+
+
+@pytest.mark.slow
+def test_what_a_backbone_keeps_in_evaluation_does_not_go_stale() -> None:
+    """TinyViT keeps its attention biases, with their gradients."""
+    net = network("timm", weights="tiny_vit_5m_224.x", input_size=224)
+    net.unfreeze(0.3)
+    optimizer = torch.optim.SGD((p for p in net.parameters() if p.requires_grad), 0.01)
+    with torch.no_grad():
+        net.eval()(images())
+    net.train()
+    for _ in range(2):
+        optimizer.zero_grad()
+        net(images()).square().mean().backward()
+        optimizer.step()
 
 
 def test_training_the_upper_part_trains_the_network() -> None:

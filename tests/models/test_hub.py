@@ -251,6 +251,7 @@ def test_a_pickle_of_tensors_alone_is_taken(hub: Hub, tmp_path: Path) -> None:
     assert fetch(NAME, tmp_path / "out").source == f"hf-hub:{REPOSITORY}@{COMMIT}"
 
 
+@pytest.mark.slow
 class TestAddress:
     """Some of timm's weights have an address and no place on the hub."""
 

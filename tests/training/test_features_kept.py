@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from podium import atomic
 from podium.bundle import Bundle
 from podium.data import Dataset
 from podium.errors import ConfigError, TrainingFailed, TrainingStopped
@@ -23,6 +26,7 @@ from podium.models.contracts import contract_for
 from podium.models.recipes import check_backbone
 from podium.training import feature_pass, onnx_pass, session, stage, train
 from podium.training.feature_cache import FeatureCache, Tell
+from podium.training.stopping import Stop
 
 from .helpers import candidate, same
 
@@ -41,11 +45,12 @@ def never() -> bool:
 
 
 def fit(
-    dataset: Dataset, work: Path, store: WeightsStore, *, seed: int = 3, features: Path | None = None, **trainer: Any
-) -> Bundle:
+    dataset: Dataset, work: Path, store: WeightsStore, *,
+    seed: int = 3, features: Path | None = None, stop: Stop | None = None, **trainer: Any,
+) -> Bundle:  # fmt: skip
     chosen = candidate("transfer", seed=seed, **{**QUIET, **trainer})
     contract = contract_for(chosen, dataset.manifest, store)
-    return train(chosen, dataset, contract, work=work, weights=store, features=features)
+    return train(chosen, dataset, contract, work=work, weights=store, features=features, stop=stop)
 
 
 @pytest.fixture
@@ -206,6 +211,29 @@ class TestTraining:
             assert sum(passes) == images, "none twice"
         assert same(train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store), whole)
         assert sum(passes) == 288 + 30
+
+    def test_a_stopped_pass_of_fine_tuning_needs_no_features_of_the_head(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
+    ) -> None:
+        """They may have made room for it."""
+        tune = {"epochs": 1, "learning_rate": 0.005, "unfreeze": "3", "cached_views": 1}
+        settings = {"cached_views": 1, "fine_tune": tune}
+        with pytest.raises(TrainingStopped, match="while features were computed"):
+            fit(small_dataset, tmp_path / "w", store, **settings, stop=lambda: sum(passes) > 96 + 30)
+        (head,) = (p for p in (tmp_path / "w" / "features").iterdir() if p.is_dir() and not p.name.startswith("."))
+        shutil.rmtree(head)
+        fit(small_dataset, tmp_path / "w", store, **settings)
+        assert sum(passes) == 2 * (96 + 30)
+
+    def test_what_will_not_fit_is_refused_before_the_first_step(
+        self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stage, "FeatureCache", partial(FeatureCache, limit=100_000))
+        tune = {"unfreeze": "3", "cached_views": 9}
+        with pytest.raises(TrainingFailed, match="more than the") as caught:
+            fit(small_dataset, tmp_path / "w", store, cached_views=1, fine_tune=tune)
+        assert "fine_tune" in caught.value.remedy
+        assert not (tmp_path / "w" / "features").exists()
 
     def test_what_cannot_be_kept_is_refused(self) -> None:
         with pytest.raises(ValueError, match="mixup mixes them"):
@@ -385,6 +413,20 @@ class TestCache:
             get(FeatureCache(tmp_path), "k")
         assert "make room" in caught.value.remedy
         assert [p for p in tmp_path.iterdir() if p.is_dir()] == []
+
+    def test_the_arrays_are_kept_where_there_is_no_room_for_a_note(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        def write(name: str, array: NDArray[np.float32], done: int, tell: Tell) -> None:
+            array[:] = 1
+            tell(1000)
+
+        monkeypatch.setattr(atomic, "write_text", full)
+        assert FeatureCache(tmp_path).get("k", {"train": (1, 1000, 10)}, write, never) is not None
+        assert "No space left" in caplog.text
 
     def test_more_than_the_limit_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(TrainingFailed, match="more than") as caught:

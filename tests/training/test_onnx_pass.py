@@ -6,6 +6,8 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from podium.models.flops import flops
+from podium.training import onnx_export
 from podium.training import onnx_pass as module
+from podium.training.feature_pass import Asked
 from podium.training.features import pretrained_backbone
 from podium.training.onnx_pass import LEAST_WORK, TOLERANCE, onnx_pass
 
@@ -36,6 +40,10 @@ class Undecided(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.convolution(x) if x.sum() > 0 else -self.convolution(x)
+
+
+def never() -> bool:
+    return False
 
 
 def small() -> nn.Module:
@@ -80,7 +88,7 @@ def test_a_backbone_gives_the_same_there_and_is_left_as_it_was(
     state = {name: value.clone() for name, value in net.state_dict().items()}
     drawn = torch.get_rng_state()
     with caplog.at_level(logging.INFO):
-        there = onnx_pass(net, images(4), ENOUGH, threads=1)
+        there = onnx_pass(net, images(4), ENOUGH, threads=1, stop=never)
     assert there is not None
     for count in (16, 7, 1):
         batch = images(count, seed=count)
@@ -101,7 +109,7 @@ def test_what_has_no_graph_stays_in_pytorch(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.INFO):
-        assert onnx_pass(Undecided().eval(), images(4), ENOUGH, threads=1) is None
+        assert onnx_pass(Undecided().eval(), images(4), ENOUGH, threads=1, stop=never) is None
     (record,) = caplog.records
     assert record.levelname == "INFO"
     assert "Undecided runs in PyTorch" in record.message
@@ -113,7 +121,7 @@ def test_what_cannot_be_pickled_stays_in_pytorch(caplog: pytest.LogCaptureFixtur
     net = small()
     net.register_forward_hook(lambda *_: None)
     with caplog.at_level(logging.INFO):
-        assert onnx_pass(net, images(4), ENOUGH, threads=1) is None
+        assert onnx_pass(net, images(4), ENOUGH, threads=1, stop=never) is None
     assert "PicklingError" in caplog.text or "AttributeError" in caplog.text
 
 
@@ -121,9 +129,9 @@ def test_less_work_than_an_export_is_worth_stays_in_pytorch(instead: Any) -> Non
     net = small()
     instead(net)
     count = round(LEAST_WORK / flops(net, images(1)))
-    assert onnx_pass(net, images(4), count + 1, threads=1) is not None
-    assert onnx_pass(net, images(4), count - 1, threads=1) is None
-    assert onnx_pass(net, images(4), count + 1, threads=2) is None, "two threads are done with it sooner"
+    assert onnx_pass(net, images(4), count + 1, threads=1, stop=never) is not None
+    assert onnx_pass(net, images(4), count - 1, threads=1, stop=never) is None
+    assert onnx_pass(net, images(4), count + 1, threads=2, stop=never) is None, "two threads are done with it sooner"
 
 
 @pytest.mark.parametrize("wrong", [lambda x: x + 0.1, lambda x: x * float("nan")])
@@ -132,7 +140,7 @@ def test_another_result_stays_in_pytorch_with_a_warning(
 ) -> None:
     net = small()
     instead(lambda batch: wrong(net(batch)))
-    assert onnx_pass(net, images(4), ENOUGH, threads=1) is None
+    assert onnx_pass(net, images(4), ENOUGH, threads=1, stop=never) is None
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "outputs differ" in record.message
@@ -145,20 +153,61 @@ def test_a_network_that_keeps_the_examples_batch_stays_in_pytorch(
     kept = net(images(4))
     instead(lambda _: kept)
     with caplog.at_level(logging.INFO):
-        assert onnx_pass(net, images(4), ENOUGH, threads=1) is None
+        assert onnx_pass(net, images(4), ENOUGH, threads=1, stop=never) is None
     assert "(4, 4, 30, 30) in place of (1, 4, 30, 30)" in caplog.text
 
 
 def test_a_file_that_onnx_runtime_refuses_stays_in_pytorch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def damaged(part: nn.Module, sample: Tensor, folder: Path, threads: int) -> None:
+    def damaged(part: nn.Module, sample: Tensor, folder: Path, *_: object) -> None:
         (folder / "part.onnx").write_bytes(b"no network")
 
     monkeypatch.setattr(module, "_export", damaged)
     with caplog.at_level(logging.INFO):
-        assert onnx_pass(small(), images(4), ENOUGH, threads=1) is None
+        assert onnx_pass(small(), images(4), ENOUGH, threads=1, stop=never) is None
     assert "since it cannot in ONNX Runtime: InvalidProtobuf" in caplog.text
+
+
+def exports(folder: Path) -> list[int]:
+    """Living processes that export into a folder below ``folder``."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (place / "cmdline").read_text()
+        except OSError:
+            continue
+        if onnx_export.__name__ in command and str(folder) in command:
+            found.append(int(place.name))
+    return found
+
+
+def test_a_stop_ends_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(Asked):
+        onnx_pass(small(), images(4), ENOUGH, threads=1, stop=lambda: bool(exports(tmp_path)))
+    assert not exports(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_an_export_ends_with_the_process_that_asked_for_it(tmp_path: Path) -> None:
+    text = (
+        "import torch; from podium.training.onnx_pass import onnx_pass\n"
+        "net = torch.nn.Sequential(*(torch.nn.Conv2d(3, 3, 3, padding=1) for _ in range(300))).eval()\n"
+        "onnx_pass(net, torch.zeros(4, 3, 32, 32), 10**12, threads=1, stop=lambda: False)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", text], env=environment)
+    until = time.monotonic() + 60
+    while not exports(tmp_path) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert exports(tmp_path)
+    process.kill()
+    process.wait()
+    while (exports(tmp_path) or list(tmp_path.iterdir())) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert (exports(tmp_path), list(tmp_path.iterdir())) == ([], [])
 
 
 def test_it_runs_on_the_threads_that_are_asked_for(doubling: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,8 @@ def _classes(duel: Duel, policy: PromotionPolicy, alpha: float) -> Criterion:
     labels = [label for label in range(len(duel.class_names)) if (duel.truth == label).any()]
     names = [duel.class_names[label] for label in labels]
     single = np.array([not_inferior(duel.pairs(duel.truth == label), margin) for label in labels])
-    fine, worse = corrected(list(single)) <= alpha, corrected(list(1 - single)) <= alpha
+    chances = corrected(list(single))
+    fine, worse = chances <= alpha, corrected(list(1 - single)) <= alpha
     standing: Standing = "missed" if worse.any() else "met" if fine.all() else "undecided"
     told = {
         "met": f"the recall of no class is worse by {_points(margin)} or more",
@@ -132,8 +133,7 @@ def _classes(duel: Duel, policy: PromotionPolicy, alpha: float) -> Criterion:
         f" {_named(names, ~fine)}",
     }
     reason = f"{told[standing]} (score tests at {alpha:.2g}, Holm's correction over {len(names)} classes)"
-    least = float(corrected(list(single)).max())
-    return _criterion(policy, "classes_not_worse", standing, reason, value=least, bound=alpha)
+    return _criterion(policy, "classes_not_worse", standing, reason, value=float(chances.max()), bound=alpha)
 
 
 def _named(names: list[str], chosen: NDArray[np.bool_]) -> str:

@@ -17,8 +17,8 @@ from podium.models.transfer import TransferNet
 
 HEAD: Final = "head"
 """The place between backbone and head."""
-TRIES: Final = 40
-"""Places that are tried, from the top: more than a residual block has parts."""
+TRIES: Final = 400
+"""Places that are tried, from the top: more than a dense block has parts."""
 
 
 class Cut(NamedTuple):
@@ -42,7 +42,7 @@ def cut(net: TransferNet, images: Tensor) -> Cut | None:
         images: Some normalized images, N×3×H×W, on the network's device: the parts are tried on them.
 
     Returns:
-        None if nothing can be kept: the first layer is trained, or no place is passed by one tensor alone.
+        None if nothing can be kept: the first layer is trained, or no place was found that one tensor alone passes.
     """
     if net.frozen == len(net.layers()):
         return Cut(HEAD, Lower(_with(net, {HEAD: nn.Identity()})), net.head)
@@ -53,8 +53,12 @@ def cut(net: TransferNet, images: Tensor) -> Cut | None:
         first = next(place for place, (name, _) in enumerate(calls) if name in trained or name.startswith(HEAD))
         expected = net(images)
         layers = {f"backbone.{name}" for name, _ in net.layers()}
-        for place in range(first, max(first - TRIES, -1), -1):
+        tries = 0
+        for place in range(first, -1, -1):
             name, single = calls[place]
+            tries += single
+            if tries > TRIES:
+                break
             below = {other for other, _ in calls[:place] if not f"{name}.".startswith(f"{other}.")}
             if not layers & below:
                 return None  # nothing but the images themselves
@@ -166,9 +170,13 @@ def _with(module: nn.Module, replaced: Mapping[str, nn.Module], *, passed: bool 
 
 
 def _same(found: Cut, images: Tensor, expected: Tensor) -> bool:
-    """Whether the two parts give what the network gives; code between modules may have come between."""
+    """Whether the two parts give what the network gives, and no layer that is trained is below."""
     try:
-        given = found.upper(found.lower(images))
+        with torch.enable_grad():
+            below = found.lower(images)
+        if below.requires_grad:
+            return False
+        given = found.upper(below)
     except (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
         return False
     return given.shape == expected.shape and torch.allclose(given, expected, rtol=1e-4, atol=1e-5)

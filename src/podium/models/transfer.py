@@ -113,6 +113,10 @@ class TransferNet(nn.Module):
         """Switch to training; of the backbone only trained BatchNorm layers, the others must not follow new images."""
         super().train(mode)
         self.backbone.eval()
+        for layer in self.backbone.modules() if mode else ():
+            if hasattr(layer, "attention_bias_cache"):  # in evaluation, TinyViT keeps what would go stale in training
+                layer.training = True
+                layer.__dict__["attention_bias_cache"] = {}
         for _, layer in self.layers()[self.frozen :]:
             if isinstance(layer, _BatchNorm):
                 layer.training = mode and not self.freeze_norm

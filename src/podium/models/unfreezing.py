@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from podium.config import FineTuneConfig, RecipeConfig
+from functools import lru_cache
+
+from podium.config import FineTuneConfig, ModelConfig, RecipeConfig
 from podium.contract import InputContract
 from podium.errors import ConfigError
 from podium.models.networks import skeleton
@@ -52,7 +54,13 @@ def check_unfreezing(recipe: RecipeConfig, size: tuple[int, int] | None) -> None
     if isinstance(options, TimmOptions) and not (options.input_size or size):
         return  # it is told when the training begins
     height, width = size or (32, 32)
+    _check(recipe.model.model_dump_json(), tune.model_dump_json(), height, width)
+
+
+@lru_cache(maxsize=64)
+def _check(model: str, tune: str, height: int, width: int) -> None:
+    """Once for all candidates of a recipe."""
     contract = InputContract(height=height, width=width, mean=(0.5,) * 3, std=(0.25,) * 3, class_names=("one", "other"))
-    net = skeleton(recipe.model, contract)
+    net = skeleton(ModelConfig.model_validate_json(model), contract)
     assert isinstance(net, TransferNet)
-    check_stages(net, tune)
+    check_stages(net, FineTuneConfig.model_validate_json(tune))

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 LIMIT: Final = 16 << 30
 """Bytes of all features in a folder; those that were not used for the longest time go first."""
 _GONE: Final = ".gone"
+_FEWER: Final = "set cached_views (the trainer's, or that of fine_tune) to fewer views, or to null"
 _NEW: Final = ".new"
 _DONE: Final = "done"
 
@@ -77,6 +78,15 @@ class FeatureCache:
         finally:
             lock.release()
 
+    def check(self, need: int) -> None:
+        """Raise TrainingFailed if so many bytes are more than are ever kept."""
+        if need > self.limit:
+            raise TrainingFailed(
+                f"the features of all images take {need / 1e9:.1f} GB, more than the {self.limit / 1e9:.1f} GB that are"
+                " kept",
+                remedy=_FEWER,
+            )
+
     def _lock(self, key: str) -> FileLock:
         return FileLock(self.folder / f".{key}.lock")
 
@@ -84,21 +94,27 @@ class FeatureCache:
         fresh = place.with_name(f".{place.name}{_NEW}")
         with FileLock(self.folder / ".lock"):
             _remove(place)  # damaged
+            need = size_of(shapes)
             if _opened(fresh, shapes) is None:
                 _remove(fresh)
-                self._make_room(sum(4 * int(np.prod(shape)) for shape in shapes.values()))
-                fresh.mkdir()
+                self._make_room(need)
             try:
+                fresh.mkdir(exist_ok=True)
                 arrays = {name: _reserved(fresh / f"{name}.npy", shape) for name, shape in shapes.items()}
-            except BaseException:
+            except BaseException as error:
                 _remove(fresh)
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise _no_room(self.folder, need) from None
                 raise
         for name, array in arrays.items():
             told = fresh / f"{name}.{_DONE}"
 
             def tell(done: int, array: np.memmap = array, told: Path = told) -> None:
                 array.flush()
-                atomic.write_text(told, str(done))
+                try:
+                    atomic.write_text(told, str(done))
+                except OSError as error:  # it is needed only by whoever goes on
+                    log.warning("%s: %s; a stopped pass would go on further back", told, error.strerror)
 
             write(name, array, int(told.read_text()) if told.exists() else 0, tell)
             array.flush()
@@ -107,12 +123,7 @@ class FeatureCache:
 
     def _make_room(self, need: int) -> None:
         """Remove what was not used for the longest time, and nobody writes or opens, until ``need`` bytes fit."""
-        if need > self.limit:
-            raise TrainingFailed(
-                f"the features of all images take {need / 1e9:.1f} GB, more than the {self.limit / 1e9:.1f} GB that are"
-                " kept",
-                remedy="set the trainer's cached_views to fewer views, or to null",
-            )
+        self.check(need)
         for rest in self.folder.glob(f"{_GONE}-*"):  # its remover was killed, or is at it
             shutil.rmtree(rest, ignore_errors=True)
         there = [place for place in self.folder.iterdir() if place.is_dir()]
@@ -135,6 +146,11 @@ class FeatureCache:
             total -= sizes[oldest]
 
 
+def size_of(shapes: Mapping[str, Shape]) -> int:
+    """Bytes of arrays of these shapes."""
+    return sum(4 * int(np.prod(shape)) for shape in shapes.values())
+
+
 def _opened(place: Path, shapes: Mapping[str, Shape]) -> Arrays | None:
     """The arrays of a folder; None if one of them is missing, damaged or of another shape."""
     arrays: Arrays = {}
@@ -152,13 +168,8 @@ def _opened(place: Path, shapes: Mapping[str, Shape]) -> Arrays | None:
 def _reserved(file: Path, shape: Shape) -> np.memmap:
     """An array in a file whose blocks are there: a hole that the disk has no room for would kill who writes into it."""
     array = np.lib.format.open_memmap(file, "r+" if file.exists() else "w+", np.float32, shape)
-    try:
-        with file.open("r+b") as opened:
-            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise _no_room(file.parent.parent, array.nbytes) from None
+    with file.open("r+b") as opened:
+        os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
     return array
 
 
@@ -183,5 +194,5 @@ def _no_room(folder: Path, need: int) -> TrainingFailed:
     free = shutil.disk_usage(folder).free
     return TrainingFailed(
         f"{folder}: the features of all images take {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free",
-        remedy="make room there, or set the trainer's cached_views to null",
+        remedy=f"make room there, or {_FEWER}",
     )

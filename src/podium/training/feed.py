@@ -88,8 +88,10 @@ class Resident(Feed):
 
     def in_order(self, batch_size: int, part: slice = slice(None)) -> Generator[Batch]:
         """Give every image of ``part`` once, in the split's order, without a copy."""
-        whole = torch.arange(len(self), device=self.device), self.images, self.labels
-        for batch in zip(*(values[part].split(batch_size) for values in whole), strict=True):
+        places = torch.arange(len(self), device=self.device)
+        sizes = [len(index) for index in divide(places[part], batch_size)]
+        whole = places, self.images, self.labels
+        for batch in zip(*(values[part].split(sizes) for values in whole), strict=True):
             yield Batch(*batch)
 
     def batches(self, order: Tensor, batch_size: int, first: int = 0) -> Generator[Batch]:

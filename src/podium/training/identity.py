@@ -64,7 +64,7 @@ def backbone_key(
             "weights": weights.provenance(family.pretrained(options)).digest,
             "contract": contract.model_dump(mode="json", exclude={"class_names"}),
             "data": data_digest,
-            "libraries": [torch.__version__, version("timm")],
+            "libraries": [torch.__version__, version("timm"), version("onnxruntime"), version("onnxscript")],
             "device": [device.type, candidate.threads if device.type == "cpu" else None],
             "code": code_digest("podium.models", "podium.training.stage", "podium.training.inputs"),
         }

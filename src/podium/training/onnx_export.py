@@ -6,7 +6,10 @@ trained in other threads meanwhile, failed. What it prints and warns of goes no 
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +26,7 @@ def main(folder: Path) -> None:
     Args:
         folder: Holds ``GIVEN``; gets ``MADE`` and its weights, in a file beside it as more than 2 GB need.
     """
+    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     # A pickle, but of the process that started this one.
     part, example = torch.load(folder / GIVEN, weights_only=False)
     try:
@@ -37,6 +41,14 @@ def main(folder: Path) -> None:
             cause = cause.__cause__
         reason = (str(cause).strip().splitlines() or ["no reason is given"])[0]
         sys.exit(f"{type(cause).__name__}: {reason}")
+
+
+def _end_with_parent(folder: Path) -> None:
+    """Leave nothing behind when the process that asked was killed: its end of standard input is closed then."""
+    while os.read(0, 1):  # sys.stdin's lock would be missed when the process ends
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 
 from podium.models.flops import flops
 from podium.training import onnx_export
+from podium.training.feature_pass import Asked
+from podium.training.stopping import POLL, Stop
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +33,18 @@ densenet121): `benchmarks/frozen_pass.py`, two threads.
 """
 TOLERANCE: Final = 1e-4
 """Of the greatest output: how far another output may be off. Networks were seen to differ by 3e-7 to 1.3e-5."""
-_CHECKED: Final = 8
-"""Images on which the two are compared."""
 _PATIENCE: Final = 600.0
 """Seconds that an export may take before it counts as failed. densenet121 was seen to take 15."""
 
+_SAID: Final = "said.txt"
+"""In the folder: what the export says of its errors."""
 _SILENT: Final = {"ORT_DISABLE_TELEMETRY": "1"}
 """Since 1.29 ONNX Runtime tells Microsoft what it runs, by default, and numbers the device in a file of the user's."""
 
 Pass = Callable[[Tensor], Tensor]
 
 
-def onnx_pass(part: nn.Module, sample: Tensor, images: int, *, threads: int) -> Pass | None:
+def onnx_pass(part: nn.Module, sample: Tensor, images: int, *, threads: int, stop: Stop) -> Pass | None:
     """A network in ONNX Runtime, in float32, where that pays: by the work alone, so that it is the same in each run.
 
     The network itself, its flags and torch's state are left as they are. May be called in several threads.
@@ -49,21 +52,24 @@ def onnx_pass(part: nn.Module, sample: Tensor, images: int, *, threads: int) -> 
     Args:
         part: In evaluation mode, on the CPU; maps its input to one tensor, image by image. Exported in another process,
             so pickle has to know its classes.
-        sample: Some of the pass's input, normalized float32 N×3×H×W: outputs are compared on it.
+        sample: A batch of the pass's input, normalized float32 N×3×H×W: outputs are compared on it.
         images: That the pass is made of.
         threads: That the pass runs on.
+        stop: Asked while the network is exported.
 
     Returns:
         float32 N×3×H×W of any N, in any layout → float32 N×…, as ``part`` itself gives to within ``TOLERANCE`` of its
         greatest output. None where the pass has too little work, or the network cannot be exported, or gives something
         else there; the latter two are told in the log.
+
+    Raises:
+        Asked: As ``stop`` said.
     """
-    sample = sample[:_CHECKED]
     if images * flops(part, sample[:1]) < LEAST_WORK * threads:
         return None
     name = type(part).__name__
     with tempfile.TemporaryDirectory(prefix="podium-onnx-") as folder:
-        reason = _export(part, sample, Path(folder), threads)
+        reason = _export(part, sample, Path(folder), threads, stop)
         if reason is None:
             try:
                 there = _opened(Path(folder) / onnx_export.MADE, threads)
@@ -79,34 +85,54 @@ def onnx_pass(part: nn.Module, sample: Tensor, images: int, *, threads: int) -> 
     return there
 
 
-def _export(part: nn.Module, sample: Tensor, folder: Path, threads: int) -> str | None:
-    """Why the network could not be exported; None if it was."""
+def _export(part: nn.Module, sample: Tensor, folder: Path, threads: int, stop: Stop) -> str | None:
+    """Why the network could not be exported; None if it was. Raises Asked."""
     two = torch.cat((sample, sample))[:2].contiguous()  # a batch of one would be taken for a constant
     try:
         torch.save((part, two), folder / onnx_export.GIVEN)
-        done = subprocess.run(
-            [sys.executable, "-m", onnx_export.__name__, str(folder)],
-            env={
-                **os.environ,
-                **_SILENT,
-                "CUDA_VISIBLE_DEVICES": "",
-                "OMP_NUM_THREADS": str(threads),
-                "PYTHONPATH": os.pathsep.join(sys.path),  # the network's classes may lie anywhere
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE,
-            check=False,
-        )
+        with (folder / _SAID).open("w") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", onnx_export.__name__, str(folder)],
+                env={
+                    **os.environ,
+                    **_SILENT,
+                    "CUDA_VISIBLE_DEVICES": "",
+                    "OMP_NUM_THREADS": str(threads),
+                    "PYTHONPATH": os.pathsep.join(sys.path),  # the network's classes may lie anywhere
+                },
+                stdin=subprocess.PIPE,  # ends with this process, and the export with it
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,  # Ctrl-C in the terminal is for this process to heed
+            )
     except Exception as error:  # noqa: BLE001 - whatever a class raises that is to be pickled; a full disk
         return _told(error)
-    (folder / onnx_export.GIVEN).unlink()
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        return lines[-1] if lines else f"its export ended with status {done.returncode}"
+    try:
+        _wait(process, stop)
+    except subprocess.TimeoutExpired:
+        return f"its export took longer than {_PATIENCE:.0f} seconds"
+    finally:
+        process.kill()
+        process.communicate()
+    if process.returncode:
+        lines = (folder / _SAID).read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"its export ended with status {process.returncode}"
     return None
+
+
+def _wait(process: subprocess.Popen[bytes], stop: Stop) -> None:
+    """Until the process has ended. Raises Asked and TimeoutExpired."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            process.wait(POLL)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > until:
+                raise
+        else:
+            return
+        if stop():
+            raise Asked
 
 
 def _opened(file: Path, threads: int) -> Pass:

@@ -33,7 +33,7 @@ from podium.training.phases import Phase, enter, plan
 from podium.training.preparing import first_images, prepare_network, some_images
 from podium.training.schedules import learning_rate
 from podium.training.selection import Selection
-from podium.training.stage import Stage, stage_of
+from podium.training.stage import Stage, check_kept, stage_of
 from podium.training.stopping import Request, Stop
 from podium.training.summary import summarize
 from podium.training.tuning import Measured, choose, tune
@@ -116,6 +116,7 @@ class Session:
             if isinstance(self.net, TransferNet):
                 self.progress.warn(candidate.name, check_inputs(self.net, self._sample()[0], self.normalize))
         self.job.ranks.follow_first(self.net.state_dict().values())
+        check_kept(self.phases, whole, self.job)
         give_back()  # what measuring and preparing have freed would add to what the steps take
         while self.progress.phase < len(self.phases):
             phase = self.phases[self.progress.phase]
@@ -137,6 +138,8 @@ class Session:
             self.selection.after_phase(self.averager)
             progress = self.progress
             progress.phase, progress.epochs, progress.plateau = progress.phase + 1, 0, None
+            if progress.phase < len(self.phases):  # whoever goes on needs no features of this phase
+                self._checkpoint(optimizer)
         self.stage = whole
         figures = self.selection.of_the_result(self.job.candidate.recipe.model.views)
         check_learned(figures.confusion, self.job.contract.class_names, self.progress.warnings)

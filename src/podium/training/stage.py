@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache as cache_once
 from functools import partial
-from typing import Final
 
 import numpy as np
 import torch
@@ -20,17 +19,14 @@ from podium.errors import ConfigError
 from podium.models.cut import HEAD, Cut, cut
 from podium.models.transfer import TransferNet
 from podium.training.execution import Execution, Runner
-from podium.training.feature_cache import FeatureCache
-from podium.training.feature_pass import Asked, Pass
+from podium.training.feature_cache import FeatureCache, size_of
+from podium.training.feature_pass import BATCH, Asked, Pass
 from podium.training.feed import Batch, Feed, divide
 from podium.training.job import Job
 from podium.training.onnx_pass import onnx_pass
-from podium.training.phases import Phase
+from podium.training.phases import Phase, enter
 from podium.training.ranks import Ranks
 from podium.training.stopping import Request, Stop
-
-SAMPLE: Final = 8
-"""Images on which a faster pass is compared."""
 
 Normalize = Callable[[Tensor], Tensor]
 
@@ -111,11 +107,14 @@ def _first_alone(work: Callable[..., Stage], ranks: Ranks, stop: Stop) -> Stage:
 
     While rank 0 computes, all say again and again whether they were asked to stop, and rank 0 whether it has done.
     """
+    told = False
 
     def vote() -> bool:
-        asked = ranks.asked(stop())
-        ranks.asked(False)
-        return asked
+        nonlocal told
+        if not told:  # after that, nobody votes any more
+            told = ranks.asked(stop())
+            ranks.asked(False)
+        return told
 
     if ranks.first:
         stage = work(stop=vote)
@@ -151,24 +150,20 @@ def with_features(stage: Stage, cache: FeatureCache, *, views: int, seed: int, k
     """
     runner = stage.runner
     parts = _parts(stage)
+    shapes = _shapes(stage, parts, views)
     augment = stage.trainer.augment
     drawn = [seed, augment.model_dump(mode="json")] if views > 1 else None
     name = digest_json([key, parts.name, views, drawn, runner.execution.precision])[:32]
 
-    feeds = {"train": (stage.train, views), "validation": (stage.validation, 1)}
-    with torch.inference_mode(), runner.precision():
-        one = _channels_last(parts.lower(stage.normalize(next(stage.train.in_order(1)).images))).shape[1:]
+    feeds = {"train": stage.train, "validation": stage.validation}
 
     @cache_once
     def work() -> Pass:
-        run = _fastest(parts.lower, stage, sum(count * len(feed) for feed, count in feeds.values()))
+        run = _fastest(parts.lower, stage, sum(shape[0] * shape[1] for shape in shapes.values()), stop)
         return Pass(lambda images: _channels_last(run(stage.normalize(images))), augment, seed, stop)
 
     arrays = cache.get(
-        name,
-        {split: (count, len(feed), *one) for split, (feed, count) in feeds.items()},
-        lambda split, array, done, tell: work().fill(array, feeds[split][0], done, tell),
-        stop,
+        name, shapes, lambda split, array, done, tell: work().fill(array, feeds[split], done, tell), stop
     )
     if arrays is None:
         raise Asked
@@ -189,25 +184,47 @@ def with_features(stage: Stage, cache: FeatureCache, *, views: int, seed: int, k
     )
 
 
+def check_kept(phases: Sequence[Phase], whole: Stage, job: Job) -> None:
+    """Try before the first step what would end the training after its first phase; layers are left frozen as for that.
+
+    Raises:
+        ConfigError: The network cannot be cut where a phase asks for it.
+        TrainingFailed: Features of a phase are more than are ever kept.
+    """
+    cache = FeatureCache(job.features or job.work / "features")
+    for phase in phases[1:]:
+        if phase.cached_views:
+            enter(whole.runner.net, phase)
+            cache.check(size_of(_shapes(whole, _parts(whole), phase.cached_views)))
+    enter(whole.runner.net, phases[0])
+
+
+def _shapes(stage: Stage, parts: Cut, views: int) -> dict[str, tuple[int, ...]]:
+    """Of the features of each split: views, images, and those of one image."""
+    with torch.inference_mode(), stage.runner.precision():
+        one = _channels_last(parts.lower(stage.normalize(next(stage.train.in_order(1)).images))).shape[1:]
+    return {"train": (views, len(stage.train), *one), "validation": (1, len(stage.validation), *one)}
+
+
 def _parts(stage: Stage) -> Cut:
     net = stage.runner.net
     assert isinstance(net, TransferNet)
     parts = cut(net, stage.normalize(next(stage.train.in_order(2)).images))
     if parts is None:
         raise ConfigError(
-            "trainer.fine_tune.cached_views: this backbone has no place above its frozen layers that one tensor alone"
-            " passes, whose values could be kept",
+            "trainer.fine_tune.cached_views: no place was found above this backbone's frozen layers that one tensor"
+            " alone passes, whose values could be kept",
             remedy="set it to null, or unfreeze whole blocks",
         )
     return parts
 
 
-def _fastest(lower: nn.Module, stage: Stage, images: int) -> Callable[[Tensor], Tensor]:
+def _fastest(lower: nn.Module, stage: Stage, images: int, stop: Stop) -> Callable[[Tensor], Tensor]:
     """What passes so many normalized images in the least time, by a rule that leaves nothing to chance."""
     runner = stage.runner
     if runner.device.type == "cpu" and runner.execution.precision == "float32":
-        sample = stage.normalize(next(stage.train.in_order(SAMPLE)).images)
-        if found := onnx_pass(lower, sample, images, threads=torch.get_num_threads()):
+        sample = stage.normalize(next(stage.train.in_order(BATCH)).images)
+        if found := onnx_pass(lower, sample, images, threads=torch.get_num_threads(), stop=stop):
             return found
 
     def eagerly(batch: Tensor) -> Tensor:
