@@ -17,9 +17,9 @@ from podium.settings import Settings
 from tests.registry.support import DATA, House, candidate
 
 
-def start(house: House, *, run: str = "run-1", key: str = "k") -> tracking.CandidateRun:
+def start(house: House, *, run: str = "run-1", key: str = "k", unstored: bool = False) -> tracking.CandidateRun:
     return tracking.start_candidate_run(
-        house.settings, candidate(), run=run, key=key, data_digest=DATA, tracking=house.client
+        house.settings, candidate(), run=run, key=key, data_digest=DATA, tracking=house.client, unstored=unstored
     )
 
 
@@ -69,6 +69,18 @@ def test_a_repetition_on_purpose_gets_its_own_run(house: House) -> None:
     assert start(house).run_id == first.run_id  # killed between finish and the step's end
     first.finish()
     assert start(house, run="run-2").run_id != first.run_id
+
+
+def test_a_finished_run_whose_result_was_not_stored_is_continued(house: House) -> None:
+    first = start(house)
+    first.log_epoch(epoch(1))
+    first.finish()  # then SIGKILL
+    second = start(house, run="run-2", unstored=True)
+    assert second.run_id == first.run_id
+    second.log_epoch(epoch(1))
+    second.finish()
+    assert [m.step for m in house.client.get_metric_history(first.run_id, "validation_loss")] == [1]
+    assert len(all_runs(house)) == 1
 
 
 def test_a_failed_run_names_its_cause_and_may_be_tried_again(house: House) -> None:

@@ -150,9 +150,9 @@ class TestTraining:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        """Below the head, and below a cut within the backbone; with two networks, each has an export of its own."""
+        """Below a cut within the backbone."""
         tune = {"epochs": 1, "learning_rate": 0.005, "unfreeze": "3", "cached_views": 2}
-        settings = {"cached_views": 2, "fine_tune": tune, "augment": {"shift": 0.2}}
+        settings = {"epochs": 1, "fine_tune": tune, "augment": {"shift": 0.2}}
         made: list[bool] = []
 
         def note(*given: Any, **options: Any) -> Any:
@@ -164,7 +164,7 @@ class TestTraining:
         fit(small_dataset, tmp_path / "a", store, features=tmp_path / "eager", **settings)
         monkeypatch.setattr(onnx_pass, "LEAST_WORK", 0)
         fit(small_dataset, tmp_path / "b", store, features=tmp_path / "onnx", **settings)
-        assert made == [False, False, True, True], caplog.text
+        assert made == [False, True], caplog.text
         for file in (tmp_path / "eager").glob("*/*.npy"):
             eager, onnx = np.load(file), np.load(tmp_path / "onnx" / file.relative_to(tmp_path / "eager"))
             assert np.allclose(eager, onnx, rtol=1e-4, atol=1e-4)

@@ -31,17 +31,6 @@ ENOUGH = 10**9
 """Images that are worth an export for any network here."""
 
 
-class Undecided(nn.Module):
-    """What it does depends on the values that it is given: there is no one graph of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, 4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.convolution(x) if x.sum() > 0 else -self.convolution(x)
-
-
 def never() -> bool:
     return False
 
@@ -104,16 +93,27 @@ def test_a_backbone_gives_the_same_there_and_is_left_as_it_was(
     assert (capfd.readouterr(), caplog.records) == (("", ""), [])
 
 
-@pytest.mark.slow
-def test_what_has_no_graph_stays_in_pytorch(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_export_fails_for_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(onnx_export, "__name__", "podium.training.nowhere")
     with caplog.at_level(logging.INFO):
-        assert onnx_pass(Undecided().eval(), images(4), ENOUGH, threads=1, stop=never) is None
+        assert onnx_pass(small(), images(4), ENOUGH, threads=1, stop=never) is None
     (record,) = caplog.records
     assert record.levelname == "INFO"
-    assert "Undecided runs in PyTorch" in record.message
-    assert "GuardOnDataDependent" in record.message
+    assert "Sequential runs in PyTorch" in record.message
+    assert "No module named podium.training.nowhere" in record.message
+
+
+def test_what_has_no_graph_cannot_be_exported(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise RuntimeError("several\nlines") from ValueError("the cause, in one line\nand more")
+
+    torch.save((small(), images(2)), tmp_path / onnx_export.GIVEN)
+    monkeypatch.setattr(torch.onnx, "export", refused)
+    monkeypatch.setattr(onnx_export, "_end_with_parent", lambda _: None)
+    with pytest.raises(SystemExit, match=r"^ValueError: the cause, in one line$"):
+        onnx_export.main(tmp_path)
     assert capfd.readouterr() == ("", "")
 
 

@@ -21,6 +21,7 @@ from podium.registry import tracking
 from podium.results import EpochRecord
 from podium.settings import Settings
 from podium.training import Tick, discard, train
+from podium.training.checkpoint import FINISHED
 from podium.training.hardware import default_device
 from podium.training.identity import what_counts
 
@@ -50,7 +51,10 @@ def train_tracked(
     """
     digest = dataset.manifest.digest
     key = candidate_key(candidate, digest, code, settings)
-    tracked = tracking.start_candidate_run(settings, candidate, run=run, key=key, data_digest=digest)
+    work = work_folder(settings, key)
+    tracked = tracking.start_candidate_run(
+        settings, candidate, run=run, key=key, data_digest=digest, unstored=(work / FINISHED).exists()
+    )
 
     def on_epoch(record: EpochRecord) -> None:
         tracked.log_epoch(record)
@@ -60,7 +64,6 @@ def train_tracked(
         report_progress(candidate.name, tick)
 
     try:
-        work = work_folder(settings, key)
         weights = weights_store(settings)
         bundle = train(
             candidate,

@@ -148,11 +148,12 @@ def start_candidate_run(
     data_digest: str,
     tracking: MlflowClient | None = None,
     tags: Mapping[str, str] | None = None,
+    unstored: bool = False,
 ) -> CandidateRun:
     """Start a candidate's MLflow run, or continue the one that was cut off.
 
-    A run with the same key is continued if it is still RUNNING (its process was killed) or belongs to the same
-    Podium run; otherwise this is a deliberate repetition and gets a run of its own.
+    A run with the same key is continued if it is still RUNNING (its process was killed), belongs to the same Podium
+    run, or has FINISHED without its result being stored; otherwise this is a deliberate repetition and gets its own.
 
     Args:
         settings: Where the store is.
@@ -162,13 +163,14 @@ def start_candidate_run(
         data_digest: Identity of the data version.
         tracking: An existing client; a new one by default.
         tags: Further tags.
+        unstored: Whether the training has finished before, in a process that was killed then.
     """
     mlflow = tracking or client(settings)
     parameters = flatten(candidate.model_dump(mode="json"))
     own = {RUN_TAG: run, CANDIDATE_TAG: candidate.name, KEY_TAG: key, "podium.data_digest": data_digest}
     own |= tags or {}
     with registry_lock(settings, "runs"):
-        found = _find(mlflow, run, key)
+        found = _find(mlflow, run, key, ("RUNNING", "FINISHED") if unstored else ("RUNNING",))
         if found is None:
             made = mlflow.create_run(experiment_id(mlflow), tags=own, run_name=f"{run}/{candidate.name}")
             run_id = str(made.info.run_id)
@@ -195,9 +197,9 @@ def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def _find(client: MlflowClient, run: str, key: str) -> str | None:
+def _find(client: MlflowClient, run: str, key: str, going_on: tuple[str, ...]) -> str | None:
     runs = client.search_runs([experiment_id(client)], f"tags.`{KEY_TAG}` = '{key}'", order_by=["start_time DESC"])
     for found in runs:
-        if found.info.status == "RUNNING" or found.data.tags.get(RUN_TAG) == run:
+        if found.info.status in going_on or found.data.tags.get(RUN_TAG) == run:
             return str(found.info.run_id)
     return None
