@@ -45,13 +45,6 @@ def test_mcnemar_counts_tosses() -> None:
     assert better(Paired(both=9, challenger=0, champion=0, neither=1)) == 1.0
 
 
-def test_mcnemar_is_that_of_statsmodels() -> None:
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    table = [[PAIRS.both, PAIRS.challenger], [PAIRS.champion, PAIRS.neither]]
-    assert different(PAIRS) == pytest.approx(mcnemar(table, exact=True).pvalue)
-
-
 def test_interval_is_that_of_scipys_paired_bootstrap() -> None:
     new, old = outcomes(PAIRS)
     other = stats.bootstrap(
@@ -107,6 +100,9 @@ def test_margins_lie_between_0_and_1(margin: float) -> None:
 
 def test_holms_correction() -> None:
     assert corrected([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert corrected([0.6, 0.5]).tolist() == pytest.approx([1.0, 1.0])
+    five = [0.011, 0.02, 0.001, 0.3, 0.013]
+    assert corrected(five).tolist() == pytest.approx([0.044, 0.044, 0.005, 0.3, 0.044])
     assert corrected([]).tolist() == []
 
 

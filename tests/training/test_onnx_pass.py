@@ -93,6 +93,7 @@ def test_a_backbone_gives_the_same_there_and_is_left_as_it_was(
     assert (capfd.readouterr(), caplog.records) == (("", ""), [])
 
 
+@pytest.mark.slow
 def test_what_the_export_fails_for_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(onnx_export, "__name__", "podium.training.nowhere")
     with caplog.at_level(logging.INFO):
