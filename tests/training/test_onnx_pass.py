@@ -170,6 +170,29 @@ def test_a_file_that_onnx_runtime_refuses_stays_in_pytorch(
     assert "since it cannot in ONNX Runtime: InvalidProtobuf" in caplog.text
 
 
+def test_a_failure_amid_the_pass_goes_on_in_pytorch_and_is_told_once(
+    instead: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    part, batch, calls = small(), images(4), []
+
+    def run(given: Tensor) -> Tensor:
+        calls.append(len(given))
+        if len(calls) > 3:  # two comparisons, one batch
+            raise RuntimeError("bad allocation\nat 0x0")
+        return part(given)
+
+    instead(run)
+    there = onnx_pass(part, batch, ENOUGH, threads=1, stop=never)
+    assert there is not None
+    with torch.inference_mode():
+        wanted = part(batch)
+        assert all(torch.equal(there(batch), wanted) for _ in range(3))
+    assert calls == [4, 1, 4, 4]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Sequential goes on in PyTorch: ONNX Runtime failed: RuntimeError: bad allocation"
+    ]
+
+
 def exports(folder: Path) -> list[int]:
     """Living processes that export into a folder below ``folder``."""
     found = []

@@ -59,8 +59,8 @@ def onnx_pass(part: nn.Module, sample: Tensor, images: int, *, threads: int, sto
 
     Returns:
         float32 N×3×H×W of any N, in any layout → float32 N×…, as ``part`` itself gives to within ``TOLERANCE`` of its
-        greatest output. None where the pass has too little work, or the network cannot be exported, or gives something
-        else there; the latter two are told in the log.
+        greatest output; from an error of ONNX Runtime on it is ``part`` itself. None where the pass has too little work,
+        or the network cannot be exported, or gives something else there. All but the work is told in the log.
 
     Raises:
         Asked: As ``stop`` said.
@@ -82,7 +82,25 @@ def onnx_pass(part: nn.Module, sample: Tensor, images: int, *, threads: int, sto
     if not off <= TOLERANCE:  # NaN is no agreement
         log.warning("%s runs in PyTorch: in ONNX Runtime its outputs differ by %.1e of the greatest one", name, off)
         return None
-    return there
+    return _guarded(part, there)
+
+
+def _guarded(part: nn.Module, there: Pass) -> Pass:
+    """``there``, until it fails: hours of a pass are not lost for memory that ran short once."""
+    failed = False
+
+    def run(images: Tensor) -> Tensor:
+        nonlocal failed
+        if not failed:
+            try:
+                return there(images)
+            except Exception as error:  # noqa: BLE001 - as above
+                log.warning("%s goes on in PyTorch: ONNX Runtime failed: %s", type(part).__name__, _told(error))
+                failed = True
+        result: Tensor = part(images)
+        return result
+
+    return run
 
 
 def _export(part: nn.Module, sample: Tensor, folder: Path, threads: int, stop: Stop) -> str | None:
