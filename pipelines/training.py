@@ -1,9 +1,11 @@
 """The main job: from a data set to a candidate that awaits review."""
 
 from podium.config import RunConfig
+from podium.config.promotion_file import load_policy
 from podium.models.recipes import resolve_candidates
 from podium.orchestration.branches import each, gather, require_one, run_name
-from podium.orchestration.outcome import say, show_outcome
+from podium.orchestration.gating import siblings
+from podium.orchestration.outcome import say, show_outcome, verdict_line
 from podium.orchestration.page import checks_summary
 from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.progress import board
@@ -12,7 +14,9 @@ from podium.settings import Settings
 from podium.validation.suite import load_suite
 from podium.wording import plural
 from steps.compare import compare, select_best
-from steps.evaluate import evaluate_test, evaluate_validation
+from steps.dossier import dossier
+from steps.evaluate import evaluate_validation
+from steps.gate import evaluate_champion, evaluate_test, gate, open_test
 from steps.load import load
 from steps.register import register
 from steps.render import render
@@ -27,28 +31,33 @@ STEPS = (
     train,
     evaluate_validation,
     select_best,
+    open_test,
     evaluate_test,
+    evaluate_champion,
+    gate,
     compare,
     render,
     register,
+    dossier,
     request_review,
 )
 
 
 @strict_pipeline(name="training", depends_on=STEPS)
 def training_pipeline(config: RunConfig) -> None:
-    """Load, validate, train all candidates in parallel, evaluate, compare, register the best, open a review.
+    """Load, validate, train all candidates in parallel, evaluate, select, judge, register the best, open a review.
 
     Args:
         config: The whole run; ``parameters.config`` of the YAML file.
 
     Raises:
+        ConfigError: The promotion policy is missing or refused.
         ValidationFailed: A critical expectation on the data failed; nothing was trained.
         WeightsError: Pretrained weights are missing.
         TrainingFailed: Every candidate failed.
     """
     settings = Settings.from_environment()
-    suite = load_suite(config.validation.suite, settings.root)
+    suite, policy = load_suite(config.validation.suite, settings.root), load_policy(settings.root)
     candidates = list(resolve_candidates(config, settings.recipes))
     backbones = {candidate.name: backbone_digest(candidate, settings) for candidate in candidates}
     data = load(config)
@@ -62,17 +71,27 @@ def training_pipeline(config: RunConfig) -> None:
             for candidate in candidates
         }
         models, failures = gather(branches, progress)
-    say("evaluating: validation first, the test split once the selection is fixed")
+    say("evaluating on validation data")
     validation = each(models, failures, lambda name, model: evaluate_validation(model, data, id=f"evaluate_{name}"))
     require_one(validation, failures, run=run_name(), config=config, data=data.load())
     selection = select_best(list(validation.values()), config.selection.metric)
     models = {name: models[name] for name in validation}
-    test = [evaluate_test(model, data, selection, id=f"test_{name}") for name, model in models.items()]
+    chosen = selection.load().selected
+    winner = models[chosen]
+    say(f"{chosen} is selected: the gate opens the test split")
+    incumbent, use = open_test(config, data, selection, winner)
+    seeds = siblings({candidate.name: candidate for candidate in candidates if candidate.name in models}, chosen)
+    test = [evaluate_test(models[name], data, selection, id=f"test_{name}") for name in seeds]
+    rival = [evaluate_champion(config, data, incumbent)] if incumbent.load().can_play else []
     results = (list(models.values()), list(validation.values()), test)
     leaderboard = compare(config, data, selection, *results, failures)
     report = render(config, data, leaderboard, *results, checks)
-    winner = models[selection.load().selected]
     version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page)
+    filed = None
+    if use.load().use is not None:  # else the winner is the champion itself, and nothing is to be decided
+        verdict = gate(config, policy, data, winner, test, incumbent, rival, use)
+        say(verdict_line(verdict.load()))
+        _, filed, _ = dossier(config, data, version, verdict, winner, test, rival, checks)
     review = request_review(version, winner, report)
     for candidate in candidates:
         if candidate.name in models:

@@ -10,12 +10,12 @@ from podium.data import open_dataset
 from podium.evaluation.evaluate import Evaluation, evaluate
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.materializers import EvaluationMaterializer
-from podium.results import DataReference, Selection
+from podium.results import DataReference
 from podium.settings import Settings
 
 
 def code() -> str:
-    """The version of what these steps call."""
+    """The version of what this step calls."""
     return code_digest("podium.evaluation.evaluate")
 
 
@@ -23,10 +23,3 @@ def code() -> str:
 def evaluate_validation(model: Bundle, data: DataReference) -> Annotated[Evaluation, "validation"]:
     """Figures that the selection is made on."""
     return evaluate(model, open_dataset(Settings.from_environment().root / data.path), "validation")
-
-
-@step(cache_policy=depends_on_code(code), output_materializers=EvaluationMaterializer)
-def evaluate_test(model: Bundle, data: DataReference, selection: Selection) -> Annotated[Evaluation, "test"]:
-    """Figures on the test split; needs the selection, so that none can be made on them."""
-    selection.values[model.candidate.name]  # a KeyError here would mean a candidate that the selection never saw
-    return evaluate(model, open_dataset(Settings.from_environment().root / data.path), "test")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -20,6 +22,7 @@ from podium.results import TrainingSummary
 WEIGHTS = "model.safetensors"
 META = "model.json"
 HISTORY = "training.json"
+ROWS = "seen.npy"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Bundle:
     data_digest: str
     state: dict[str, torch.Tensor]
     summary: TrainingSummary
+    seen: NDArray[np.uint64] | None = None
+    """Digests of the images that it was trained and chosen on (``podium.data.content``), sorted; kept when it is
+    registered, so that no later test split holds them unnoticed."""
 
     def save(self, folder: Path) -> None:
         """Write the bundle's files into an existing folder."""
@@ -43,6 +49,8 @@ class Bundle:
         }
         atomic.write_text(folder / META, json.dumps(meta, indent=2) + "\n")
         atomic.write_text(folder / HISTORY, self.summary.model_dump_json(indent=2) + "\n")
+        if self.seen is not None:
+            np.save(folder / ROWS, self.seen.astype("<u8", copy=False), allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -55,8 +63,16 @@ class Bundle:
                 data_digest=meta["data_digest"],
                 state=load_file(folder / WEIGHTS),
                 summary=TrainingSummary.model_validate_json((folder / HISTORY).read_text()),
+                seen=_seen(folder / ROWS) if (folder / ROWS).exists() else None,
             )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+        except (OSError, EOFError, ValueError, KeyError, SafetensorError) as error:
             raise RegistryError(
                 f"{folder}: not a readable model bundle ({error})", remedy="fetch the model version again"
             ) from None
+
+
+def _seen(file: Path) -> NDArray[np.uint64]:
+    rows = np.load(file, allow_pickle=False)
+    if rows.dtype != np.dtype("<u8") or rows.ndim != 1 or (rows[1:] <= rows[:-1]).any():
+        raise ValueError(f"{file.name} holds {rows.dtype} of shape {rows.shape} instead of sorted digests")
+    return rows

@@ -12,7 +12,7 @@ import yaml
 from podium.config.load import load_yaml, parse
 from podium.config.promotion import DEFAULT_SEVERITY, PromotionPolicy
 from podium.errors import ConfigError
-from podium.gate.comparison import Duel
+from podium.gate.comparison import Duel, Void
 from podium.gate.floors import Measured
 from podium.gate.judge import judge
 from podium.gate.verdict import Criterion, Verdict, verdict
@@ -21,7 +21,7 @@ POLICY = Path(__file__).resolve().parents[2] / "configs" / "promotion.yaml"
 NAMES = ("bird", "cat", "dog", "frog")
 
 
-def duel(*, gained: int, lost: int, images: int = 4000, lost_class: int | None = None, seen: int = 0) -> Duel:
+def duel(*, gained: int, lost: int, images: int = 4000, lost_class: int | None = None) -> Duel:
     """The challenger is right on ``gained`` images that the champion misses, and misses ``lost`` that it has."""
     truth = np.arange(images) % len(NAMES)
     wrong = (truth + 1) % len(NAMES)
@@ -30,7 +30,7 @@ def duel(*, gained: int, lost: int, images: int = 4000, lost_class: int | None =
     rest = np.arange(gained, images)
     chosen = rest if lost_class is None else rest[truth[rest] == lost_class]
     challenger[chosen[:lost]] = wrong[chosen[:lost]]
-    return Duel(truth, challenger, champion, NAMES, seen)
+    return Duel(truth, challenger, champion, NAMES)
 
 
 def measured(**changes: Any) -> Measured:
@@ -77,10 +77,12 @@ class TestComparison:
         assert "cat" not in of(found, "classes_not_worse").reason
         assert found.outcome == "needs-review-with-warnings"
 
-    def test_a_champion_trained_on_test_images_voids_it(self) -> None:
-        found = judge(measured(), duel(gained=150, lost=60, seen=12), PromotionPolicy())
+    def test_a_void_comparison_blocks(self) -> None:
+        void = Void(reason="the champion was trained on 12 of 4,000 test images", seen=12)
+        found = judge(measured(), void, PromotionPolicy())
         assert found.outcome == "blocked"
-        assert "12 of 4,000 test images" in of(found, "valid").reason
+        assert of(found, "valid").reason == void.reason
+        assert (of(found, "valid").value, of(found, "valid").bound) == (12, 0)
         assert {standing(found)[name] for name in ("better", "not_worse", "classes_not_worse")} == {"unknown"}
 
     def test_without_a_champion_floors_decide(self) -> None:
@@ -89,8 +91,8 @@ class TestComparison:
 
     def test_each_further_decision_asks_for_more(self) -> None:
         chances = duel(gained=150, lost=112)
-        assert standing(judge(measured(), chances, PromotionPolicy(), use=1))["better"] == "met"
-        later = judge(measured(), chances, PromotionPolicy(), use=6)
+        assert standing(judge(measured(), chances, PromotionPolicy(), rank=1))["better"] == "met"
+        later = judge(measured(), chances, PromotionPolicy(), use=6, rank=6)
         assert standing(later)["better"] == "missed"
         assert of(later, "ledger").standing == "missed"
         assert "decision 6" in of(later, "ledger").reason

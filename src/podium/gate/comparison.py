@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.config import Frozen
 from podium.config.promotion import PromotionPolicy
 from podium.gate.paired import Paired, better, corrected, interval, level_of, not_inferior
 from podium.gate.verdict import Criterion, Standing
@@ -26,8 +27,6 @@ class Duel:
     """N predicted classes."""
     champion: NDArray[np.int64]
     class_names: tuple[str, ...]
-    seen: int = 0
-    """Test images that the champion was trained on."""
 
     def __post_init__(self) -> None:
         shapes = {values.shape for values in (self.truth, self.challenger, self.champion)}
@@ -41,24 +40,31 @@ class Duel:
         return Paired.of(self.challenger[rows] == truth, self.champion[rows] == truth)
 
 
-def compared(duel: Duel | None, policy: PromotionPolicy, *, use: int = 1) -> list[Criterion]:
+class Void(Frozen):
+    """Why champion and challenger cannot be compared."""
+
+    reason: str
+    seen: int | None = None
+    """Test images that the champion was trained or chosen on, if that is the reason."""
+
+
+def compared(duel: Duel | Void | None, policy: PromotionPolicy, *, rank: int = 1) -> list[Criterion]:
     """All criteria of the comparison.
 
     Args:
         duel: None if there is no champion.
         policy: Levels, margins, severities.
-        use: How often the test split is used for a decision, this one included.
+        rank: How often the test split is used to compare with a champion, this time included.
     """
     names = ("valid", "better", "not_worse", "classes_not_worse")
     if duel is None:
         reason = "there is no champion to compare with"
         return [_criterion(policy, name, "not applicable", reason) for name in names]
-    if duel.seen:
-        share = f"{duel.seen:,} of {len(duel.truth):,} test images"
-        reason = f"the champion was trained on {share}: what the two reach on them cannot be compared"
-        void = _criterion(policy, "valid", "missed", reason, value=duel.seen, bound=0)
+    if isinstance(duel, Void):
+        bound = None if duel.seen is None else 0
+        void = _criterion(policy, "valid", "missed", duel.reason, value=duel.seen, bound=bound)
         return [void, *(_criterion(policy, name, "unknown", "the comparison is void") for name in names[1:])]
-    alpha = level_of(use, policy.comparison.alpha)
+    alpha = level_of(rank, policy.comparison.alpha)
     fair = _criterion(policy, "valid", "met", "the champion was trained on none of the test images", value=0, bound=0)
     return [fair, _better(duel, policy, alpha), _not_worse(duel, policy, alpha), _classes(duel, policy, alpha)]
 
@@ -66,8 +72,7 @@ def compared(duel: Duel | None, policy: PromotionPolicy, *, use: int = 1) -> lis
 def ledger(use: int, policy: PromotionPolicy) -> Criterion:
     """Whether the test split was used for few decisions, this one included."""
     bound = policy.comparison.warn_after
-    alpha = level_of(use, policy.comparison.alpha)
-    told = f"this is decision {use} on these test images, at a level of {alpha:.2g}"
+    told = f"this is decision {use} on these test images"
     reason = told if use <= bound else f"{told}; after {bound}, collect new test images"
     return _criterion(policy, "ledger", "met" if use <= bound else "missed", reason, value=use, bound=bound)
 
@@ -142,7 +147,7 @@ def _named(names: list[str], chosen: NDArray[np.bool_]) -> str:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.2f} points"
+    return f"{100 * share:.2f} points".replace("-", "−")
 
 
 def _criterion(

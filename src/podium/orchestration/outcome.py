@@ -13,11 +13,13 @@ from zenml.enums import ExecutionStatus
 from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
 from zenml.models import StepRunResponse
 
+from podium.gate.result import GateResult
 from podium.registry.champion import champion_version
 from podium.registry.state import Review
 from podium.report.table import render_leaderboard
 from podium.results import Leaderboard
 from podium.settings import Settings
+from podium.wording import plural
 
 
 def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -> None:
@@ -48,6 +50,14 @@ def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -
 def say(text: str) -> None:
     """Tell the person at the terminal what happens now (ZenML redirects the other standard error)."""
     Console(file=sys.__stderr__, soft_wrap=True).print(f"[dim]·[/] {escape(text)}", highlight=False)
+
+
+def verdict_line(result: GateResult) -> str:
+    """The gate's verdict in one line, with the first thing that stands against the challenger."""
+    questions = result.verdict.open_questions
+    told = f": {questions[0].reason}" if questions else ""
+    more = f" (and {plural(len(questions) - 1, 'more question')})" if len(questions) > 1 else ""
+    return f"the gate says {result.verdict.outcome}{told}{more}"
 
 
 def command() -> str:

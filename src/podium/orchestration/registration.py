@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from podium import atomic
 from podium.bundle import Bundle
 from podium.config import RunConfig
 from podium.data import Dataset
+from podium.data.content import seen_rows
 from podium.digest import digest_json
 from podium.evaluation.evaluate import Evaluation
 from podium.orchestration.training import tracked_run
@@ -53,7 +55,7 @@ def register_winner(
         winner: The selected candidate's model.
         leaderboard: Of the run.
         validation: Of all completed candidates.
-        test: Of all completed candidates.
+        test: Of the winner, and of other seeds of its recipe.
         checks: The data validation's outcome.
         report: The run's page.
         code: Digest of the training's code, which finds the winner's MLflow run.
@@ -70,7 +72,7 @@ def register_winner(
     )
     expected = next(e.probabilities for e in validation if e.metrics.candidate == winner.candidate.name)
     with tempfile.TemporaryDirectory() as name:
-        winner.save(Path(name))
+        replace(winner, seen=seen_rows(dataset)).save(Path(name))
         return register(
             settings,
             model=config.registry.model,

@@ -11,6 +11,7 @@ from zenml.config.pipeline_run_configuration import PipelineRunConfiguration
 
 from podium.config import RunConfig
 from podium.config.load import is_sweep, load_yaml, nearest, run_config_of
+from podium.config.promotion_file import load_policy
 from podium.config.sweep import SweepConfig
 from podium.config.sweep_file import sweep_config_of
 from podium.errors import ConfigError
@@ -25,10 +26,14 @@ TRAINING_STEPS = (
     "train",
     "evaluate_validation",
     "select_best",
+    "open_test",
     "evaluate_test",
+    "evaluate_champion",
+    "gate",
     "compare",
     "render",
     "register",
+    "dossier",
     "request_review",
 )
 """The steps of the training pipeline; a test keeps the two alike."""
@@ -62,6 +67,7 @@ def check_file(
     settings = settings or Settings.from_environment()
     resolve_candidates(config, settings.recipes, file=file)
     load_suite(config.validation.suite, settings.root)
+    load_policy(settings.root)
     return config
 
 

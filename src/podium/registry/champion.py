@@ -77,7 +77,7 @@ def load_champion_bundle(
         RegistryError: Its files are not those that were registered.
     """
     version = resolve_version(settings, model, str(alias_or_version), client=client)
-    digest = _digest(settings, model, version, client)
+    digest = version_digest(settings, model, version, client)
     cached = settings.state / "cache" / "models" / digest
     if not cached.is_dir() or digest_directory(cached) != digest:
         _fill(settings, client or tracking.client(settings), model, version, cached, digest)
@@ -119,7 +119,7 @@ def _no_champion(settings: Settings, model: str) -> RegistryError:
     return RegistryError(f"{model} has no champion: nothing has been promoted yet", remedy=remedy)
 
 
-def _digest(settings: Settings, model: str, version: int, client: MlflowClient | None) -> str:
+def version_digest(settings: Settings, model: str, version: int, client: MlflowClient | None) -> str:
     """The model digest from the decision log if the version was reviewed, else from the registry."""
     review = _state(settings, model).reviews.get(version)
     if review is not None:

@@ -63,7 +63,7 @@ def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8]) -> No
     )
     source = target.with_name(f"{target.name}.source")
     (source / "bundle").mkdir(parents=True)
-    for name in _files():
+    for name in _files(bundle):
         shutil.copyfile(bundle / name, source / "bundle" / name)
     code = source / "model.py"
     code.write_text(_CODE)
@@ -107,13 +107,13 @@ def check_predictions(package: Path, examples: NDArray[np.uint8], expected: NDAr
 
 def bundle_digest(bundle: Path) -> str:
     """The digest of a bundle's files; equal to ``digest_directory`` of :data:`BUNDLE_PATH` in its package."""
-    return digest_json({name: digest_file(bundle / name) for name in _files()})
+    return digest_json({name: digest_file(bundle / name) for name in _files(bundle)})
 
 
-def _files() -> tuple[str, ...]:
-    from podium.bundle import HISTORY, META, WEIGHTS
+def _files(bundle: Path) -> tuple[str, ...]:
+    from podium.bundle import HISTORY, META, ROWS, WEIGHTS
 
-    return WEIGHTS, META, HISTORY
+    return WEIGHTS, META, HISTORY, *([ROWS] if (bundle / ROWS).exists() else [])
 
 
 def reference_predictions(bundle: Path, examples: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -157,8 +157,8 @@ def parse_review_id(text: str) -> tuple[str, int]:
 
 
 def models(events: Sequence[Event]) -> tuple[str, ...]:
-    """Names of all models that the log knows."""
-    return tuple(dict.fromkeys(event.payload["model"] for event in events))
+    """Names of all models that have a review."""
+    return tuple(dict.fromkeys(event.payload["model"] for event in events if event.kind == "opened"))
 
 
 def fold(events: Sequence[Event], model: str) -> ModelState:

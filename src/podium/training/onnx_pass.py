@@ -59,8 +59,8 @@ def onnx_pass(part: nn.Module, sample: Tensor, images: int, *, threads: int, sto
 
     Returns:
         float32 N×3×H×W of any N, in any layout → float32 N×…, as ``part`` itself gives to within ``TOLERANCE`` of its
-        greatest output; from an error of ONNX Runtime on it is ``part`` itself. None where the pass has too little work,
-        or the network cannot be exported, or gives something else there. All but the work is told in the log.
+        greatest output; from an error of ONNX Runtime on ``part`` itself. None where the pass has too little work, or
+        the network cannot be exported, or gives something else there. All but the work is told in the log.
 
     Raises:
         Asked: As ``stop`` said.

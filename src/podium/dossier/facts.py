@@ -1,0 +1,114 @@
+"""What a dossier says; its JSON form is what a decision is bound to."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from podium.config import Frozen
+from podium.gate.result import Difference
+from podium.gate.verdict import Criterion, Outcome
+
+Topic = Literal["data", "training", "drift", "lineage"]
+
+
+class Subject(Frozen):
+    """What is to be decided on."""
+
+    model: str
+    """Name of the registered model."""
+    version: int
+    candidate: str
+    recipe: str
+    run: str
+
+
+class Bound(Frozen):
+    """SHA-256 digests of all that the verdict rests on."""
+
+    model: str
+    """Of the model files."""
+    weights: str
+    package: str
+    data: str
+    """The data version."""
+    test: str
+    """Of the test split's images and labels."""
+    code: str
+    commit: str | None
+    dirty: bool
+    config: str
+    policy: str
+    evidence: str
+    lock: str | None
+    champion: str | None
+    """Of the model files of the champion in office; null if there was none."""
+
+
+class Figures(Frozen):
+    """Of one model on the test split."""
+
+    candidate: str
+    version: int | None
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    macro_f1: float
+    loss: float
+    recalls: dict[str, float | None]
+    """By class; null without images."""
+
+
+class Disagreement(Frozen):
+    """A test image that the two models call by different names."""
+
+    index: int
+    """In the test split."""
+    item: str
+    """The original file, or its place in the source."""
+    truth: str
+    challenger: str
+    challenger_probability: float
+    champion: str
+    champion_probability: float
+
+
+class Caution(Frozen):
+    """Something that a reviewer should know."""
+
+    topic: Topic
+    text: str
+
+
+class Dossier(Frozen):
+    """All that a reviewer needs to decide on one version, and to defend the decision later."""
+
+    schema_version: Literal[1] = 1
+    summary: str
+    outcome: Outcome
+    subject: Subject
+    bound: Bound
+    criteria: tuple[Criterion, ...]
+    challenger: Figures
+    champion: Figures | None
+    """In office when it was made, on the same images; null without one, or where it could not be shown them."""
+    difference: Difference | None
+    use: int
+    """Which decision on these test images this is."""
+    duel: int | None
+    """Which one that compares with a champion; null without one."""
+    disagreements: int
+    """Test images that the two call by different names."""
+    examples: tuple[Disagreement, ...]
+    """Some of them: where one is right and surest, in turn."""
+    cautions: tuple[Caution, ...]
+    lineage: dict[str, str]
+    policy: dict[str, Any]
+
+    def text(self) -> str:
+        """The JSON file's content."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def read(cls, text: str | bytes) -> Self:
+        """Of the file's content. Raises ValueError (pydantic's) if it is none."""
+        return cls.model_validate_json(text)

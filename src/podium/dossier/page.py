@@ -1,0 +1,98 @@
+"""The dossier as one HTML file: no scripts, nothing loaded, light and dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import yaml
+
+from podium.data import Dataset
+from podium.dossier.facts import Dossier
+from podium.dossier.words import SAID, headline, title
+from podium.gate.result import Difference
+from podium.gate.verdict import Outcome
+from podium.report.pictures import picture
+from podium.report.templating import environment
+from podium.report.text import significant
+from podium.wording import count
+
+_TONE: Final[dict[Outcome, str]] = {"promote-eligible": "good", "needs-review-with-warnings": "", "blocked": "bad"}
+_CLASSES: Final = 20
+"""Rows of the table of recalls."""
+_LABELS: Final = {
+    "model": "Model files",
+    "weights": "Weights",
+    "package": "MLflow package",
+    "data": "Data version",
+    "test": "Test images and labels",
+    "code": "Code",
+    "commit": "Commit",
+    "config": "Configuration",
+    "policy": "Policy",
+    "evidence": "Evidence",
+    "lock": "Lock file",
+    "champion": "Champion's model files",
+}
+
+
+@dataclass(frozen=True)
+class _Chart:
+    """Places in percent of the width."""
+
+    zero: float
+    margin: float
+    low: float
+    high: float
+    at: float
+    gain: str
+    description: str
+
+
+def render(dossier: Dossier, dataset: Dataset) -> str:
+    """Self-contained HTML; everything that comes from data or configuration is escaped.
+
+    Args:
+        dossier: What is told.
+        dataset: Its test images are shown; the data version that the dossier is of.
+    """
+    images = dataset["test"].images
+    examples = [(one, picture(images[one.index], f"test image {one.index}: {one.truth}")) for one in dossier.examples]
+    recalls = dossier.challenger.recalls
+    classes = sorted(recalls, key=lambda name: (recalls[name] is None, recalls[name] or 0.0, name))
+    bound = dossier.bound.model_dump()
+    page = environment("podium.dossier").get_template("dossier.html")
+    return page.render(
+        dossier=dossier,
+        headline=headline(dossier),
+        said=SAID[dossier.outcome],
+        tone=_TONE[dossier.outcome],
+        title=title,
+        number=_number,
+        chart=_chart(dossier.difference, dossier.policy["comparison"]["margin"]) if dossier.difference else None,
+        examples=examples,
+        classes=classes[:_CLASSES],
+        more=max(0, len(classes) - _CLASSES),
+        policy=yaml.safe_dump(dossier.policy, sort_keys=False),
+        digests={label: bound[key] for key, label in _LABELS.items() if bound[key]},
+    )
+
+
+def _number(value: float | None) -> str:
+    """Counts without decimals."""
+    if value is None:
+        return "–"
+    return count(int(value)) if float(value).is_integer() and abs(value) > 1 else significant(value)
+
+
+def _chart(difference: Difference, margin: float) -> _Chart:
+    gain = difference.challenger - difference.champion
+    least, most = min(difference.low, -margin, 0.0), max(difference.high, margin, 0.0)
+    room = 0.08 * (most - least)
+
+    def at(value: float) -> float:
+        return round(100 * (value - least + room) / (most - least + 2 * room), 2)
+
+    told, low, high = (f"{100 * value:+.2f}".replace("-", "−") for value in (gain, difference.low, difference.high))
+    description = f"{told} points, interval {low} to {high}"
+    return _Chart(at(0), at(-margin), at(difference.low), at(difference.high), at(gain), told, description)

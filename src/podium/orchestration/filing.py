@@ -1,0 +1,139 @@
+"""Put the dossier of a run's winner together, and file it with its version."""
+
+from __future__ import annotations
+
+from podium.bundle import Bundle
+from podium.config import RunConfig
+from podium.config.promotion_file import policy_digest
+from podium.data import Dataset
+from podium.dossier.compose import compose, data_cautions
+from podium.dossier.facts import Bound, Caution, Dossier, Subject
+from podium.dossier.page import render
+from podium.drift.config import DriftConfig
+from podium.drift.detect import detect_drift
+from podium.drift.population import DatasetPopulation
+from podium.drift.results import DriftReport
+from podium.drift.side import LEAST
+from podium.evaluation.evaluate import Evaluation
+from podium.gate.result import GateResult
+from podium.registry import dossiers, tracking
+from podium.registry.state import RegisteredVersion
+from podium.settings import Settings
+from podium.validation import ValidationReport
+
+
+def draw_dossier(
+    config: RunConfig,
+    dataset: Dataset,
+    version: RegisteredVersion,
+    gate: GateResult,
+    winner: Bundle,
+    challenger: Evaluation,
+    champion: Evaluation | None,
+    checks: ValidationReport,
+    drift: DriftReport | None,
+) -> tuple[Dossier, str]:
+    """The dossier of a registered version, and its page.
+
+    Args:
+        config: The run's configuration.
+        dataset: The run's data version.
+        version: As it was registered.
+        gate: The verdict.
+        winner: The model.
+        challenger: Its evaluation on the test split.
+        champion: The champion's on the same images, if it could be shown them.
+        checks: The data validation.
+        drift: Of :func:`test_drift`.
+    """
+    dossier = compose(
+        subject=Subject(
+            model=version.model,
+            version=version.version,
+            candidate=version.candidate,
+            recipe=version.recipe,
+            run=version.run,
+        ),
+        bound=_bound(version, gate),
+        gate=gate,
+        dataset=dataset,
+        challenger=challenger,
+        champion=champion,
+        training=winner.summary,
+        cautions=[
+            *data_cautions([*checks.failed("critical"), *checks.failed("warning")]),
+            *_drift_cautions(drift),
+            *_lineage_cautions(version),
+        ],
+        lineage=_lineage(config, dataset, version),
+    )
+    return dossier, render(dossier, dataset)
+
+
+def test_drift(dataset: Dataset) -> DriftReport | None:
+    """Whether the test split looks like the training split, by labels and pixels; None with too few images."""
+    if min(len(dataset["train"]), len(dataset["test"])) < LEAST:
+        return None
+    sides = [DatasetPopulation(split, dataset, (split,)) for split in ("train", "test")]
+    report, _ = detect_drift(sides[0], sides[1], None, DriftConfig())
+    return report
+
+
+def file_dossier(settings: Settings, version: RegisteredVersion, dossier: Dossier, page: str) -> str:
+    """Keep a dossier with the version and in the run's folder; returns the digest that the review is bound to."""
+    dossiers.write(settings.runs / version.run, dossier, page)
+    return dossiers.store(tracking.client(settings), version, dossier, page)
+
+
+def _bound(version: RegisteredVersion, gate: GateResult) -> Bound:
+    digests = version.digests
+    return Bound(
+        model=digests.model,
+        weights=gate.weights,
+        package=digests.package,
+        data=digests.data,
+        test=gate.test,
+        code=digests.code,
+        commit=version.code.commit,
+        dirty=version.code.dirty,
+        config=digests.config,
+        policy=policy_digest(gate.policy),
+        evidence=digests.evidence,
+        lock=version.lock,
+        champion=gate.champion.digest,
+    )
+
+
+def _drift_cautions(drift: DriftReport | None) -> list[Caution]:
+    if drift is None:
+        text = f"whether the test images look like the training images was not tested: fewer than {LEAST} on a side"
+    elif drift.drift:
+        text = f"the test images are not like the training images: {drift.sentence}"
+    else:
+        return []
+    return [Caution(topic="drift", text=text)]
+
+
+def _lineage_cautions(version: RegisteredVersion) -> list[Caution]:
+    missing = []
+    if version.code.commit is None:
+        missing.append("the code is of no git commit: it cannot be had again")
+    elif version.code.dirty:
+        missing.append("tracked files differed from the commit: the code cannot be had again from git alone")
+    if version.dvc is None:
+        missing.append("DVC does not track this data version")
+    if version.lock is None:
+        missing.append("no lock file names the packages")
+    return [Caution(topic="lineage", text=text) for text in missing]
+
+
+def _lineage(config: RunConfig, dataset: Dataset, version: RegisteredVersion) -> dict[str, str]:
+    manifest = dataset.manifest
+    return {
+        "Run": version.run,
+        "Configuration": config.name,
+        "Code": str(version.code),
+        "Data": f"{manifest.name}, {manifest.source}",
+        "DVC": version.dvc or "not tracked",
+        "MLflow run": version.mlflow_run,
+    }

@@ -1,0 +1,95 @@
+"""Where dossiers are kept: beside the version's other artifacts, each in a folder named after its digest."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from podium import atomic
+from podium.digest import digest_directory
+from podium.dossier.facts import Dossier
+from podium.errors import ReviewError
+from podium.registry import versions
+from podium.registry.state import RegisteredVersion
+from podium.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+FACTS: Final = "dossier.json"
+PAGE: Final = "dossier.html"
+_FOLDER: Final = "dossiers"
+
+
+def store(client: MlflowClient, version: RegisteredVersion, dossier: Dossier, page: str) -> str:
+    """Keep a dossier with the version's MLflow run; storing it again changes nothing.
+
+    Returns:
+        SHA-256 over both files: what a review is bound to, and what :func:`fetch` asks for.
+    """
+    with tempfile.TemporaryDirectory(prefix="podium-dossier-") as scratch:
+        folder = write(Path(scratch), dossier, page)
+        digest = digest_directory(folder)
+        client.log_artifacts(version.mlflow_run, str(folder), artifact_path=_place(digest))
+    return digest
+
+
+def write(folder: Path, dossier: Dossier, page: str) -> Path:
+    """Write both files into a folder, and return it."""
+    atomic.write_text(folder / FACTS, dossier.text())
+    atomic.write_text(folder / PAGE, page)
+    return folder
+
+
+def fetch(settings: Settings, version: RegisteredVersion, digest: str, target: Path) -> Path:
+    """Download a dossier into ``target``, an existing folder, and return the folder that holds its two files.
+
+    Raises:
+        RegistryError: It is gone.
+        ReviewError: It is not what the review was opened with.
+    """
+    what = f"the dossier of version {version.version} of {version.model}"
+    got = versions.download(settings, target, what=what, run_id=version.mlflow_run, artifact_path=_place(digest))
+    if digest_directory(got) != digest:
+        raise ReviewError(
+            f"{version.review}: {what} was changed since the review was opened",
+            remedy="don't decide on it: find out who changed it, and run the pipeline again",
+        )
+    return got
+
+
+def read(folder: Path) -> Dossier:
+    """The facts in a fetched folder. Raises ReviewError if they are of another schema."""
+    try:
+        return Dossier.read((folder / FACTS).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ReviewError(
+            f"{folder / FACTS}: not a readable dossier ({error})", remedy="use the version of Podium that wrote it"
+        ) from None
+
+
+def check(version: RegisteredVersion, dossier: Dossier) -> list[str]:
+    """What of a dossier does not fit the version that it is about, in words; nothing if all does."""
+    bound, digests = dossier.bound, version.digests
+    pairs = {
+        "model files": (bound.model, digests.model),
+        "MLflow package": (bound.package, digests.package),
+        "data version": (bound.data, digests.data),
+        "code": (bound.code, digests.code),
+        "configuration": (bound.config, digests.config),
+        "evidence": (bound.evidence, digests.evidence),
+        "version": (str(dossier.subject.version), str(version.version)),
+        "model": (dossier.subject.model, version.model),
+    }
+    return [
+        f"{what} ({told[:12]} in the dossier, {has[:12]} of the version)"
+        for what, (told, has) in pairs.items()
+        if told != has
+    ]
+
+
+def _place(digest: str) -> str:
+    return f"{_FOLDER}/{digest[:16]}"

@@ -1,0 +1,39 @@
+"""The dossier: what reviewers decide on."""
+
+from typing import Annotated
+
+from zenml import step
+from zenml.types import HTMLString
+
+from podium.bundle import Bundle
+from podium.config import RunConfig
+from podium.data import open_dataset
+from podium.dossier.facts import Dossier
+from podium.evaluation.evaluate import Evaluation
+from podium.gate.result import GateResult
+from podium.orchestration.filing import draw_dossier, file_dossier, test_drift
+from podium.registry.state import RegisteredVersion
+from podium.results import DataReference
+from podium.settings import Settings
+from podium.validation import ValidationReport
+
+
+@step(enable_cache=False)
+def dossier(
+    config: RunConfig,
+    data: DataReference,
+    version: RegisteredVersion,
+    verdict: GateResult,
+    winner: Bundle,
+    test: list[Evaluation],
+    champion: list[Evaluation],
+    checks: ValidationReport,
+) -> tuple[Annotated[Dossier, "dossier"], Annotated[str, "dossier_digest"], Annotated[HTMLString, "dossier_page"]]:
+    """Put it together and file it with the version; ``test`` begins with the winner's evaluation."""
+    settings = Settings.from_environment()
+    dataset = open_dataset(settings.root / data.path)
+    facts, page = draw_dossier(
+        config, dataset, version, verdict, winner, test[0], next(iter(champion), None), checks, test_drift(dataset)
+    )
+    digest = file_dossier(settings, version, facts, page)
+    return facts, digest, HTMLString(page)
