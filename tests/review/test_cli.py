@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from podium.cli.review import app
 from podium.errors import ReviewError
+from podium.registry import reviews
 from tests.registry.support import AUTHOR, House
 
 
@@ -80,13 +81,44 @@ def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
     house.open(0)
     shown = cli("show", "podium-1", "--json")
     assert list(shown) == [
-        "id", "model", "version", "status", "standing", "opened", "author", "run", "candidate", "recipe", "figures",
-        "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version", "decision", "champion",
+        "id", "model", "version", "status", "standing", "opened", "renewed", "expires", "expired", "author", "run",
+        "candidate", "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version",
+        "outcome", "dossier", "policy", "rules", "event", "votes", "decision", "champion",
     ]  # fmt: skip
     assert set(shown["digests"]) == {"model", "package", "data", "code", "config", "evidence"}
     assert shown["figures"]["test_accuracy"] == 0.9
     decided = cli("approve", "podium-1", "--reason", "x", "--json")["review"]["decision"]
-    assert set(decided) == {"verdict", "actor", "time", "reason", "self_approved", "event"}
+    assert set(decided) == {"verdict", "actor", "time", "reason", "self_approved", "override", "event"}
+    assert set(shown["rules"]) == {"reviewers", "quorum", "self_approval", "expires_days", "overrides"}
+
+
+def test_votes_are_shown_until_the_quorum_is_reached(house: House, cli: Any) -> None:
+    (house.settings.root / "configs").mkdir()
+    (house.settings.root / "configs" / "promotion.yaml").write_text(
+        "decision: {quorum: 2, reviewers: [grace, joan], overrides: [grace, joan]}"
+    )
+    reviews.open_review(house.settings, house.register(), author=AUTHOR, outcome="blocked", dossier="1" * 64)
+    assert "blocked 0/2" in cli("list")
+    shown = cli("show", "podium-1")
+    for words in ("2 of grace, joan", "blocked", "1" * 64, "expires", "--override"):
+        assert words in shown
+    outcome = cli("approve", "podium-1", "--reason", "fixed [since]", "--as", "grace", "--override", "--json")
+    assert (outcome["missing"], outcome["champion"], outcome["review"]["status"]) == (1, None, "open")
+    assert outcome["review"]["votes"][0]["override"] is True
+    assert "blocked 1/2" in cli("list")
+    assert "approved by grace" in cli("show", "podium-1")
+    said = cli("approve", "podium-1", "--reason", "yes", "--as", "joan", "--override")
+    assert "podium-1 approved by grace, joan" in said
+    assert "(override of the gate)" in said
+
+
+def test_an_approval_that_does_not_suffice_says_so(house: House, cli: Any) -> None:
+    (house.settings.root / "configs").mkdir()
+    (house.settings.root / "configs" / "promotion.yaml").write_text("decision: {quorum: 2}")
+    house.open()
+    said = cli("approve", "podium-1", "--reason", "yes", "--as", "joan")
+    assert "podium-1 awaits 1 more approval of other people; nothing is promoted yet" in said
+    assert "champion of podium: none" in said
 
 
 def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -> None:

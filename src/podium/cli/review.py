@@ -54,9 +54,11 @@ def show(review: Id, json: Json = False) -> None:
     """Show a review: the candidate beside the champion, what the decision binds, and how to decide.
 
     JSON: {"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
-    "opened", "author", "run", "candidate", "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run",
-    "zenml_model_version", "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "event"},
-    "champion": null or the champion's review with the same keys}.
+    "opened", "renewed", "expires", "expired", "author", "run", "candidate", "recipe", "figures", "digests", "code",
+    "dvc", "report", "mlflow_run", "zenml_model_version", "outcome", "dossier", "policy", "rules", "event",
+    "votes": [{"event", "time", "actor", "reason", "self_approved", "override"}], "decision": null or {"verdict",
+    "actor", "time", "reason", "self_approved", "override", "event"}, "champion": null or the champion's review with
+    the same keys}.
     """
     from podium.cli.review_view import print_review
     from podium.registry import reviews
@@ -72,16 +74,25 @@ def show(review: Id, json: Json = False) -> None:
 
 
 @app.command()
-def approve(review: Id, reason: Reason, user: User = None, json: Json = False, no_zenml: NoZenml = False) -> None:
-    """Promote a version to champion. Its files are compared with what was reviewed; the decision is recorded first.
+def approve(
+    review: Id,
+    reason: Reason,
+    user: User = None,
+    override: Annotated[bool, typer.Option("--override", help="Approve although the gate blocks; recorded.")] = False,
+    json: Json = False,
+    no_zenml: NoZenml = False,
+) -> None:
+    """Approve a version; the last approval that the policy asks for promotes it. It is recorded first.
 
-    JSON: {"review": as `show`, "champion": VERSION, "previous": VERSION or null, "changes": [...]}.
+    The version's files are compared with what was reviewed. JSON: {"review": as `show`, "champion": VERSION or null,
+    "previous": VERSION or null, "changes": [...], "missing": approvals that it awaits still}.
     """
     from podium.registry import promotion
 
     settings = _settings()
     mirror = None if no_zenml else _mirror(settings, review)
-    _report(promotion.approve(settings, review, reason=reason, actor=user, mirror=mirror), json=json)
+    outcome = promotion.approve(settings, review, reason=reason, actor=user, override=override, mirror=mirror)
+    _report(outcome, json=json)
 
 
 @app.command()
