@@ -87,12 +87,13 @@ def training_pipeline(config: RunConfig) -> None:
     leaderboard = compare(config, data, selection, *results, failures)
     report = render(config, data, leaderboard, *results, checks)
     version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page)
-    filed = None
+    filed = []
     if use.load().use is not None:  # else the winner is the champion itself, and nothing is to be decided
         verdict = gate(config, policy, data, winner, test, incumbent, rival, use)
         say(verdict_line(verdict.load()))
-        _, filed, _ = dossier(config, data, version, verdict, winner, test, rival, checks)
-    review = request_review(version, winner, report)
+        _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks)
+        filed.append(bound)
+    review = request_review(version, winner, report, filed)
     for candidate in candidates:
         if candidate.name in models:
             forget_work(settings, candidate, data.load().digest, training_code())

@@ -11,7 +11,7 @@ from podium.data import open_dataset
 from podium.dossier.facts import Dossier
 from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import GateResult
-from podium.orchestration.filing import draw_dossier, file_dossier, test_drift
+from podium.orchestration.filing import Filed, draw_dossier, file_dossier, test_drift
 from podium.registry.state import RegisteredVersion
 from podium.results import DataReference
 from podium.settings import Settings
@@ -28,12 +28,12 @@ def dossier(
     test: list[Evaluation],
     champion: list[Evaluation],
     checks: ValidationReport,
-) -> tuple[Annotated[Dossier, "dossier"], Annotated[str, "dossier_digest"], Annotated[HTMLString, "dossier_page"]]:
+) -> tuple[Annotated[Dossier, "dossier"], Annotated[Filed, "filed"], Annotated[HTMLString, "dossier_page"]]:
     """Put it together and file it with the version; ``test`` begins with the winner's evaluation."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
     facts, page = draw_dossier(
         config, dataset, version, verdict, winner, test[0], next(iter(champion), None), checks, test_drift(dataset)
     )
-    digest = file_dossier(settings, version, facts, page)
-    return facts, digest, HTMLString(page)
+    filed = file_dossier(settings, version, verdict, facts, page)
+    return facts, filed, HTMLString(page)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from podium.bundle import Bundle
-from podium.config import RunConfig
+from podium.config import Frozen, RunConfig
+from podium.config.promotion import PromotionPolicy
 from podium.config.promotion_file import policy_digest
 from podium.data import Dataset
 from podium.dossier.compose import compose, data_cautions
@@ -16,10 +17,20 @@ from podium.drift.results import DriftReport
 from podium.drift.side import LEAST
 from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import GateResult
+from podium.gate.verdict import Outcome
 from podium.registry import dossiers, tracking
 from podium.registry.state import RegisteredVersion
 from podium.settings import Settings
 from podium.validation import ValidationReport
+
+
+class Filed(Frozen):
+    """What a review is bound to."""
+
+    digest: str
+    """Of the dossier's two files (``podium.registry.dossiers``)."""
+    outcome: Outcome
+    policy: PromotionPolicy
 
 
 def draw_dossier(
@@ -79,10 +90,13 @@ def test_drift(dataset: Dataset) -> DriftReport | None:
     return report
 
 
-def file_dossier(settings: Settings, version: RegisteredVersion, dossier: Dossier, page: str) -> str:
-    """Keep a dossier with the version and in the run's folder; returns the digest that the review is bound to."""
+def file_dossier(
+    settings: Settings, version: RegisteredVersion, gate: GateResult, dossier: Dossier, page: str
+) -> Filed:
+    """Keep a dossier with the version, and in the run's folder for those who look there."""
     dossiers.write(settings.runs / version.run, dossier, page)
-    return dossiers.store(tracking.client(settings), version, dossier, page)
+    digest = dossiers.store(tracking.client(settings), version, dossier, page)
+    return Filed(digest=digest, outcome=dossier.outcome, policy=gate.policy)
 
 
 def _bound(version: RegisteredVersion, gate: GateResult) -> Bound:

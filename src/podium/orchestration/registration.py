@@ -15,6 +15,7 @@ from podium.data import Dataset
 from podium.data.content import seen_rows
 from podium.digest import digest_json
 from podium.evaluation.evaluate import Evaluation
+from podium.orchestration.filing import Filed
 from podium.orchestration.training import tracked_run
 from podium.registry.evidence import Evidence
 from podium.registry.provenance import code_state, data_revision, environment_lock
@@ -90,11 +91,34 @@ def register_winner(
 
 
 def ask_for_review(
-    settings: Settings, client: Client, version: RegisteredVersion, *, pipeline_run: str, artifacts: Sequence[str]
+    settings: Settings,
+    client: Client,
+    version: RegisteredVersion,
+    filed: Filed | None,
+    *,
+    pipeline_run: str,
+    artifacts: Sequence[str],
 ) -> Review:
-    """Mirror the version in ZenML's model control plane and open its review; repeating it changes nothing."""
+    """Mirror the version in ZenML's model control plane and open its review; repeating it changes nothing.
+
+    Args:
+        settings: Where the log is.
+        client: ZenML's.
+        version: As it was registered.
+        filed: Its dossier; None where nothing is to be decided, since the version is the champion itself.
+        pipeline_run: ZenML's id.
+        artifacts: ZenML's ids of what the version's lineage shows.
+    """
     reference = mirror_version(client, version, pipeline_run=pipeline_run, artifacts=artifacts)
-    return open_review(settings, version, report=settings.runs / version.run / "report.html", zenml=reference)
+    return open_review(
+        settings,
+        version,
+        report=settings.runs / version.run / "report.html",
+        zenml=reference,
+        policy=filed.policy if filed else None,
+        outcome=filed.outcome if filed else None,
+        dossier=filed.digest if filed else None,
+    )
 
 
 def keep_page(settings: Settings, leaderboard: Leaderboard, version: int, report: str, checks_page: str) -> None:

@@ -1,0 +1,87 @@
+"""What the dossier says, for a better, a worse and a first candidate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from podium.config.promotion import DEFAULT_SEVERITY
+from podium.data import Dataset
+from podium.dossier import compose as module
+from podium.dossier.compose import EXAMPLES
+from podium.dossier.facts import Dossier
+from podium.dossier.words import TITLES, headline
+from tests.dossier.conftest import Make, caution
+from tests.evaluation.made import summary
+
+
+def test_a_better_candidate(make: Make) -> None:
+    dossier = make(0.6, 0.0)
+    assert dossier.outcome != "blocked"
+    assert dossier.champion is not None
+    assert dossier.challenger.accuracy > dossier.champion.accuracy
+    assert dossier.summary.startswith("resnet20 (version 3) may be promoted")
+    assert "points above the champion on the 60 images" in dossier.summary
+
+
+def test_a_worse_candidate_is_blocked_and_the_sentence_says_why(make: Make) -> None:
+    dossier = make(0.0, 0.6)
+    assert dossier.outcome == "blocked"
+    assert "is blocked: " in dossier.summary
+    assert "points below the champion" in dossier.summary
+    assert headline(dossier) == "podium 3: resnet20 is blocked"
+
+
+def test_a_first_candidate_has_nobody_beside_it(make: Make) -> None:
+    dossier = make(0.6, None)
+    assert dossier.champion is None
+    assert (dossier.examples, dossier.disagreements, dossier.difference) == ((), 0, None)
+    assert "there is no champion yet" in dossier.summary
+
+
+def test_examples_are_the_images_on_which_they_differ(
+    make: Make, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EXAMPLES", 1000)
+    dossier = make(0.3, 0.3)
+    assert dossier.difference is not None
+    pairs = dossier.difference.pairs
+    labels = np.asarray(dataset["test"].labels)
+    assert len(dossier.examples) == dossier.disagreements == len({one.index for one in dossier.examples}) > 0
+    for one in dossier.examples:
+        assert one.truth == dataset.manifest.class_names[labels[one.index]]
+        assert one.challenger != one.champion
+        assert one.item == f"test/{one.index}"
+    gains = [one for one in dossier.examples if one.challenger == one.truth]
+    losses = [one for one in dossier.examples if one.champion == one.truth]
+    assert (len(gains), len(losses)) == (pairs.challenger, pairs.champion)
+    assert [one.challenger_probability for one in gains] == sorted(
+        (one.challenger_probability for one in gains), reverse=True
+    )
+    assert [dossier.examples[0], dossier.examples[1]] == [gains[0], losses[0]]
+
+
+def test_not_all_of_many_differences_are_shown(make: Make) -> None:
+    dossier = make(0.0, 0.0)
+    assert len(dossier.examples) == EXAMPLES < dossier.disagreements
+
+
+def test_warnings_of_data_and_training_are_there(make: Make) -> None:
+    training = summary("resnet20").model_copy(update={"warnings": ("loss rose at the end",)})
+    found = make(cautions=[caution("two images are equal")], training=training).cautions
+    assert [(one.topic, one.text) for one in found] == [
+        ("data", "two images are equal"),
+        ("training", "loss rose at the end"),
+    ]
+
+
+def test_its_json_is_read_back(make: Make) -> None:
+    dossier = make()
+    assert Dossier.read(dossier.text()) == dossier
+    with pytest.raises(ValidationError):
+        Dossier.read(dossier.text().replace('"schema_version": 1', '"schema_version": 2'))
+
+
+def test_every_criterion_has_a_title() -> None:
+    assert set(TITLES) == set(DEFAULT_SEVERITY)

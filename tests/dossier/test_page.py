@@ -1,0 +1,73 @@
+"""The dossier's page: complete, self-contained, and safe with hostile names."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from podium.data import Dataset
+from podium.dossier.page import render
+from podium.dossier.words import title
+from tests.dossier.conftest import Make, caution
+from tests.report.conftest import HOSTILE
+
+
+class Outline(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.sources: list[str] = []
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        given = dict(attrs)
+        self.sources += [value for key, value in attrs if key == "src" and value]
+        if given.get("id"):
+            self.ids.add(str(given["id"]))
+        if given.get("href"):
+            self.links.append(str(given["href"]))
+
+
+def test_it_shows_verdict_pictures_criteria_and_digests(make: Make, dataset: Dataset) -> None:
+    dossier = make(0.5, 0.1, cautions=[caution("two images are equal")])
+    page = render(dossier, dataset)
+    outline = Outline(page)
+    assert dossier.examples
+    assert outline.tags.count("img") == len(dossier.examples)
+    for criterion in dossier.criteria:
+        assert title(criterion) in page
+    for digest in ("a" * 64, "e" * 64, "4" * 64, "two images are equal"):
+        assert digest in page
+    assert {link.removeprefix("#") for link in outline.links} <= outline.ids
+    assert "−" in page or "+" in page
+
+
+def test_it_loads_nothing_and_runs_nothing(make: Make, dataset: Dataset) -> None:
+    page = render(make(), dataset)
+    outline = Outline(page)
+    assert "script" not in outline.tags
+    assert "link" not in outline.tags
+    assert all(source.startswith("data:image/png;base64,") for source in outline.sources)
+    assert not re.search(r"https?://", page)
+
+
+def test_hostile_names_stay_text(make: Make, dataset: Dataset) -> None:
+    page = render(make(0.3, 0.3, cautions=[caution(HOSTILE)]), dataset)
+    assert HOSTILE not in page
+    assert "&lt;img src=x onerror" in page
+
+
+def test_a_first_candidate_has_a_page_as_well(make: Make, dataset: Dataset) -> None:
+    page = render(make(0.6, None), dataset)
+    assert "Where the two differ" not in page
+    assert "Challenger less champion" not in page
+    assert "there is no champion" in page
+
+
+def test_it_is_the_same_file_for_the_same_dossier(make: Make, dataset: Dataset) -> None:
+    assert render(make(), dataset) == render(make(), dataset)
