@@ -11,7 +11,7 @@ from podium.data import open_dataset
 from podium.dossier.facts import Dossier
 from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import GateResult
-from podium.orchestration.filing import Filed, draw_dossier, file_dossier, test_drift
+from podium.orchestration.filing import Filed, backbone, draw_dossier, file_dossier, test_drift
 from podium.registry.state import RegisteredVersion
 from podium.results import DataReference
 from podium.settings import Settings
@@ -32,8 +32,8 @@ def dossier(
     """Put it together and file it with the version; ``test`` begins with the winner's evaluation."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    facts, page = draw_dossier(
-        config, dataset, version, verdict, winner, test[0], next(iter(champion), None), checks, test_drift(dataset)
-    )
-    filed = file_dossier(settings, version, verdict, facts, page)
-    return facts, filed, HTMLString(page)
+    weights, drift = backbone(settings, winner), test_drift(dataset)
+    rival = next(iter(champion), None)
+    papers = draw_dossier(config, dataset, version, verdict, winner, test[0], rival, checks, drift, weights)
+    filed = file_dossier(settings, version, verdict, papers)
+    return papers.dossier, filed, HTMLString(papers.page)

@@ -7,8 +7,9 @@ from podium.config import Frozen, RunConfig
 from podium.config.promotion import PromotionPolicy
 from podium.config.promotion_file import policy_digest
 from podium.data import Dataset
+from podium.dossier.card import model_card
 from podium.dossier.compose import compose, data_cautions
-from podium.dossier.facts import Bound, Caution, Dossier, Subject
+from podium.dossier.facts import Bound, Caution, Subject
 from podium.dossier.page import render
 from podium.drift.config import DriftConfig
 from podium.drift.detect import detect_drift
@@ -18,7 +19,11 @@ from podium.drift.side import LEAST
 from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import GateResult
 from podium.gate.verdict import Outcome
+from podium.models import family_of, options_of
+from podium.models.places import weights_store
+from podium.models.weights import Provenance
 from podium.registry import dossiers, tracking
+from podium.registry.dossiers import Papers
 from podium.registry.state import RegisteredVersion
 from podium.settings import Settings
 from podium.validation import ValidationReport
@@ -31,6 +36,8 @@ class Filed(Frozen):
     """Of the dossier's two files (``podium.registry.dossiers``)."""
     outcome: Outcome
     policy: PromotionPolicy
+    against: int | None
+    """The champion's version that the gate held it against."""
 
 
 def draw_dossier(
@@ -43,8 +50,9 @@ def draw_dossier(
     champion: Evaluation | None,
     checks: ValidationReport,
     drift: DriftReport | None,
-) -> tuple[Dossier, str]:
-    """The dossier of a registered version, and its page.
+    weights: Provenance | None,
+) -> Papers:
+    """The dossier of a registered version, with its page and its model card.
 
     Args:
         config: The run's configuration.
@@ -56,6 +64,7 @@ def draw_dossier(
         champion: The champion's on the same images, if it could be shown them.
         checks: The data validation.
         drift: Of :func:`test_drift`.
+        weights: Of the pretrained backbone that the winner started from, if it did.
     """
     dossier = compose(
         subject=Subject(
@@ -78,7 +87,15 @@ def draw_dossier(
         ],
         lineage=_lineage(config, dataset, version),
     )
-    return dossier, render(dossier, dataset)
+    card = model_card(
+        dossier,
+        candidate=winner.candidate,
+        contract=winner.contract,
+        training=winner.summary,
+        manifest=dataset.manifest,
+        weights=weights,
+    )
+    return Papers(dossier, render(dossier, dataset), card)
 
 
 def test_drift(dataset: Dataset) -> DriftReport | None:
@@ -90,13 +107,18 @@ def test_drift(dataset: Dataset) -> DriftReport | None:
     return report
 
 
-def file_dossier(
-    settings: Settings, version: RegisteredVersion, gate: GateResult, dossier: Dossier, page: str
-) -> Filed:
+def backbone(settings: Settings, winner: Bundle) -> Provenance | None:
+    """Of the pretrained weights that a candidate started from. Raises WeightsError if they are gone by now."""
+    model = winner.candidate.recipe.model
+    name = family_of(model).pretrained
+    return weights_store(settings).provenance(name(options_of(model))) if name else None
+
+
+def file_dossier(settings: Settings, version: RegisteredVersion, gate: GateResult, papers: Papers) -> Filed:
     """Keep a dossier with the version, and in the run's folder for those who look there."""
-    dossiers.write(settings.runs / version.run, dossier, page)
-    digest = dossiers.store(tracking.client(settings), version, dossier, page)
-    return Filed(digest=digest, outcome=dossier.outcome, policy=gate.policy)
+    dossiers.write(settings.runs / version.run, papers)
+    digest = dossiers.store(tracking.client(settings), version, papers)
+    return Filed(digest=digest, outcome=papers.dossier.outcome, policy=gate.policy, against=gate.champion.version)
 
 
 def _bound(version: RegisteredVersion, gate: GateResult) -> Bound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,31 +22,43 @@ if TYPE_CHECKING:
 
 FACTS: Final = "dossier.json"
 PAGE: Final = "dossier.html"
+CARD: Final = "model_card.md"
 _FOLDER: Final = "dossiers"
 
 
-def store(client: MlflowClient, version: RegisteredVersion, dossier: Dossier, page: str) -> str:
+@dataclass(frozen=True)
+class Papers:
+    """A dossier in its three forms."""
+
+    dossier: Dossier
+    page: str = field(repr=False)
+    """Self-contained HTML."""
+    card: str = field(repr=False)
+    """The model card, Markdown."""
+
+
+def store(client: MlflowClient, version: RegisteredVersion, papers: Papers) -> str:
     """Keep a dossier with the version's MLflow run; storing it again changes nothing.
 
     Returns:
-        SHA-256 over both files: what a review is bound to, and what :func:`fetch` asks for.
+        SHA-256 over the three files: what a review is bound to, and what :func:`fetch` asks for.
     """
     with tempfile.TemporaryDirectory(prefix="podium-dossier-") as scratch:
-        folder = write(Path(scratch), dossier, page)
+        folder = write(Path(scratch), papers)
         digest = digest_directory(folder)
         client.log_artifacts(version.mlflow_run, str(folder), artifact_path=_place(digest))
     return digest
 
 
-def write(folder: Path, dossier: Dossier, page: str) -> Path:
-    """Write both files into a folder, and return it."""
-    atomic.write_text(folder / FACTS, dossier.text())
-    atomic.write_text(folder / PAGE, page)
+def write(folder: Path, papers: Papers) -> Path:
+    """Write the files into a folder, and return it."""
+    for name, text in ((FACTS, papers.dossier.text()), (PAGE, papers.page), (CARD, papers.card)):
+        atomic.write_text(folder / name, text)
     return folder
 
 
 def fetch(settings: Settings, version: RegisteredVersion, digest: str, target: Path) -> Path:
-    """Download a dossier into ``target``, an existing folder, and return the folder that holds its two files.
+    """Download a dossier into ``target``, an existing folder, and return the folder that holds its files.
 
     Raises:
         RegistryError: It is gone.
