@@ -53,7 +53,7 @@ def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
         if path is None or name in found:
             continue
         found[name] = path
-        waiting += _imports(path)
+        waiting += _imports(path.read_text(encoding="utf-8"))
         waiting.append(name.rpartition(".")[0])
     return found
 
@@ -69,9 +69,9 @@ def _file(module: str) -> Path | None:
 
 
 @functools.cache
-def _imports(path: Path) -> tuple[str, ...]:
+def _imports(source: str) -> tuple[str, ...]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
