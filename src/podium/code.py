@@ -46,11 +46,15 @@ def code_digest(*modules: str) -> str:
 
 def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
+    seen: set[str] = set()  # also names that are no modules: each file system look-up once
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
         path = _file(name)
-        if path is None or name in found:
+        if path is None:
             continue
         found[name] = path
         waiting += _imports(path.read_text(encoding="utf-8"))
