@@ -13,6 +13,8 @@ CONFIG ?= configs/quickstart.yaml
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 export UV_PYTHON_DOWNLOADS := never
+# Containers often forbid bytecode; then every process of the tests compiles, and pytest rewrites, all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup run test check lint dashboard lock clean
 
@@ -45,6 +47,8 @@ run: $(READY) ## Run the main job: CONFIG=configs/quickstart.yaml on the embedde
 test: $(READY) lint ## Every test
 	@$(BIN)/python -m pytest $(WORKERS) --durations 25
 
+# Two workers share the cores; threads that wait for work would spin on them.
+check: export OMP_NUM_THREADS := 1
 check: $(READY) lint ## The fast part: lint, types, import contract, quick tests
 	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" --quiet
 

@@ -46,14 +46,18 @@ def code_digest(*modules: str) -> str:
 
 def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
+    seen: set[str] = set()  # also names that are no modules: each file system look-up once
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
         path = _file(name)
-        if path is None or name in found:
+        if path is None:
             continue
         found[name] = path
-        waiting += _imports(path)
+        waiting += _imports(path.read_text(encoding="utf-8"))
         waiting.append(name.rpartition(".")[0])
     return found
 
@@ -69,9 +73,9 @@ def _file(module: str) -> Path | None:
 
 
 @functools.cache
-def _imports(path: Path) -> tuple[str, ...]:
+def _imports(source: str) -> tuple[str, ...]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:

@@ -19,7 +19,6 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def append(file: Path, text: str) -> None:
-    code._imports.cache_clear()
     file.write_text(file.read_text() + text)
 
 

@@ -20,6 +20,8 @@ from tests.data.source_made import write_folder
 
 FAULTS = corpus()
 NOBODY = 65534
+LARGE = ("20,000×20,000", "80 MB", "100 MB", "200 MB")
+"""In the names of faults whose files take a second to make."""
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -29,7 +31,17 @@ def test_the_table_in_the_documentation_is_this_corpus():
     assert len(set(kinds)) == len(kinds) >= 40
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[f"{fault.source}: {fault.kind}" for fault in FAULTS])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(
+            fault,
+            id=f"{fault.source}: {fault.kind}",
+            marks=pytest.mark.slow if any(size in fault.kind for size in LARGE) else (),
+        )
+        for fault in FAULTS
+    ],
+)
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow tells of broken EXIF blocks
 def test_each_fault_has_the_documented_outcome(fault, tmp_path):
     if not fault.other_user or os.geteuid():

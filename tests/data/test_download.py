@@ -61,7 +61,7 @@ def served():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         state.url = f"http://127.0.0.1:{server.server_address[1]}/file.bin"
         yield state

@@ -76,6 +76,7 @@ def test_a_revision_is_read_from_the_cache_or_else_from_the_remote(made: tuple[P
     assert open_dataset(root / "data").manifest.digest == new
 
 
+@pytest.mark.slow
 def test_bytes_that_are_nowhere_are_an_error_with_the_cause(made: tuple[Path, list[str]]) -> None:
     root, _ = made
     shutil.rmtree(root / ".dvc" / "cache")
@@ -94,6 +95,7 @@ def test_bytes_that_are_nowhere_are_an_error_with_the_cause(made: tuple[Path, li
         pass
 
 
+@pytest.mark.slow
 def test_a_damaged_or_hostile_cache_is_refused(made: tuple[Path, list[str]]) -> None:
     root, (old, _) = made
     record = read_record("HEAD~1", root / "data.dvc")
@@ -128,6 +130,7 @@ def test_a_damaged_or_hostile_cache_is_refused(made: tuple[Path, list[str]]) -> 
     assert "podium-revision" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_what_a_remote_gives_is_compared_with_its_hash(made: tuple[Path, list[str]]) -> None:
     root, _ = made
     shutil.rmtree(root / ".dvc" / "cache")

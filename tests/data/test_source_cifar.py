@@ -100,7 +100,7 @@ def server(tmp_path):
 
     (tmp_path / "served").mkdir()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=tmp_path / "served")) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{httpd.server_address[1]}", asked
         httpd.shutdown()

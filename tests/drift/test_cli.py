@@ -56,6 +56,7 @@ def test_json_is_what_the_documentation_says(cli: Cli, sides: Path) -> None:
     assert "no labels in" in answer["skipped"][0]["reason"]
 
 
+@pytest.mark.slow
 def test_the_champion_gives_features_and_predictions(
     cli: Cli,
     sides: Path,

@@ -139,6 +139,7 @@ def test_what_is_missing_is_said(house: House) -> None:
         assert any(f"{commit[:12]} is not in this checkout" in text for text in told)
 
 
+@pytest.mark.slow
 def test_the_data_of_another_commit_does_not_fit(house: House, commit: str) -> None:
     root = house.settings.root
     (root / "data.dvc").write_text(

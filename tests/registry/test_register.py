@@ -67,6 +67,7 @@ def test_the_same_again_is_the_same_version(house: House) -> None:
     assert house.versions() == [1]
 
 
+@pytest.mark.slow
 def test_another_model_or_other_evidence_is_another_version(house: House) -> None:
     assert house.register(0).version == 1
     assert house.register(1).version == 2

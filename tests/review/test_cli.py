@@ -33,6 +33,7 @@ def cli(house: House, monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
+@pytest.mark.slow
 def test_the_way_of_a_candidate(house: House, cli: Any) -> None:
     house.open(0)
     listed = cli("list", "--json")

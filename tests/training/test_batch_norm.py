@@ -150,6 +150,7 @@ class TestStatistics:
         assert "those that it keeps" in caught.value.message
         assert sum("drifted" in record.getMessage() for record in caplog.records) == 1
 
+    @pytest.mark.slow
     def test_a_sound_training_is_not_flagged(self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
         bundle = fit(small_dataset, tmp_path / "w", "transfer", store, epochs=12, learning_rate=0.05)
         assert bundle.summary.warnings == ()

@@ -28,6 +28,8 @@ FULL = {
     "augment": {"flip": False, "rotation": 5, "zoom": 0.1, "shift": 0.05},
     "label_smoothing": 0.1,
 }
+QUICK = {("adam", "constant"), ("adamw", "cosine"), ("rmsprop", "constant"), ("sgd", "one_cycle")}
+"""Every optimizer and every schedule once; all pairs are tested by ``make test``."""
 
 
 def fit(dataset: Dataset, work: Path, model: str = "simple", store: WeightsStore | None = None, **kwargs) -> Bundle:
@@ -36,7 +38,7 @@ def fit(dataset: Dataset, work: Path, model: str = "simple", store: WeightsStore
     return train(chosen, dataset, contract_for(chosen, dataset.manifest, weights), work=work, weights=weights)
 
 
-@pytest.mark.parametrize("model", ["simple", "blocks", "resnet"])
+@pytest.mark.parametrize("model", ["simple", "blocks", pytest.param("resnet", marks=pytest.mark.slow)])
 def test_networks_learn_what_can_be_learned(model: str, small_dataset: Dataset, tmp_path: Path) -> None:
     bundle = fit(small_dataset, tmp_path / "w", model, epochs=8, learning_rate=0.01, batch_size=8)
     test = small_dataset["test"]
@@ -56,8 +58,14 @@ def test_the_summary_tells_what_was_done(small_dataset: Dataset, tmp_path: Path)
     assert (summary.seed, summary.threads, summary.device) == (3, 1, "cpu")
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"),
+    [
+        pytest.param(optimizer, schedule, marks=[] if (optimizer, schedule) in QUICK else pytest.mark.slow)
+        for optimizer in ("adam", "adamw", "rmsprop", "sgd")
+        for schedule in ("constant", "cosine", "one_cycle")
+    ],
+)
 def test_every_optimizer_and_schedule_trains(
     optimizer: str, schedule: str, small_dataset: Dataset, tmp_path: Path
 ) -> None:

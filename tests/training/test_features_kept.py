@@ -170,7 +170,7 @@ class TestTraining:
             assert np.allclose(eager, onnx, rtol=1e-4, atol=1e-4)
             assert not np.array_equal(eager, onnx)
 
-    @pytest.mark.parametrize("epoch", [1, 3])
+    @pytest.mark.parametrize("epoch", [pytest.param(1, marks=pytest.mark.slow), 3])
     def test_a_resumed_training_gives_the_same_bits(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, epoch: int
     ) -> None:
@@ -186,6 +186,7 @@ class TestTraining:
             train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store, on_epoch=interrupt)
         assert same(train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store), whole)
 
+    @pytest.mark.slow
     def test_a_stopped_pass_goes_on_where_it_was(
         self,
         small_dataset: Dataset,

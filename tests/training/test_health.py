@@ -104,6 +104,7 @@ def test_a_gradient_that_is_zero_once_is_no_fault() -> None:
     assert health.idle == {}
 
 
+@pytest.mark.slow
 def test_labels_without_meaning_are_named_before_the_end(larger: Dataset, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     splits = {name: (split.images, rng.permutation(split.labels)) for name, split in larger.splits.items()}

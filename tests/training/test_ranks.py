@@ -170,7 +170,7 @@ def test_batchnorm_statistics_are_shared(small_dataset: Dataset, tmp_path: Path)
     assert any(float(v.abs().sum()) > 0 for k, v in results[0].state.items() if k.endswith("running_mean"))
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_one_rank_asked_to_stop_stops_all_at_one_step(rank: int, small_dataset: Dataset, tmp_path: Path) -> None:
     chosen = blocks(NORMED, epochs=3, learning_rate=0.01, averaging={"decay": 0.5}, augment={"crop": 1})
     (whole, _) = together(2, trained(chosen, small_dataset, tmp_path / "whole"))

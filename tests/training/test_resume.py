@@ -88,7 +88,7 @@ def fit(
     return train(chosen, dataset, contract, work=work, weights=store, on_epoch=on_epoch, stop=stop)
 
 
-QUICK = {"rmsprop", "adamw, cosine", "averaging, early stopping, muon"}
+QUICK = {"rmsprop", "averaging, early stopping, muon"}
 """The others take longer, and are left to ``make test``."""
 
 

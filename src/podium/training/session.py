@@ -35,7 +35,7 @@ from podium.training.schedules import learning_rate
 from podium.training.selection import Selection
 from podium.training.stage import Stage, check_kept, stage_of
 from podium.training.stopping import Request, Stop
-from podium.training.summary import summarize
+from podium.training.summary import bundle_of
 from podium.training.tuning import Measured, choose, tune
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,10 @@ class Session:
         self.stage = whole
         figures = self.selection.of_the_result(self.job.candidate.recipe.model.views)
         check_learned(figures.confusion, self.job.contract.class_names, self.progress.warnings)
-        return self._bundle(figures, resumed_from)
+        return bundle_of(
+            self.net, self.job, self.progress, self.stage.runner.execution, figures,
+            parameters=self.parameters, images=len(self.train), resumed_from=resumed_from,
+        )  # fmt: skip
 
     def _sample(self) -> tuple[Tensor, Tensor]:
         return some_images(self.train, IMAGES, seed=self.job.candidate.seed)
@@ -241,18 +244,3 @@ class Session:
         epoch = len(self.progress.history)
         log.info("%s: continuing after epoch %d, step %d", self.job.candidate.name, epoch, self.progress.step)
         return epoch
-
-    def _bundle(self, figures: Figures, resumed_from: int | None) -> Bundle:
-        job = self.job
-        summary = summarize(
-            job.candidate,
-            self.progress,
-            self.stage.runner.execution,
-            job.device,
-            validation=(figures.loss, figures.accuracy),
-            parameters=self.parameters,
-            images=len(self.train),
-            resumed_from=resumed_from,
-        )
-        state = {name: value.detach().cpu().contiguous() for name, value in self.net.state_dict().items()}
-        return Bundle(job.candidate, job.contract, job.dataset.manifest.digest, state, summary)

@@ -1,14 +1,55 @@
-"""What a finished training reports."""
+"""What a finished training reports, and gives."""
 
 from __future__ import annotations
 
 import torch
+from torch import nn
 
+from podium.bundle import Bundle
 from podium.config import Candidate
 from podium.results import TrainingSummary
+from podium.training.assess import Figures
 from podium.training.checkpoint import Progress
 from podium.training.execution import Execution
 from podium.training.hardware import peak_memory
+from podium.training.job import Job
+
+
+def bundle_of(
+    net: nn.Module,
+    job: Job,
+    progress: Progress,
+    execution: Execution,
+    figures: Figures,
+    *,
+    parameters: tuple[int, int],
+    images: int,
+    resumed_from: int | None,
+) -> Bundle:
+    """The finished network on the CPU, with the summary of its training.
+
+    Args:
+        net: With the selected weights.
+        job: What was asked for.
+        progress: At its end.
+        execution: How the network was run.
+        figures: Of the finished network on the validation split.
+        parameters: See ``podium.models.count_parameters``.
+        images: Of the training split.
+        resumed_from: The last epoch of the checkpoint that was gone on from, if there was one.
+    """
+    summary = summarize(
+        job.candidate,
+        progress,
+        execution,
+        job.device,
+        validation=(figures.loss, figures.accuracy),
+        parameters=parameters,
+        images=images,
+        resumed_from=resumed_from,
+    )
+    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    return Bundle(job.candidate, job.contract, job.dataset.manifest.digest, state, summary)
 
 
 def summarize(
