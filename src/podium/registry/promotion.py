@@ -16,7 +16,14 @@ from podium.registry.integrity import verify_version
 from podium.registry.log import EventLog
 from podium.registry.provenance import current_user
 from podium.registry.reviews import find
-from podium.registry.rules import check_approval, check_rejection, check_reviewer, policy_of, still_needed
+from podium.registry.rules import (
+    check_approval,
+    check_champion,
+    check_rejection,
+    check_reviewer,
+    policy_of,
+    still_needed,
+)
 from podium.registry.state import ModelState, Review, fold
 from podium.registry.sync import Mirror, carry_out
 from podium.registry.votes import parse_review_id
@@ -75,6 +82,7 @@ def approve(settings: Settings, review_id: str, *, override: bool = False, **dec
     def event(state: ModelState, who: str, now: datetime) -> tuple[str, dict[str, Any]]:
         review = find(state, parse_review_id(review_id)[1])
         check_approval(review, who, override=override, seen=seen, in_force=in_force, now=now)
+        check_champion(review, state.champion)
         rules = policy_of(review.request, in_force)
         promotes = still_needed(review, in_force) == 1
         own = rules.same(who, review.request.author)
@@ -170,7 +178,7 @@ def _decide(
         before = _finish_pending(mlflow, log, model, who, mirror)
         event(before, who, datetime.now(UTC))  # refuse what cannot be decided before the artifacts are fetched
         if verify:
-            verify_version(settings, mlflow, review.request.version)
+            verify_version(settings, mlflow, review.request.version, review.request.dossier)
         with log.writing() as writer:
             kind, payload = event(fold(writer.events(), model), who, writer.time)
             writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})

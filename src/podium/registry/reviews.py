@@ -52,6 +52,7 @@ def open_review(
     policy: PromotionPolicy | None = None,
     outcome: Outcome | None = None,
     dossier: str | None = None,
+    against: int | None = None,
 ) -> Review:
     """Ask for a decision on a registered version. Asking the same twice gives the same review.
 
@@ -66,7 +67,8 @@ def open_review(
         zenml: Where ZenML mirrors the version.
         policy: What the gate judged by, and what the decision will follow; the one in force by default.
         outcome: The gate's; that of the request before by default, if there is one.
-        dossier: SHA-256 of the dossier's JSON; as ``outcome``.
+        dossier: SHA-256 of the dossier; as ``outcome``.
+        against: The champion's version that the dossier compares with.
 
     Raises:
         ConfigError: The policy's file is refused.
@@ -84,6 +86,7 @@ def open_review(
         policy_digest=policy_digest(rules),
         outcome=outcome,
         dossier=dossier,
+        against=against,
     )
     with EventLog(settings.reviews).writing() as log:
         existing = fold(log.events(), version.model).reviews.get(version.version)
@@ -104,13 +107,15 @@ def open_review(
 
 def _again(before: Request, request: Request) -> Request:
     """The same request once more: its author is who first ran it, and what is not told now stays as it was."""
-    kept = {"author": before.author, "outcome": request.outcome or before.outcome}
-    return request.model_copy(update=kept | {"dossier": request.dossier or before.dossier})
+    kept: dict[str, object] = {"author": before.author, "outcome": request.outcome or before.outcome}
+    if request.dossier is None:
+        kept |= {"dossier": before.dossier, "against": before.against}
+    return request.model_copy(update=kept)
 
 
 def _stale(review: Review, request: Request, now: datetime) -> bool:
     """Whether a review has to be renewed to be decided."""
-    bound = [(r.policy_digest, r.outcome, r.dossier) for r in (review.request, request)]
+    bound = [(r.policy_digest, r.outcome, r.dossier, r.against) for r in (review.request, request)]
     return review.expired(now) or bound[0] != bound[1]
 
 

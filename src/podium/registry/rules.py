@@ -62,6 +62,16 @@ def check_approval(
     _check_override(review, actor, rules, override)
 
 
+def check_champion(review: Review, champion: int | None) -> None:
+    """Raise ReviewError if the champion is another than the one that the gate held the candidate against."""
+    request = review.request
+    if request.dossier is not None and request.against != champion:
+        then, now = (f"version {version}" if version is not None else "none" for version in (request.against, champion))
+        raise ReviewError(
+            f"{review.id}: the champion has changed since the gate judged it (then {then}, now {now})", remedy=_RENEW
+        )
+
+
 def check_rejection(review: Review, actor: str, *, seen: int | None, in_force: PromotionPolicy) -> None:
     """Refuse a rejection that the rules do not allow; an expired request may be rejected, also by who approved it.
 
