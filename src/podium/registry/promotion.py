@@ -13,7 +13,8 @@ from podium.config.promotion_file import load_policy
 from podium.errors import NoSuchReview, RegistryError, ReviewError
 from podium.registry import tracking
 from podium.registry.integrity import verify_version
-from podium.registry.log import EventLog
+from podium.registry.log import Event, EventLog
+from podium.registry.notices import tell
 from podium.registry.provenance import current_user
 from podium.registry.reviews import find
 from podium.registry.rules import (
@@ -60,6 +61,8 @@ class Outcome(Frozen):
     changes: tuple[str, ...]
     missing: int = 0
     """Approvals that the review awaits still; 0: it is decided."""
+    warnings: tuple[str, ...] = ()
+    """Notices that did not go out."""
 
 
 def approve(settings: Settings, review_id: str, *, override: bool = False, **decider: Unpack[Decider]) -> Outcome:
@@ -174,22 +177,31 @@ def _decide(
     log = EventLog(settings.reviews)
     review = find(fold(log.events(), model), version)
     mlflow = client or tracking.client(settings)
-    with tracking.registry_lock(settings):
-        before = _finish_pending(mlflow, log, model, who, mirror)
-        event(before, who, datetime.now(UTC))  # refuse what cannot be decided before the artifacts are fetched
-        if verify:
-            verify_version(settings, mlflow, review.request.version, review.request.dossier)
-        with log.writing() as writer:
-            kind, payload = event(fold(writer.events(), model), who, writer.time)
-            writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
-        changes = carry_out(mlflow, log, model, actor=who, mirror=mirror) if kind != "voted" else []
-        after = fold(log.events(), model)
+    recorded: tuple[Event, ...] = ()
+    warnings: tuple[str, ...] = ()
+    try:
+        with tracking.registry_lock(settings):
+            before = _finish_pending(mlflow, log, model, who, mirror)
+            event(before, who, datetime.now(UTC))  # refuse what cannot be decided before the artifacts are fetched
+            if verify:
+                verify_version(settings, mlflow, review.request.version, review.request.dossier)
+            with log.writing() as writer:
+                kind, payload = event(fold(writer.events(), model), who, writer.time)
+                writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
+                events = writer.events()
+            recorded = events
+            changes = carry_out(mlflow, log, model, actor=who, mirror=mirror) if kind != "voted" else []
+            after = fold(log.events(), model)
+    finally:  # a decision that could not be mirrored stands, too
+        if recorded:
+            warnings = tell(settings, recorded)
     return Outcome(
         review=after.reviews[version],
         champion=after.champion,
         previous=before.champion,
         changes=tuple(changes),
         missing=still_needed(after.reviews[version], in_force),
+        warnings=warnings,
     )
 
 

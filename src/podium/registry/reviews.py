@@ -13,7 +13,8 @@ from podium.config.promotion_file import load_policy, policy_digest
 from podium.errors import NoSuchReview, ReviewError
 from podium.gate.verdict import Outcome
 from podium.registry import tracking, versions
-from podium.registry.log import EventLog
+from podium.registry.log import Event, EventLog
+from podium.registry.notices import tell
 from podium.registry.provenance import current_user
 from podium.registry.state import (
     ModelState,
@@ -88,6 +89,7 @@ def open_review(
         dossier=dossier,
         against=against,
     )
+    recorded: tuple[Event, ...] = ()
     with EventLog(settings.reviews).writing() as log:
         existing = fold(log.events(), version.model).reviews.get(version.version)
         if existing is not None and existing.request.version.digests != version.digests:
@@ -101,7 +103,10 @@ def open_review(
             kind = "opened" if existing is None else "renewed"
             payload = {"model": version.model, "version": version.version, "request": request.model_dump(mode="json")}
             log.append(kind, who, payload)
-            existing = fold(log.events(), version.model).reviews[version.version]
+            recorded = log.events()
+            existing = fold(recorded, version.model).reviews[version.version]
+    if recorded:
+        tell(settings, recorded)
     return existing
 
 

@@ -98,6 +98,29 @@ def check_rejection(review: Review, actor: str, *, seen: int | None, in_force: P
     check_reviewer(policy_of(review.request, in_force), actor, review.id)
 
 
+def faults(review: Review) -> list[str]:
+    """What the rules that an approved review was bound to did not allow: nothing, unless something else than this
+    module decided. Reviews without a policy of their own cannot be judged.
+    """
+    decision, policy = review.decision, review.request.policy
+    if decision is None or decision.verdict != "approved" or policy is None:
+        return []
+    found = []
+    replayed = review.model_copy(update={"decision": None, "votes": ()})
+    for vote in review.votes:
+        try:
+            check_approval(replayed, vote.actor, override=vote.override, seen=None, in_force=policy, now=vote.time)
+        except ReviewError as error:
+            found.append(f"vote {vote.event} of the log should not have counted: {error.message}")
+        replayed = replayed.model_copy(update={"votes": (*replayed.votes, vote)})
+    if len(review.votes) < policy.decision.quorum:
+        found.append(
+            f"{review.id}: decision {decision.event} of the log rests on {len(review.votes)} of"
+            f" {policy.decision.quorum} approvals"
+        )
+    return found
+
+
 def check_reviewer(rules: DecisionPolicy, actor: str, subject: str) -> None:
     """Raise ReviewError if the policy names reviewers, and not this one."""
     if rules.reviewers and not named(actor, rules.reviewers):
