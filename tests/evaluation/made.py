@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podium.results import ClassMetrics, EpochRecord, Metrics, SplitName, TrainingSummary
+from podium.results import ClassMetrics, EpochRecord, Metrics, ReliabilityBin, SplitName, TrainingSummary
 
 DIGEST = "d" * 64
 
@@ -24,6 +24,12 @@ def metrics(
         macro_precision=share,
         macro_recall=share,
         macro_f1=f1,
+        weighted_precision=share,
+        weighted_recall=share,
+        weighted_f1=f1,
+        ece=0.05,
+        brier=0.2,
+        reliability=(ReliabilityBin(low=0, high=1, count=100, confidence=share - 0.05, accuracy=share),),
         per_class=tuple(ClassMetrics(name=n, precision=share, recall=share, f1=share, support=50) for n in "ab"),
         confusion=((50, 0), (100 - correct, correct - 50)),
         milliseconds_per_image=0.5,
