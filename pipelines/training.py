@@ -2,7 +2,7 @@
 
 from podium.config import RunConfig
 from podium.models.recipes import resolve_candidates
-from podium.orchestration.branches import each, gather, require_one, run_name
+from podium.orchestration.branches import each, examine_each, gather, require_one, run_name
 from podium.orchestration.outcome import say, show_outcome
 from podium.orchestration.page import checks_summary
 from podium.orchestration.pipeline import strict_pipeline
@@ -13,6 +13,7 @@ from podium.validation.suite import load_suite
 from podium.wording import plural
 from steps.compare import compare, select_best
 from steps.evaluate import evaluate_test, evaluate_validation
+from steps.examine import examine
 from steps.load import load
 from steps.register import register
 from steps.render import render
@@ -26,6 +27,7 @@ STEPS = (
     validate,
     train,
     evaluate_validation,
+    examine,
     select_best,
     evaluate_test,
     compare,
@@ -65,12 +67,16 @@ def training_pipeline(config: RunConfig) -> None:
     say("evaluating: validation first, the test split once the selection is fixed")
     validation = each(models, failures, lambda name, model: evaluate_validation(model, data, id=f"evaluate_{name}"))
     require_one(validation, failures, run=run_name(), config=config, data=data.load())
+    examined, unexamined = examine_each(
+        validation,
+        lambda name, figures: examine(models[name], data, figures, config.seed, id=f"examine_{name}"),
+    )
     selection = select_best(list(validation.values()), config.selection.metric)
     models = {name: models[name] for name in validation}
     test = [evaluate_test(model, data, selection, id=f"test_{name}") for name, model in models.items()]
     results = (list(models.values()), list(validation.values()), test)
-    leaderboard = compare(config, data, selection, *results, failures)
-    report = render(config, data, leaderboard, *results, checks)
+    leaderboard = compare(config, data, selection, *results, failures, examined)
+    report = render(config, data, leaderboard, *results, checks, examined, unexamined)
     winner = models[selection.load().selected]
     version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page)
     review = request_review(version, winner, report)

@@ -145,6 +145,15 @@ class LeaderboardRow(Frozen):
     epochs: int | None = None
     train_seconds: float | None = None
     milliseconds_per_image: float | None = None
+    flops: int | None = None
+    """To predict one image; this and what follows are null where the examination failed, too."""
+    file_bytes: int | None = None
+    """Of the weights."""
+    latency_p50: float | None = None
+    """Milliseconds to predict one image on one CPU thread."""
+    latency_p95: float | None = None
+    throughput: float | None = None
+    """Images a second in batches of 64, likewise."""
 
 
 class DataReference(Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from podium.evaluation.records import Cost, Latency, Timing
 from podium.results import ClassMetrics, EpochRecord, Metrics, ReliabilityBin, SplitName, TrainingSummary
 
 DIGEST = "d" * 64
@@ -67,3 +68,15 @@ def summary(candidate: str = "net", *, epochs: int = 3, fine_tune: bool = False)
         resumed_from=None,
         history=history,
     )
+
+
+def cost(*, p50: float = 2.0) -> Cost:
+    """Of a small network."""
+    latencies = (
+        Latency(batch=1, repetitions=200, p50=p50, p95=1.5 * p50, throughput=450.0),
+        Latency(batch=64, repetitions=40, p50=30 * p50, p95=33 * p50, throughput=1_050.0),
+    )
+    timing = Timing(
+        train_seconds=4.5, device_seconds=9.0, device="cpu", hardware="a processor", threads=1, latency=latencies
+    )
+    return Cost(parameters=315_722, flops=82_000_000, file_bytes=1_300_000, timing=timing)

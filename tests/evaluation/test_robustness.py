@@ -61,8 +61,10 @@ def test_nothing_relative_to_a_model_that_is_always_wrong() -> None:
     assert (found.clean_accuracy, found.mean_accuracy, found.relative_accuracy) == (0, 0, None)
 
 
-def test_large_networks_see_fewer_images() -> None:
-    assert affordable(82_000_000) == IMAGES
-    assert affordable(8_000_000_000) == LEAST
-    assert LEAST < affordable(500_000_000) < IMAGES
-    assert affordable(0) == IMAGES
+def test_large_networks_and_short_trainings_see_fewer_images() -> None:
+    long = 45_000 * 20
+    assert affordable(82_000_000, long) == IMAGES
+    assert affordable(8_000_000_000, long) == LEAST
+    assert LEAST < affordable(500_000_000, long) < IMAGES
+    assert affordable(82_000_000, 1_257 * 30) == 305  # a tenth of 3 · 37,710 predictions, over 37
+    assert affordable(82_000_000, 1_257) == LEAST

@@ -14,10 +14,12 @@ from podium.evaluation.records import CorruptionAccuracy, Robustness
 
 IMAGES: Final = 1_000
 """At most: with so many, the standard error of one accuracy is 1.6 points at most, that of the mean far less."""
-LEAST: Final = 200
+LEAST: Final = 100
 WORK: Final = 1e13
 """Floating-point operations that the predictions may take, unless that leaves fewer than ``LEAST`` images. A count
 rather than a time, so that another run looks at the same images."""
+SHARE: Final = 0.1
+"""Of the training's work that they may take, likewise; a training step counts as three predictions."""
 _BLOCK_BYTES: Final = 64 * 1024 * 1024
 """Of images as floating-point numbers."""
 
@@ -25,10 +27,16 @@ Predict = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 """uint8 N×H×W×3 → probabilities N×C."""
 
 
-def affordable(flops: int) -> int:
-    """Images that a model which takes so many operations an image is measured on."""
+def affordable(flops: int, trained: int) -> int:
+    """Images that a model is measured on.
+
+    Args:
+        flops: Operations that it takes an image.
+        trained: Images that it was shown in training, each time counted.
+    """
     passes = len(CORRUPTIONS) * len(SEVERITIES) + 1
-    return min(IMAGES, max(LEAST, int(WORK / (passes * max(1, flops)))))
+    work = min(WORK / max(1, flops), SHARE * 3 * trained)
+    return min(IMAGES, max(LEAST, int(work / passes)))
 
 
 def measure_robustness(predict: Predict, split: Split, *, seed: int, most: int = IMAGES) -> Robustness:

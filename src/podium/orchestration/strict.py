@@ -24,6 +24,7 @@ TRAINING_STEPS = (
     "validate",
     "train",
     "evaluate_validation",
+    "examine",
     "select_best",
     "evaluate_test",
     "compare",
