@@ -96,15 +96,16 @@ class Metrics(Frozen):
     macro_precision: float
     macro_recall: float
     macro_f1: float
-    weighted_precision: float
-    """Mean over the classes, weighted by their images."""
-    weighted_recall: float
-    weighted_f1: float
-    ece: float
+    weighted_precision: float | None = None
+    """Mean over the classes, weighted by their images. This and what follows up to ``reliability`` is null or empty
+    only in files of before it was measured, such as those of benchmarks."""
+    weighted_recall: float | None = None
+    weighted_f1: float | None = None
+    ece: float | None = None
     """Expected calibration error, of the bins of ``reliability``."""
-    brier: float
+    brier: float | None = None
     """Squared distance of the probabilities from the truth, summed over classes: from 0 to 2."""
-    reliability: tuple[ReliabilityBin, ...]
+    reliability: tuple[ReliabilityBin, ...] = ()
     """15 bins of equal width, from the least to the most sure."""
     per_class: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]

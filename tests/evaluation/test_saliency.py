@@ -15,7 +15,7 @@ from podium.evaluation.saliency import HITS, MISTAKES, NoFeatureMap, choose, gra
 from podium.models import build
 from podium.models.recipes import list_recipes, load_recipe
 from podium.training import predict_probabilities
-from tests.models.helpers import RECIPES, by_time, contract, write_weights_of
+from tests.models.helpers import RECIPES, contract, write_weights_of
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
@@ -116,7 +116,13 @@ def check(model: ModelConfig, side: int = 32, **arguments: Any) -> str:
     return maps.layer
 
 
-@pytest.mark.parametrize("identifier", by_time(list_recipes(RECIPES)))
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        pytest.param(recipe.id, marks=pytest.mark.slow if recipe.model.family == "timm" else ())
+        for recipe in list_recipes(RECIPES)
+    ],
+)
 def test_every_recipe_has_a_map(identifier: str, tmp_path: Path) -> None:
     recipe = load_recipe(identifier, RECIPES)
     check(recipe.model, weights=write_weights_of(tmp_path, recipe.model))

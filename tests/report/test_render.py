@@ -13,6 +13,7 @@ from PIL import Image
 
 from podium.evaluation import build_leaderboard
 from podium.report import RunReport, headline, render_report
+from podium.results import Metrics
 from tests.report.conftest import HOSTILE, guess, make_dataset, make_report
 from tests.report.examined import examination
 
@@ -271,3 +272,11 @@ def test_the_examination_is_that_of_the_selected_candidate(run_report: RunReport
     sample = found.findings.saliency[0]
     assert f"{sample.true} taken for {sample.predicted} {100 * sample.probability:.1f}" in text
     assert "device seconds" in text
+
+
+def test_figures_of_before_calibration_was_measured_can_be_shown(run_report: RunReport) -> None:
+    figures = run_report.test["resnet20"].metrics
+    old = {name: value for name, value in figures.model_dump().items() if name not in ("ece", "brier", "reliability")}
+    test = {"resnet20": dataclasses.replace(run_report.test["resnet20"], metrics=Metrics.model_validate(old))}
+    page = check_closed(render_report(dataclasses.replace(run_report, test=test)))
+    assert "calibration" not in {attributes.get("id") for attributes in page.all("section")}
