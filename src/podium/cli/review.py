@@ -87,11 +87,19 @@ def approve(
     The version's files are compared with what was reviewed. JSON: {"review": as `show`, "champion": VERSION or null,
     "previous": VERSION or null, "changes": [...], "missing": approvals that it awaits still, "warnings": [...]}.
     """
+    from podium.cli.promotion import PipelineCarrier
     from podium.registry import promotion
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings, review)
-    outcome = promotion.approve(settings, review, reason=reason, actor=user, override=override, mirror=mirror)
+    outcome = promotion.approve(
+        settings,
+        review,
+        reason=reason,
+        actor=user,
+        override=override,
+        mirror=None if no_zenml else _mirror(settings, review),
+        carrier=None if no_zenml else PipelineCarrier(settings),
+    )
     _report(outcome, json=json)
 
 
@@ -115,15 +123,21 @@ def rollback(
     no_zenml: NoZenml = False,
 ) -> None:
     """Make the previous champion, or another approved version, the champion again. JSON as for `approve`."""
+    from podium.cli.promotion import PipelineCarrier
     from podium.registry import promotion
     from podium.registry.champion import model_name
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings)
-    _report(
-        promotion.rollback(settings, model_name(settings, model), reason=reason, to=to, actor=user, mirror=mirror),
-        json=json,
+    outcome = promotion.rollback(
+        settings,
+        model_name(settings, model),
+        reason=reason,
+        to=to,
+        actor=user,
+        mirror=None if no_zenml else _mirror(settings),
+        carrier=None if no_zenml else PipelineCarrier(settings),
     )
+    _report(outcome, json=json)
 
 
 @app.command()

@@ -101,8 +101,8 @@ def build_leaderboard(
     used: str = selection.metric if selection else metric
     ranked = sorted(validation.values(), key=lambda entry: _order(entry, used))
     costs = costs or {}
-    names = [entry.candidate for entry in ranked]
-    completed = [_row(validation[name], test.get(name), summaries[name], costs.get(name)) for name in names]
+    order = [entry.candidate for entry in ranked]
+    completed = [_row(validation[name], test.get(name), summaries[name], costs.get(name)) for name in order]
     failed = [LeaderboardRow(recipe=name, status="failed", cause=cause) for name, cause in failures.items()]
     return Leaderboard(
         run=run,

@@ -12,6 +12,7 @@ from podium.config.promotion import PromotionPolicy
 from podium.config.promotion_file import load_policy
 from podium.errors import NoSuchReview, RegistryError, ReviewError
 from podium.registry import tracking
+from podium.registry.carrying import Carrier
 from podium.registry.integrity import verify_version
 from podium.registry.log import Event, EventLog
 from podium.registry.notices import tell
@@ -46,6 +47,8 @@ class Decider(TypedDict, total=False):
     """ZenML's, if the run had one."""
     client: MlflowClient | None
     """An existing one."""
+    carrier: Carrier | None
+    """Who carries a promotion out; it is done here where there is none, or it leaves it."""
     seen: int | None
     """``Review.event`` of what the reviewer was shown: a review that was renewed meanwhile is not decided."""
 
@@ -170,6 +173,7 @@ def _decide(
 ) -> Outcome:
     """Record a vote or a decision, and carry the latter out. ``event`` checks the state and gives what to record."""
     reason, mirror, client = decider["reason"], decider.get("mirror"), decider.get("client")
+    carrier = decider.get("carrier")
     if not reason.strip():
         raise ReviewError("a decision needs a reason", remedy='say why: --reason "…"')
     model, version = parse_review_id(review_id)
@@ -190,8 +194,12 @@ def _decide(
                 writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
                 events = writer.events()
             recorded = events
-            changes = carry_out(mlflow, log, model, actor=who, mirror=mirror) if kind != "voted" else []
-            after = fold(log.events(), model)
+            if kind != "voted" and carrier is None:
+                carry_out(mlflow, log, model, actor=who, mirror=mirror)
+        if kind != "voted" and carrier is not None and not carrier(review, recorded[-1].seq):
+            with tracking.registry_lock(settings):
+                carry_out(mlflow, log, model, actor=who, mirror=mirror)
+        after = fold(log.events(), model)
     finally:  # a decision that could not be mirrored stands, too
         if recorded:
             warnings = tell(settings, recorded)
@@ -199,10 +207,17 @@ def _decide(
         review=after.reviews[version],
         champion=after.champion,
         previous=before.champion,
-        changes=tuple(changes),
+        changes=_changes(log, model, recorded[-1]),
         missing=still_needed(after.reviews[version], in_force),
         warnings=warnings,
     )
+
+
+def _changes(log: EventLog, model: str, decision: Event) -> tuple[str, ...]:
+    """What was changed when a decision was carried out, here or elsewhere; nothing for a vote."""
+    done = (event.payload for event in log.events() if event.kind == "applied" and event.seq > decision.seq)
+    mine = (payload["changes"] for payload in done if payload["model"] == model and decision.kind != "voted")
+    return tuple(next(mine, ()))
 
 
 def _bound(review: Review) -> dict[str, Any]:

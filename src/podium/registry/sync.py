@@ -64,17 +64,8 @@ def carry_out(
     Raises:
         RegistryError: The mirror failed; the decision and the aliases stand.
     """
-    from mlflow.exceptions import MlflowException
-
     state = fold(log.events(), model)
-    try:
-        _anchor(client, log, state)
-        changes = _align(client, state)
-    except MlflowException as error:
-        raise RegistryError(
-            f"{model}: MLflow's aliases could not be set to what the decision log says ({error.message})",
-            remedy="the log stands; mend the registry and run `podium review sync`",
-        ) from error
+    changes = set_aliases(client, log, state)
     always = record == "repaired" or not state.pending
     if mirror is not None:
         try:
@@ -88,6 +79,24 @@ def carry_out(
     if changes and always:
         log.append(record, actor, {"model": model, "changes": changes})
     return changes
+
+
+def set_aliases(client: MlflowClient, log: EventLog, state: ModelState) -> list[str]:
+    """Bring MLflow's aliases to what the log says; returns the changes. The caller holds the registry's lock.
+
+    Raises:
+        RegistryError: MLflow refused, or does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        _anchor(client, log, state)
+        return _align(client, state)
+    except MlflowException as error:
+        raise RegistryError(
+            f"{state.model}: MLflow's aliases could not be set to what the decision log says ({error.message})",
+            remedy="the log stands; mend the registry and run `podium review sync`",
+        ) from error
 
 
 def stages(state: ModelState, aliases: Mapping[str, int]) -> dict[int, str]:

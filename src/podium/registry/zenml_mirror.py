@@ -75,6 +75,17 @@ def mirror_version(
         )
 
 
+def link_run(client: Client, model: str, number: int, run: UUID) -> None:
+    """Show a pipeline run with a version. Raises RegistryError as above."""
+    from zenml.models import ModelVersionPipelineRunRequest
+
+    with _reporting(model, number):
+        entry = _ensure(client, model, number)
+        client.zen_store.create_model_version_pipeline_run_link(
+            ModelVersionPipelineRunRequest(model_version=entry.id, pipeline_run=run)
+        )
+
+
 class ZenmlMirror:
     """Sets stages in the model control plane; a :class:`podium.registry.sync.Mirror`."""
 
