@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from podium.cli.review import app
 from podium.config.promotion import PromotionPolicy
 from podium.dossier.facts import Bound, Dossier, Figures, Subject
 from podium.errors import RegistryError, ReviewError
@@ -103,3 +105,28 @@ def test_another_champion_than_the_gate_knew_needs_a_new_judgement(house: House)
     again, _ = opened(house, 1, against=1, champion=first.request.version.digests.model)
     assert again.renewed is not None
     assert approve(house, again).champion == 2
+
+
+def test_a_kept_dossier_is_fetched_again_when_it_was_changed(house: House) -> None:
+    review, digest = opened(house)
+    place = dossiers.kept(house.settings, review.request.version, digest)
+    assert sorted(file.name for file in place.iterdir()) == [PAGE, FACTS, "model_card.md"]
+    (place / PAGE).write_text("another page")
+    assert (dossiers.kept(house.settings, review.request.version, digest) / PAGE).read_text() == "<!doctype html>"
+
+
+def test_a_review_without_one_says_so(house: House) -> None:
+    with pytest.raises(ReviewError, match="no gate has judged it"):
+        dossiers.kept(house.settings, house.register(), None)
+
+
+def test_the_command_prints_path_json_and_card(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    review, digest = opened(house)
+    for name, value in (("ROOT", house.folder), ("STATE", house.settings.state)):
+        monkeypatch.setenv(f"PODIUM_{name}", str(value))
+    run = CliRunner().invoke
+    path = run(app, ["dossier", review.id, "--no-open"])
+    assert path.exit_code == 0, path.output
+    assert Path(path.output.strip()).parent.name == digest
+    assert Dossier.read(run(app, ["dossier", review.id, "--json"]).output) == papers(review.request.version).dossier
+    assert run(app, ["dossier", review.id, "--card"]).output == "# card"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from podium.cli.review_dossier import dossier
 from podium.wording import plural
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from podium.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(dossier)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Such as podium-3: version 3 of the model podium.")]
 Reason = Annotated[str, typer.Option(help="Why; recorded.")]

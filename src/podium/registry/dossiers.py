@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,7 @@ from podium import atomic
 from podium.digest import digest_directory
 from podium.dossier.facts import Dossier
 from podium.errors import ReviewError
-from podium.registry import versions
+from podium.registry import tracking, versions
 from podium.registry.state import RegisteredVersion
 from podium.settings import Settings
 
@@ -72,6 +74,28 @@ def fetch(settings: Settings, version: RegisteredVersion, digest: str, target: P
             remedy="don't decide on it: find out who changed it, and run the pipeline again",
         )
     return got
+
+
+def kept(settings: Settings, version: RegisteredVersion, digest: str | None) -> Path:
+    """The folder of a dossier below ``settings.state``, fetched unless it is there; unchanged in either case.
+
+    Raises:
+        ReviewError: No dossier belongs to the review, or it was changed.
+        RegistryError: It is gone.
+    """
+    if digest is None:
+        raise ReviewError(
+            f"{version.review}: no gate has judged it, so that it has no dossier", remedy="run the pipeline again"
+        )
+    place = settings.state / "cache" / "dossiers" / digest
+    if not place.is_dir() or digest_directory(place) != digest:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetch-") as scratch:
+            got = fetch(settings, version, digest, Path(scratch))
+            with tracking.registry_lock(settings, "cache"):
+                shutil.rmtree(place, ignore_errors=True)
+                os.replace(got, place)
+    return place
 
 
 def read(folder: Path) -> Dossier:
