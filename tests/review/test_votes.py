@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -274,6 +275,30 @@ class TestOldLogs:
         self.write(office)
         assert office.open().request.policy is not None
         assert office.kinds() == ["opened", "renewed"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "outcome", "expected"),
+    [
+        ({}, "promote-eligible", None),
+        ({"reviewers": ["ada", "grace"], "quorum": 2}, "promote-eligible", None),
+        ({"reviewers": ["ada", "grace"], "quorum": 2, "self_approval": False}, None, "grace may give one"),
+        ({}, "blocked", r"1 approval\(s\) are needed, and nobody may give one: the gate blocks it"),
+        ({"overrides": ["grace"]}, "blocked", None),
+        ({"overrides": ["ada"], "self_approval": False}, "blocked", "nobody may give one"),
+    ],
+)
+def test_what_nobody_can_approve_is_told_when_it_is_opened(
+    office: Office, caplog: pytest.LogCaptureFixture, decision: dict[str, Any], outcome: Any, expected: str | None
+) -> None:
+    office.policy(**decision)
+    office.open(outcome=outcome)
+    told = [record.getMessage() for record in caplog.records]
+    if expected is None:
+        assert told == []
+    else:
+        (warning,) = told
+        assert re.search(f"podium-1 cannot be approved: .*{expected}", warning)
 
 
 def test_a_rollback_is_a_reviewers(office: Office) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from podium.cli.notify import notify
 from podium.cli.review_dossier import dossier
 from podium.wording import plural
 
@@ -191,34 +192,7 @@ def audit(
         raise typer.Exit(1)
 
 
-@app.command()
-def notify(
-    pending: Annotated[bool, typer.Option("--pending", help="Send them, each to those who have not got it.")] = False,
-    json: Json = False,
-) -> None:
-    """List notices that did not go out, or send them; exit status 1 if some still do not.
-
-    JSON: {"sent": N, "pending": [{"event", "kind", "review", "left": [channel] or null, "errors": [text]}]}.
-    """
-    from podium.notify import outbox
-
-    settings = _settings()
-    sent = outbox.send_pending(settings) if pending else 0
-    left = outbox.pending(settings)
-    if json:
-        told = [
-            {**e.notice.model_dump(include={"event", "kind", "review"}), "left": e.left, "errors": e.errors}
-            for e in left
-        ]
-        _print({"sent": sent, "pending": told})
-    else:
-        console = Console()
-        for entry in left:
-            what = f"{entry.notice.review} {entry.notice.kind}: {'; '.join(entry.errors) or 'on its way'}"
-            console.print(what, soft_wrap=True, markup=False, highlight=False)
-        console.print(f"{plural(sent, 'notice')} sent, {len(left)} pending")
-    if pending and left:
-        raise typer.Exit(1)
+app.command()(notify)
 
 
 def _settings() -> Settings:

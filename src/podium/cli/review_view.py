@@ -12,6 +12,7 @@ from rich.table import Table
 
 from podium.registry.promotion import Outcome
 from podium.registry.reviews import Overview
+from podium.registry.rules import unreachable
 from podium.registry.state import Review
 from podium.registry.votes import Decision, Vote
 from podium.results import LeaderboardRow
@@ -151,6 +152,8 @@ def _print_decision(console: Console, review: Review) -> None:
         override = " --override" if review.request.outcome == "blocked" else ""
         if review.expired(datetime.now(UTC)):
             console.print("[red]It has expired[/]: run the pipeline again to renew it, or reject it.")
+        elif why := unreachable(review.request):
+            console.print(f"[red]Nobody can approve it[/]: {escape(why)}", soft_wrap=True, highlight=False)
         else:
             console.print(f'approve: podium review approve {review.id} --reason "…"{override}', highlight=False)
         console.print(f'reject:  podium review reject {review.id} --reason "…"', highlight=False)

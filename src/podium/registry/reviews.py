@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from podium.registry import tracking, versions
 from podium.registry.log import Event, EventLog
 from podium.registry.notices import tell
 from podium.registry.provenance import current_user
+from podium.registry.rules import unreachable
 from podium.registry.state import (
     ModelState,
     RegisteredVersion,
@@ -30,6 +32,8 @@ from podium.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+_log = logging.getLogger(__name__)
 
 
 class Overview(Frozen):
@@ -106,6 +110,8 @@ def open_review(
             recorded = log.events()
             existing = fold(recorded, version.model).reviews[version.version]
     if recorded:
+        if why := unreachable(existing.request):
+            _log.warning("%s cannot be approved: %s", existing.id, why)
         tell(settings, recorded)
     return existing
 

@@ -25,6 +25,24 @@ def still_needed(review: Review, in_force: PromotionPolicy) -> int:
     return 0 if review.decision else max(1, policy_of(review.request, in_force).quorum - len(review.votes))
 
 
+def unreachable(request: Request) -> str | None:
+    """Why nobody can approve a request as it is, or None: a policy may suit all runs but those of one author."""
+    if request.policy is None:
+        return None
+    rules = request.policy.decision
+    blocked = request.outcome == "blocked"
+    names = rules.overrides if blocked else rules.reviewers
+    if not names and not blocked:
+        return None
+    eligible = [name for name in names if rules.self_approval or not rules.same(name, request.author)]
+    if len(eligible) >= rules.quorum:
+        return None
+    who = ", ".join(eligible) or "nobody"
+    return f"{rules.quorum} approval(s) are needed, and {who} may give one" + (
+        ": the gate blocks it" if blocked else ""
+    )
+
+
 def check_approval(
     review: Review, actor: str, *, override: bool, seen: int | None, in_force: PromotionPolicy, now: datetime
 ) -> None:
