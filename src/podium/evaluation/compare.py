@@ -100,11 +100,9 @@ def build_leaderboard(
         raise ValueError(f"{selection.selected} is selected but has no validation figures")
     used: str = selection.metric if selection else metric
     ranked = sorted(validation.values(), key=lambda entry: _order(entry, used))
-    completed = [
-        _row(entry, test.get(name), summaries[name], (costs or {}).get(name))
-        for entry in ranked
-        for name in (entry.candidate,)
-    ]
+    costs = costs or {}
+    order = [entry.candidate for entry in ranked]
+    completed = [_row(validation[name], test.get(name), summaries[name], costs.get(name)) for name in order]
     failed = [LeaderboardRow(recipe=name, status="failed", cause=cause) for name, cause in failures.items()]
     return Leaderboard(
         run=run,
