@@ -80,7 +80,7 @@ def approve(review: Id, reason: Reason, user: User = None, json: Json = False, n
     from podium.registry import promotion
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings, review)
+    mirror = None if no_zenml else recorded_mirror(settings, review)
     _report(promotion.approve(settings, review, reason=reason, actor=user, mirror=mirror), json=json)
 
 
@@ -90,7 +90,7 @@ def reject(review: Id, reason: Reason, user: User = None, json: Json = False, no
     from podium.registry import promotion
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings, review)
+    mirror = None if no_zenml else recorded_mirror(settings, review)
     _report(promotion.reject(settings, review, reason=reason, actor=user, mirror=mirror), json=json)
 
 
@@ -108,7 +108,7 @@ def rollback(
     from podium.registry.champion import model_name
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings)
+    mirror = None if no_zenml else recorded_mirror(settings)
     _report(
         promotion.rollback(settings, model_name(settings, model), reason=reason, to=to, actor=user, mirror=mirror),
         json=json,
@@ -121,7 +121,7 @@ def sync(json: Json = False, no_zenml: NoZenml = False) -> None:
     from podium.registry.sync import sync as restore
 
     settings = _settings()
-    changes = restore(settings, mirror=None if no_zenml else _mirror(settings))
+    changes = restore(settings, mirror=None if no_zenml else recorded_mirror(settings))
     if json:
         _print({"changes": changes})
     else:
@@ -157,7 +157,7 @@ def _settings() -> Settings:
     return Settings.from_environment()
 
 
-def _mirror(settings: Settings, review_id: str | None = None) -> Mirror | None:
+def recorded_mirror(settings: Settings, review_id: str | None = None) -> Mirror | None:
     """ZenML's mirror as a review recorded it: the given one's, else the newest one's."""
     from podium.registry import reviews
     from podium.registry.zenml_mirror import LazyZenmlMirror

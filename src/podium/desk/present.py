@@ -1,0 +1,242 @@
+"""Turns reviews into what the templates show. Whatever a review gains (votes, expiry, a verdict) is shown from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from podium.registry.reviews import Overview
+from podium.registry.state import Review
+from podium.report.text import THIN, count, duration, interval, percent, significant
+from podium.wording import plural
+
+Tone = Literal["plain", "good", "warm"]
+_STANDINGS: Final[dict[str, tuple[str, Tone]]] = {
+    "open": ("awaits review", "plain"),
+    "champion": ("champion", "good"),
+    "retired": ("retired", "plain"),
+    "rejected": ("rejected", "warm"),
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A word or two beside a review's name."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the comparison; texts are ready to be shown, ``–`` stands for what was not measured."""
+
+    name: str
+    challenger: str
+    champion: str
+    difference: str = ""
+    """With its sign."""
+    verdict: str = ""
+    """``better``, ``worse``, or nothing where that cannot be said."""
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    """Who decided."""
+
+    verdict: str
+    actor: str
+    time: str
+    reason: str
+    self_approved: bool
+
+
+@dataclass(frozen=True)
+class ReviewView:
+    """All that pages tell of a review."""
+
+    id: str
+    model: str
+    version: int
+    candidate: str
+    run: str
+    author: str
+    opened: str
+    age: str
+    data: str
+    marks: tuple[Mark, ...]
+    summary: str
+    warnings: tuple[str, ...]
+    champion: int | None
+    """The champion's version that it is compared with."""
+    champion_name: str
+    figures: tuple[Figure, ...]
+    lead: Figure
+    """The figure that the inbox shows."""
+    facts: tuple[tuple[str, str], ...]
+    decision: DecisionView | None
+    closed: str
+    """Why no decision can be made; empty if one can."""
+
+
+@dataclass(frozen=True)
+class _Measure:
+    name: str
+    field: str
+    kind: Literal["share", "nats", "count", "seconds", "milliseconds"]
+    better: Literal["more", "less", ""] = ""
+
+
+_MEASURES: Final = (
+    _Measure("test accuracy", "test_accuracy", "share", "more"),
+    _Measure("validation accuracy", "validation_accuracy", "share", "more"),
+    _Measure("macro F1, test", "test_f1", "share", "more"),
+    _Measure("macro precision, test", "test_precision", "share", "more"),
+    _Measure("macro recall, test", "test_recall", "share", "more"),
+    _Measure("loss, test", "test_loss", "nats", "less"),
+    _Measure("loss, validation", "validation_loss", "nats", "less"),
+    _Measure("time for an image", "milliseconds_per_image", "milliseconds", "less"),
+    _Measure("parameters", "parameters", "count"),
+    _Measure("epochs", "epochs", "count"),
+    _Measure("time to train", "train_seconds", "seconds"),
+)
+
+
+def present(review: Review, champion: Review | None, *, now: datetime | None = None) -> ReviewView:
+    """One review beside the champion in office (which may be this very version).
+
+    Args:
+        review: The review.
+        champion: The promoted version's review, if there is one.
+        now: Defaults to the current time, in UTC.
+    """
+    version, other = review.request.version, champion if champion and champion.id != review.id else None
+    figures = tuple(_figure(measure, review, other) for measure in _MEASURES)
+    decision = review.decision
+    marks = [Mark(*_STANDINGS[review.standing])]
+    if decision is not None and decision.self_approved:
+        marks.append(Mark("self-approved", "warm"))
+    warnings = []
+    if other is not None and other.request.version.digests.data != version.digests.data:
+        warnings.append("The champion's figures come from another version of the data: they cannot be compared.")
+    if version.code.dirty:
+        warnings.append("The code had changes that no commit holds.")
+    return ReviewView(
+        id=review.id,
+        model=version.model,
+        version=version.version,
+        candidate=version.candidate,
+        run=version.run,
+        author=review.request.author,
+        opened=moment(review.opened),
+        age=ago((now or datetime.now(UTC)) - review.opened),
+        data=version.digests.data[:12],
+        marks=tuple(marks),
+        summary=_summary(review, other),
+        warnings=tuple(warnings),
+        champion=other.version if other else None,
+        champion_name=other.request.version.candidate if other else "",
+        figures=figures,
+        lead=figures[0],
+        facts=_facts(review),
+        decision=DecisionView(
+            decision.verdict, decision.actor, moment(decision.time), decision.reason, decision.self_approved
+        )
+        if decision
+        else None,
+        closed=f"already {decision.verdict}" if decision else "",
+    )
+
+
+def inbox(overviews: tuple[Overview, ...], *, now: datetime | None = None) -> tuple[ReviewView, ...]:
+    """All reviews: those that await a decision first, then the others; newest first."""
+    shown = []
+    for overview in overviews:
+        champion = next((review for review in overview.reviews if review.version == overview.champion), None)
+        shown += [(review, present(review, champion, now=now)) for review in overview.reviews]
+    shown.sort(key=lambda pair: (pair[0].decision is not None, -pair[0].opened.timestamp()))
+    return tuple(view for _, view in shown)
+
+
+def moment(time: datetime) -> str:
+    """``2026-11-21 21:58 UTC``."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ago(age: timedelta) -> str:
+    """``just now``, ``12 minutes ago``, ``3 days ago``."""
+    minutes = int(age.total_seconds()) // 60
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{plural(minutes, 'minute')} ago"
+    return f"{plural(minutes // 60, 'hour')} ago" if minutes < 48 * 60 else f"{plural(minutes // 1440, 'day')} ago"
+
+
+def _summary(review: Review, champion: Review | None) -> str:
+    """The review in a sentence or two."""
+    version, figures = review.request.version, review.request.version.figures
+    text = f"{version.candidate} won its run"
+    if figures.test_accuracy is not None:
+        text += f" and names {percent(figures.test_accuracy)}{THIN}% of the test images rightly"
+        if figures.test_accuracy_low is not None and figures.test_accuracy_high is not None:
+            text += f" (95{THIN}% interval {interval(figures.test_accuracy_low, figures.test_accuracy_high)})"
+    if champion is None:
+        last = "It is the champion." if review.standing == "champion" else "There is no other champion yet."
+        return f"{text}. {last}"
+    other = champion.request.version
+    before, name = other.figures.test_accuracy, f"version {other.version}, {other.candidate}"
+    if figures.test_accuracy is None or before is None:
+        return f"{text}. The champion is {name}."
+    points = round(100 * (figures.test_accuracy - before), 1)
+    if not points:
+        return f"{text}, about as many as the champion ({name})."
+    return f"{text}, {abs(points)} points {'more' if points > 0 else 'less'} than the champion ({name})."
+
+
+def _figure(measure: _Measure, review: Review, champion: Review | None) -> Figure:
+    mine = getattr(review.request.version.figures, measure.field)
+    other = getattr(champion.request.version.figures, measure.field) if champion else None
+    difference = verdict = ""
+    if mine is not None and other is not None and measure.better:
+        change = mine - other
+        difference = _difference(change, measure)
+        if change and measure.better:
+            verdict = "better" if (change > 0) == (measure.better == "more") else "worse"
+    return Figure(measure.name, _text(mine, measure), _text(other, measure), difference, verdict)
+
+
+def _text(value: float | None, measure: _Measure) -> str:
+    if value is None:
+        return "–"
+    if measure.kind == "share":
+        return f"{percent(value)}{THIN}%"
+    if measure.kind == "count":
+        return count(int(value))
+    if measure.kind == "seconds":
+        return duration(value)
+    return f"{significant(value)}{THIN}ms" if measure.kind == "milliseconds" else f"{value:.4f}"
+
+
+def _difference(change: float, measure: _Measure) -> str:
+    sign = "+" if change > 0 else "−" if change < 0 else "±"
+    if measure.kind == "share":
+        return f"{sign}{100 * abs(change):.1f}"
+    if measure.kind == "milliseconds":
+        return f"{sign}{significant(abs(change))}{THIN}ms"
+    return f"{sign}{abs(change):.4f}"
+
+
+def _facts(review: Review) -> tuple[tuple[str, str], ...]:
+    version, zenml = review.request.version, review.request.zenml
+    facts = [
+        ("run", f"{version.run}, by {review.request.author}"),
+        ("recipe", version.recipe),
+        ("code", str(version.code)),
+        *((f"{name} digest", value) for name, value in version.digests.model_dump().items()),
+        ("DVC", version.dvc or "–"),
+        ("MLflow run", version.mlflow_run),
+        ("ZenML model version", zenml.model_version if zenml else "–"),
+    ]
+    return tuple(facts)
