@@ -9,9 +9,9 @@ import pytest
 from podium.desk.context import Desk
 from podium.registry.log import EventLog
 from podium.registry.reviews import open_review
-from podium.results import DataReference, Leaderboard, LeaderboardRow
+from podium.results import LeaderboardRow
 from tests.desk.support import Form, Forms, Page
-from tests.registry.support import DATA, House
+from tests.registry.support import House
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{7*7}}"
 
@@ -97,7 +97,8 @@ def test_forms_of_another_kind_are_refused(page: Page, house: House, form: Form)
         assert page.client.post(form.action, **arguments).status_code == 415
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     for body, status in (
-        (b"a=1&a=2", 400), (b"&".join(b"f%d=1" % n for n in range(30)), 400), (b"a=%ff", 400), (b"a=" + b"x" * 70_000, 413),
+        (b"a=1&a=2", 400), (b"&".join(b"f%d=1" % n for n in range(30)), 400), (b"a=%ff", 400),
+        (b"a=" + b"x" * 70_000, 413),
         (iter([b"a=" + b"x" * 40_000, b"x" * 40_000]), 413),
     ):  # fmt: skip
         assert page.client.post(form.action, content=body, headers=kind).status_code == status
@@ -115,7 +116,8 @@ def test_headers_of_every_answer(page: Page, house: House, path: str) -> None:
     house.open(0)
     headers = page.get(path).answer.headers
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
-    assert policy["default-src"] == "'none'" and policy["frame-ancestors"] == "'none'"
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
     assert "unsafe" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
@@ -134,7 +136,8 @@ def test_a_mistake_of_the_desk_tells_nothing_of_it(page: Page, monkeypatch: pyte
     monkeypatch.setattr("podium.registry.reviews.overviews", lambda *_, **__: 1 / 0)
     page.get("/")
     assert page.status == 500
-    assert "the desk made a mistake" in page.words and "division" not in page.words
+    assert "the desk made a mistake" in page.words
+    assert "division" not in page.words
     assert page.answer.headers["content-security-policy"]
 
 
@@ -153,11 +156,6 @@ def test_markup_in_what_is_shown_is_text(page: Page, house: House) -> None:
         update={"run": HOSTILE, "candidate": HOSTILE, "recipe": HOSTILE, "figures": row}
     )
     open_review(house.settings, version, author=HOSTILE)
-    board = Leaderboard(
-        run=HOSTILE, config="c", model="podium", data=DataReference(name=HOSTILE, path="data", digest=DATA),
-        selected=HOSTILE, selection_metric="accuracy", candidates=(row,),
-    )  # fmt: skip
-    assert board.selected == HOSTILE
     page.get("/reviews/podium-1").send(page.form("/decision"), verdict="approve", reason=HOSTILE)
     pages = [page.text]
     page.send(page.form("/decision"), champion="999")

@@ -20,6 +20,7 @@ from podium.desk.refusals import Refused, status_of
 from podium.desk.visitor import LoginNeeded, Visitor, anyone
 from podium.errors import PodiumError
 
+ROUTERS: Final = (login.router, reading.router, deciding.router, records.router)
 _TYPES: Final = {"desk.css": "text/css", "slider.js": "text/javascript"}
 _log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ def create_app(desk: Desk) -> Guard:
     """Assemble routes, errors, and around them what guards them all, answers to mistakes included."""
     app = FastAPI(title="Podium review desk", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
-    for module in (login, reading, deciding, records):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_api_route("/static/{name}", _static, methods=["GET"])
     app.add_exception_handler(LoginNeeded, _to_login)
     app.add_exception_handler(PodiumError, _error_page)

@@ -41,14 +41,14 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, *, hosts: frozenset[str], secure: bool) -> None:
-        self._app, self._hosts = app, hosts
+        self.app, self._hosts = app, hosts
         self._headers = _HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
-                await self._app(scope, receive, send)
+                await self.app(scope, receive, send)
             return
 
         async def with_headers(message: Message) -> None:
@@ -66,4 +66,4 @@ class Guard:
         elif not given.get("content-length", "0").isdecimal() or int(given.get("content-length", "0")) > LARGEST_BODY:
             await PlainTextResponse("The request is too large.\n", status_code=413)(scope, receive, with_headers)
         else:
-            await self._app(scope, receive, with_headers)
+            await self.app(scope, receive, with_headers)
