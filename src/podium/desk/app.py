@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from podium.desk import deciding, login, reading, records
+from podium.desk import deciding, login, reading, records, sampling
 from podium.desk.context import Desk
 from podium.desk.guard import Guard
 from podium.desk.pages import page, static
@@ -20,7 +20,7 @@ from podium.desk.refusals import Refused, status_of
 from podium.desk.visitor import LoginNeeded, Visitor, anyone
 from podium.errors import PodiumError
 
-ROUTERS: Final = (login.router, reading.router, deciding.router, records.router)
+ROUTERS: Final = (login.router, reading.router, deciding.router, records.router, sampling.router)
 _TYPES: Final = {"desk.css": "text/css", "slider.js": "text/javascript"}
 _log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from podium.config.desk import DeskConfig
 from podium.desk.forms import FormTokens
 from podium.desk.identity import Authenticator, Identity
 from podium.desk.limits import LoginLimiter
+from podium.desk.samples import SampleCache
 from podium.desk.sessions import Sessions
 from podium.registry import tracking
 from podium.registry.sync import Mirror
@@ -42,6 +43,7 @@ class Desk:
     authenticator: Authenticator | None = None
     clock: Callable[[], float] = time.monotonic
     tokens: FormTokens = field(default_factory=FormTokens)
+    samples: SampleCache = field(default_factory=SampleCache)
     sessions: Sessions = field(init=False)
     limiter: LoginLimiter = field(init=False)
 
