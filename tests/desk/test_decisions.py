@@ -48,6 +48,7 @@ def test_a_review_is_shown_beside_the_champion(page: Page, house: House) -> None
     page.get("/reviews/podium-2")
     assert "names 93.0 % of the test images rightly, 3.0 points more than the champion" in page.words
     assert "+3.0 better" in page.words
+    assert page.text.count("+3.0 better") == 2 * 2, "in a column, and on phones below the figure"
     assert reviews.show(house.settings, "podium-2").request.version.digests.model in page.text
 
 
