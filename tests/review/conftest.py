@@ -1,5 +1,19 @@
-"""The fixtures of the registry."""
+"""The fixtures of the reviews: a real registry, and one that keeps aliases in memory."""
 
+from pathlib import Path
+
+import pytest
+
+from podium.registry import audit, promotion
 from tests.registry.fixtures import house, mlflow_database
+from tests.review.made import Office, make_office
 
-__all__ = ["house", "mlflow_database"]
+__all__ = ["house", "mlflow_database", "office"]
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """Versions without artifacts: what compares these does nothing."""
+    for module in (promotion, audit):
+        monkeypatch.setattr(module, "verify_version", lambda *_: None)
+    return make_office(tmp_path)

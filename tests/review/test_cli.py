@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from podium.cli.review import app
 from podium.errors import ReviewError
+from podium.registry import reviews
 from tests.registry.support import AUTHOR, House
 
 
@@ -63,7 +64,8 @@ def test_the_way_of_a_candidate(house: House, cli: Any) -> None:
     rejected = cli("reject", "podium-3", "--reason", "worse", "--json")
     assert rejected["review"]["status"] == "rejected"
     assert "champion of podium: version 2 (before: version 1)" in cli("rollback", "--reason", "back", "--to", "2")
-    assert cli("audit", "--json") == {"events": 13, "models": ["podium"], "versions_verified": 3, "findings": []}
+    found = {"events": 13, "models": ["podium"], "versions_verified": 3, "findings": [], "repaired": []}
+    assert cli("audit", "--json") == found
 
 
 def test_the_list_fits_a_terminal_of_80_columns(house: House, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,13 +82,44 @@ def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
     house.open(0)
     shown = cli("show", "podium-1", "--json")
     assert list(shown) == [
-        "id", "model", "version", "status", "standing", "opened", "author", "run", "candidate", "recipe", "figures",
-        "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version", "decision", "champion",
+        "id", "model", "version", "status", "standing", "opened", "renewed", "expires", "expired", "author", "run",
+        "candidate", "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version",
+        "outcome", "dossier", "policy", "rules", "event", "votes", "decision", "champion",
     ]  # fmt: skip
     assert set(shown["digests"]) == {"model", "package", "data", "code", "config", "evidence"}
     assert shown["figures"]["test_accuracy"] == 0.9
     decided = cli("approve", "podium-1", "--reason", "x", "--json")["review"]["decision"]
-    assert set(decided) == {"verdict", "actor", "time", "reason", "self_approved", "event"}
+    assert set(decided) == {"verdict", "actor", "time", "reason", "self_approved", "override", "event"}
+    assert set(shown["rules"]) == {"reviewers", "quorum", "self_approval", "expires_days", "overrides"}
+
+
+def test_votes_are_shown_until_the_quorum_is_reached(house: House, cli: Any) -> None:
+    (house.settings.root / "configs").mkdir()
+    (house.settings.root / "configs" / "promotion.yaml").write_text(
+        "decision: {quorum: 2, reviewers: [grace, joan], overrides: [grace, joan]}"
+    )
+    reviews.open_review(house.settings, house.register(), author=AUTHOR, outcome="blocked", dossier="1" * 64)
+    assert "blocked 0/2" in cli("list")
+    shown = cli("show", "podium-1")
+    for words in ("2 of grace, joan", "blocked", "1" * 64, "expires", "--override"):
+        assert words in shown
+    outcome = cli("approve", "podium-1", "--reason", "fixed [since]", "--as", "grace", "--override", "--json")
+    assert (outcome["missing"], outcome["champion"], outcome["review"]["status"]) == (1, None, "open")
+    assert outcome["review"]["votes"][0]["override"] is True
+    assert "blocked 1/2" in cli("list")
+    assert "approved by grace" in cli("show", "podium-1")
+    said = cli("approve", "podium-1", "--reason", "yes", "--as", "joan", "--override")
+    assert "podium-1 approved by grace, joan" in said
+    assert "(override of the gate)" in said
+
+
+def test_an_approval_that_does_not_suffice_says_so(house: House, cli: Any) -> None:
+    (house.settings.root / "configs").mkdir()
+    (house.settings.root / "configs" / "promotion.yaml").write_text("decision: {quorum: 2}")
+    house.open()
+    said = cli("approve", "podium-1", "--reason", "yes", "--as", "joan")
+    assert "podium-1 awaits 1 more approval of other people; nothing is promoted yet" in said
+    assert "champion of podium: none" in said
 
 
 def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -> None:
@@ -96,6 +129,9 @@ def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -
     assert "unexplained champion" in cli("audit", code=1)
     assert cli("sync", "--json") == {"changes": ["podium: alias champion: version 1 → none"]}
     assert "nothing to do" in cli("sync")
+    house.client.set_registered_model_alias("podium", "champion", "1")
+    assert "repaired podium: alias champion: version 1 → none" in cli("audit", "--repair", "--as", "ops")
+    assert cli("audit", "--json")["findings"] == []
     assert cli("list", "--json")["findings"] == []
 
 

@@ -96,6 +96,7 @@ def _links(found: Explanation) -> Iterable[tuple[str, str]]:
             yield "", finding
     for event in found.decisions:
         mark = " (self-approved)" if event.self_approved else ""
+        mark += " (override of the gate)" if event.override else ""
         what = "review opened" if event.kind == "opened" else event.kind.replace("_", " ")
         reason = f": {event.reason}" if event.reason else ""
         yield "decision", f"{what} by {event.actor} on {event.time:%Y-%m-%d %H:%M} UTC{mark}{reason}"

@@ -54,9 +54,11 @@ def show(review: Id, json: Json = False) -> None:
     """Show a review: the candidate beside the champion, what the decision binds, and how to decide.
 
     JSON: {"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
-    "opened", "author", "run", "candidate", "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run",
-    "zenml_model_version", "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "event"},
-    "champion": null or the champion's review with the same keys}.
+    "opened", "renewed", "expires", "expired", "author", "run", "candidate", "recipe", "figures", "digests", "code",
+    "dvc", "report", "mlflow_run", "zenml_model_version", "outcome", "dossier", "policy", "rules", "event",
+    "votes": [{"event", "time", "actor", "reason", "self_approved", "override"}], "decision": null or {"verdict",
+    "actor", "time", "reason", "self_approved", "override", "event"}, "champion": null or the champion's review with
+    the same keys}.
     """
     from podium.cli.review_view import print_review
     from podium.registry import reviews
@@ -72,16 +74,25 @@ def show(review: Id, json: Json = False) -> None:
 
 
 @app.command()
-def approve(review: Id, reason: Reason, user: User = None, json: Json = False, no_zenml: NoZenml = False) -> None:
-    """Promote a version to champion. Its files are compared with what was reviewed; the decision is recorded first.
+def approve(
+    review: Id,
+    reason: Reason,
+    user: User = None,
+    override: Annotated[bool, typer.Option("--override", help="Approve although the gate blocks; recorded.")] = False,
+    json: Json = False,
+    no_zenml: NoZenml = False,
+) -> None:
+    """Approve a version; the last approval that the policy asks for promotes it. It is recorded first.
 
-    JSON: {"review": as `show`, "champion": VERSION, "previous": VERSION or null, "changes": [...]}.
+    The version's files are compared with what was reviewed. JSON: {"review": as `show`, "champion": VERSION or null,
+    "previous": VERSION or null, "changes": [...], "missing": approvals that it awaits still, "warnings": [...]}.
     """
     from podium.registry import promotion
 
     settings = _settings()
     mirror = None if no_zenml else recorded_mirror(settings, review)
-    _report(promotion.approve(settings, review, reason=reason, actor=user, mirror=mirror), json=json)
+    outcome = promotion.approve(settings, review, reason=reason, actor=user, override=override, mirror=mirror)
+    _report(outcome, json=json)
 
 
 @app.command()
@@ -129,18 +140,31 @@ def sync(json: Json = False, no_zenml: NoZenml = False) -> None:
 
 
 @app.command()
-def audit(json: Json = False) -> None:
-    """Verify the log's chain, the aliases, and the files of all reviewed versions; exit status 1 if something is wrong.
+def audit(
+    json: Json = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Restore aliases and stages from the log first.")] = False,
+    user: User = None,
+    no_zenml: NoZenml = False,
+) -> None:
+    """Verify the log's chain, its decisions, aliases, stages, and the files of all reviewed versions.
 
-    JSON: {"events": N, "models": [...], "versions_verified": N, "findings": [text]}.
+    Exit status 1 if something is wrong (after `--repair`: still). A broken chain is never touched.
+    JSON: {"events": N, "models": [...], "versions_verified": N, "findings": [text], "repaired": [text]}.
     """
-    from podium.registry.audit import audit as examine
+    from podium.registry import audit as auditing
 
-    outcome = examine(_settings())
+    settings = _settings()
+    mirror = None if no_zenml else recorded_mirror(settings)
+    if repair:
+        outcome = auditing.repair(settings, actor=user, mirror=mirror)
+    else:
+        outcome = auditing.audit(settings, mirror=mirror)
     if json:
         _print(outcome.model_dump(mode="json"))
     else:
         console = Console()
+        for change in outcome.repaired:
+            console.print(f"[bold green]repaired[/] {_escape(change)}", soft_wrap=True)
         for finding in outcome.findings:
             console.print(f"[bold red]✗[/] {_escape(finding)}", soft_wrap=True)
         console.print(
@@ -148,6 +172,36 @@ def audit(json: Json = False) -> None:
             f" {plural(len(outcome.findings), 'finding')}"
         )
     if outcome.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def notify(
+    pending: Annotated[bool, typer.Option("--pending", help="Send them, each to those who have not got it.")] = False,
+    json: Json = False,
+) -> None:
+    """List notices that did not go out, or send them; exit status 1 if some still do not.
+
+    JSON: {"sent": N, "pending": [{"event", "kind", "review", "left": [channel] or null, "errors": [text]}]}.
+    """
+    from podium.notify import outbox
+
+    settings = _settings()
+    sent = outbox.send_pending(settings) if pending else 0
+    left = outbox.pending(settings)
+    if json:
+        told = [
+            {**e.notice.model_dump(include={"event", "kind", "review"}), "left": e.left, "errors": e.errors}
+            for e in left
+        ]
+        _print({"sent": sent, "pending": told})
+    else:
+        console = Console()
+        for entry in left:
+            what = f"{entry.notice.review} {entry.notice.kind}: {'; '.join(entry.errors) or 'on its way'}"
+            console.print(what, soft_wrap=True, markup=False, highlight=False)
+        console.print(f"{plural(sent, 'notice')} sent, {len(left)} pending")
+    if pending and left:
         raise typer.Exit(1)
 
 

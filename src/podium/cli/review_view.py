@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from rich.console import Console
@@ -12,7 +13,9 @@ from rich.table import Table
 from podium.registry.promotion import Outcome
 from podium.registry.reviews import Overview
 from podium.registry.state import Review
+from podium.registry.votes import Decision, Vote
 from podium.results import LeaderboardRow
+from podium.wording import plural
 
 _FIGURES: Final = (
     ("validation accuracy", "validation_accuracy", ".4f"),
@@ -29,7 +32,14 @@ _FIGURES: Final = (
     ("training, s", "train_seconds", ".1f"),
     ("ms an image", "milliseconds_per_image", ".3f"),
 )
-_COLOURS: Final = {"open": "yellow", "champion": "green", "retired": "blue", "rejected": "red"}
+_COLOURS: Final = {
+    "open": "yellow",
+    "blocked": "red",
+    "expired": "red",
+    "champion": "green",
+    "retired": "blue",
+    "rejected": "red",
+}
 
 
 def print_list(console: Console, overviews: Sequence[Overview], *, include_decided: bool) -> None:
@@ -85,6 +95,7 @@ def print_review(console: Console, review: Review, champion: Review | None) -> N
     facts = {
         "run": f"{version.run} by {review.request.author}, opened {review.opened:%Y-%m-%d %H:%M} UTC",
         "recipe": version.recipe,
+        **_binding(review),
         "code": str(version.code),
         **version.digests.model_dump(),
         "report": review.request.report or "-",
@@ -97,34 +108,80 @@ def print_review(console: Console, review: Review, champion: Review | None) -> N
 
 
 def print_outcome(console: Console, outcome: Outcome) -> None:
-    """What was decided, what changed, and how to undo it."""
-    _print_decision(console, outcome.review)
+    """What was decided or is missing for it, what changed, and the champion now."""
+    review = outcome.review
+    if review.decision is None:
+        _print_votes(console, review)
+        more = plural(outcome.missing, "more approval")
+        console.print(f"{review.id} awaits {more} of other people; nothing is promoted yet", highlight=False)
+    else:
+        _print_decision(console, review)
     for change in outcome.changes:
         console.print(f"  {escape(change)}", highlight=False)
-    model = outcome.review.request.version.model
+    model = review.request.version.model
     now = f"version {outcome.champion}" if outcome.champion is not None else "none"
     before = f" (before: version {outcome.previous})" if outcome.previous not in (None, outcome.champion) else ""
     console.print(f"[bold]champion of {escape(model)}: {now}[/]{before}", highlight=False)
 
 
+def _binding(review: Review) -> dict[str, str]:
+    """What the gate said, the policy, and until when: as far as the request has them."""
+    request, rules = review.request, review.request.policy.decision if review.request.policy else None
+    facts = {"gate": request.outcome, "dossier": request.dossier, "policy": request.policy_digest}
+    if rules is not None:
+        who = ", ".join(rules.reviewers) or "anyone"
+        author = "" if rules.self_approval else ", not the author"
+        facts["decided by"] = f"{rules.quorum} of {who}{author}" if rules.quorum > 1 else f"{who}{author}"
+    if review.decision is None and review.expires is not None:
+        facts["expires"] = f"{review.expires:%Y-%m-%d %H:%M} UTC"
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _print_votes(console: Console, review: Review) -> None:
+    for vote in review.votes:
+        line = f"approved by {escape(vote.actor)} on {vote.time:%Y-%m-%d %H:%M} UTC{_marks(vote)}"
+        console.print(f"{review.id} {line}: {escape(vote.reason)}", soft_wrap=True, highlight=False)
+
+
 def _print_decision(console: Console, review: Review) -> None:
     decision = review.decision
     if decision is None:
-        console.print(f'\napprove: podium review approve {review.id} --reason "…"', highlight=False)
+        console.print("")
+        _print_votes(console, review)
+        override = " --override" if review.request.outcome == "blocked" else ""
+        if review.expired(datetime.now(UTC)):
+            console.print("[red]It has expired[/]: run the pipeline again to renew it, or reject it.")
+        else:
+            console.print(f'approve: podium review approve {review.id} --reason "…"{override}', highlight=False)
         console.print(f'reject:  podium review reject {review.id} --reason "…"', highlight=False)
         return
-    mark = " [yellow](self-approved)[/]" if decision.self_approved else ""
+    approvers = [vote.actor for vote in review.votes]
+    names = ", ".join(approvers if decision.verdict == "approved" else [decision.actor])
     console.print(
-        f"{review.id} {decision.verdict} by {escape(decision.actor)} on {decision.time:%Y-%m-%d %H:%M} UTC{mark}:"
+        f"{review.id} {decision.verdict} by {escape(names)} on {decision.time:%Y-%m-%d %H:%M} UTC{_marks(decision)}:"
         f" {escape(decision.reason)}",
         soft_wrap=True,
         highlight=False,
     )
 
 
+def _marks(given: Vote | Decision) -> str:
+    marks = [("self-approved", given.self_approved), ("override of the gate", given.override)]
+    shown = ", ".join(text for text, holds in marks if holds)
+    return f" [yellow]({shown})[/]" if shown else ""
+
+
 def _standing(review: Review) -> str:
-    text = "awaiting review" if review.standing == "open" else review.standing
-    return f"[{_COLOURS[review.standing]}]{text}[/]"
+    """In the words of a list: with the votes so far, and what keeps it from being approved."""
+    if review.standing != "open":
+        return f"[{_COLOURS[review.standing]}]{review.standing}[/]"
+    if review.expired(datetime.now(UTC)):
+        return f"[{_COLOURS['expired']}]expired[/]"
+    rules = review.request.policy.decision if review.request.policy else None
+    votes = f" {len(review.votes)}/{rules.quorum}" if rules and (rules.quorum > 1 or review.votes) else ""
+    if review.request.outcome == "blocked":
+        return f"[{_COLOURS['blocked']}]blocked{votes}[/]"
+    return f"[{_COLOURS['open']}]awaiting review{votes}[/]"
 
 
 def _figure(figures: LeaderboardRow, name: str, form: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from podium.config.base import Frozen
+from podium.config.decision import DecisionPolicy
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Severity = Literal["block", "warn"]
@@ -60,10 +61,11 @@ class ComparisonPolicy(Frozen):
 
 
 class PromotionPolicy(Frozen):
-    """What the gate asks for."""
+    """What the gate asks for, and who decides then."""
 
     floors: Floors = Floors()
     comparison: ComparisonPolicy = ComparisonPolicy()
+    decision: DecisionPolicy = DecisionPolicy()
     severity: dict[str, Severity] = Field(default_factory=dict)
     """Whether missing a criterion blocks or warns, where it is not as by default."""
 

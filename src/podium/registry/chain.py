@@ -24,7 +24,8 @@ from podium.registry.links import (
 )
 from podium.registry.log import EventLog
 from podium.registry.reviews import discrepancies
-from podium.registry.state import RegisteredVersion, fold, parse_review_id
+from podium.registry.state import RegisteredVersion, fold
+from podium.registry.votes import parse_review_id
 from podium.settings import Settings
 
 if TYPE_CHECKING:

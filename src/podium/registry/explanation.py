@@ -81,11 +81,15 @@ class LoggedDecision(Frozen):
 
     event: int
     kind: str
-    """``opened``, ``approved``, ``rejected`` or ``rolled_back`` (made champion again)."""
+    """``opened``, ``renewed``, ``voted`` (an approval before the quorum's last), ``approved``, ``rejected`` or
+    ``rolled_back`` (made champion again).
+    """
     time: datetime
     actor: str
     reason: str | None
     self_approved: bool
+    override: bool = False
+    """Approved although the gate blocked it."""
 
 
 class Explanation(Frozen):

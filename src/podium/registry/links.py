@@ -164,9 +164,10 @@ def decisions_link(events: Sequence[Event], model: str, version: int) -> tuple[L
             actor=event.actor,
             reason=event.payload.get("reason"),
             self_approved=event.payload.get("self_approved", False),
+            override=event.payload.get("override", False),
         )
         for event in events
         if event.payload.get("model") == model
         and event.payload.get("version") == version
-        and event.kind in ("opened", "approved", "rejected", "rolled_back")
+        and event.kind in ("opened", "renewed", "voted", "approved", "rejected", "rolled_back")
     )

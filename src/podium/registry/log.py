@@ -67,6 +67,8 @@ class Writer:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self.time = datetime.now(UTC)
+        """Of the transaction, in UTC: what is checked against it holds for the events, which bear it."""
 
     def events(self) -> tuple[Event, ...]:
         """All events so far, this transaction's included."""
@@ -76,7 +78,7 @@ class Writer:
         """Add one event; it is durable when the transaction ends."""
         last = self._connection.execute(sa.select(_events).order_by(_events.c.seq.desc()).limit(1)).first()
         seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
-        time = datetime.now(UTC)
+        time = self.time
         content = json.loads(json.dumps(dict(payload), allow_nan=False))
         event = Event(
             seq=seq,

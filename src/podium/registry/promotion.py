@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
 from podium.config import Frozen
+from podium.config.promotion import PromotionPolicy
+from podium.config.promotion_file import load_policy
 from podium.errors import NoSuchReview, RegistryError, ReviewError
 from podium.registry import tracking
 from podium.registry.integrity import verify_version
-from podium.registry.log import EventLog
+from podium.registry.log import Event, EventLog
+from podium.registry.notices import tell
 from podium.registry.provenance import current_user
 from podium.registry.reviews import find
-from podium.registry.state import ModelState, Review, fold, parse_review_id
+from podium.registry.rules import check_approval, check_rejection, check_reviewer, policy_of, still_needed
+from podium.registry.state import ModelState, Review, fold
 from podium.registry.sync import Mirror, carry_out
+from podium.registry.votes import parse_review_id
 from podium.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +39,8 @@ class Decider(TypedDict, total=False):
     """ZenML's, if the run had one."""
     client: MlflowClient | None
     """An existing one."""
+    seen: int | None
+    """``Review.event`` of what the reviewer was shown: a review that was renewed meanwhile is not decided."""
 
 
 class Outcome(Frozen):
@@ -44,58 +52,82 @@ class Outcome(Frozen):
     previous: int | None
     """The promoted version before."""
     changes: tuple[str, ...]
+    missing: int = 0
+    """Approvals that the review awaits still; 0: it is decided."""
+    warnings: tuple[str, ...] = ()
+    """Notices that did not go out."""
 
 
-def approve(settings: Settings, review_id: str, **decider: Unpack[Decider]) -> Outcome:
-    """Promote a reviewed version to champion, after comparing its artifacts with what was reviewed.
+def approve(settings: Settings, review_id: str, *, override: bool = False, **decider: Unpack[Decider]) -> Outcome:
+    """Approve a version, after comparing its artifacts with what was reviewed; the quorum's last vote promotes.
 
     Args:
-        settings: Where registry and log are.
+        settings: Where registry, log and policy are.
         review_id: Such as ``podium-3``.
+        override: Say that a candidate is approved although the gate blocks it.
         decider: Who decides, why, and through what.
 
     Raises:
-        ReviewError: No reason, no such review, already decided, or something changed since it was opened.
+        ReviewError: No reason, no such review, the policy does not allow it
+            (:func:`podium.registry.rules.check_approval`), or something changed since the review was opened.
         RegistryError: The version is gone, or the mirror failed (the decision stands).
+        ConfigError: The policy's file is refused.
     """
+    in_force, seen = load_policy(settings.root), decider.get("seen")
 
-    def event(state: ModelState, who: str) -> tuple[str, dict[str, Any]]:
-        review = _undecided(state, review_id)
-        return "approved", {
-            "digests": review.request.version.digests.model_dump(),
+    def event(state: ModelState, who: str, now: datetime) -> tuple[str, dict[str, Any]]:
+        review = find(state, parse_review_id(review_id)[1])
+        check_approval(review, who, override=override, seen=seen, in_force=in_force, now=now)
+        rules = policy_of(review.request, in_force)
+        promotes = still_needed(review, in_force) == 1
+        own = rules.same(who, review.request.author)
+        payload = _bound(review) | {
             "code": review.request.version.code.model_dump(),
-            "self_approved": who == review.request.author,
-            "champion_before": state.champion,
+            "quorum": rules.quorum,
+            "self_approved": own or (promotes and any(vote.self_approved for vote in review.votes)),
+            "override": override,
         }
+        if not promotes:
+            return "voted", payload
+        votes = [vote.event for vote in review.votes]
+        return "approved", payload | {"votes": votes, "champion_before": state.champion}
 
-    return _decide(settings, review_id, event, verify=True, **decider)
+    return _decide(settings, review_id, event, in_force, verify=True, **decider)
 
 
 def reject(settings: Settings, review_id: str, **decider: Unpack[Decider]) -> Outcome:
     """Turn a version down: it stays in the registry and is no challenger any more. Arguments and errors as above."""
+    in_force, seen = load_policy(settings.root), decider.get("seen")
 
-    def event(state: ModelState, who: str) -> tuple[str, dict[str, Any]]:
-        review = _undecided(state, review_id)
-        return "rejected", {"digests": review.request.version.digests.model_dump()}
+    def event(state: ModelState, who: str, now: datetime) -> tuple[str, dict[str, Any]]:
+        review = find(state, parse_review_id(review_id)[1])
+        check_rejection(review, who, seen=seen, in_force=in_force)
+        return "rejected", _bound(review)
 
-    return _decide(settings, review_id, event, verify=False, **decider)
+    return _decide(settings, review_id, event, in_force, verify=False, **decider)
 
 
 def rollback(settings: Settings, model: str, *, to: int | None = None, **decider: Unpack[Decider]) -> Outcome:
     """Make the previous champion, or version ``to``, the champion again; it needs an approval on record.
 
+    One reviewer may do it: it has to be quick, and what it restores was approved by a quorum.
+
     Raises:
-        ReviewError: No earlier champion, ``to`` was never approved or is champion now, or its artifacts changed.
+        ReviewError: No earlier champion, ``to`` was never approved or is champion now, its artifacts changed, or the
+            policy names other reviewers.
         RegistryError: As for :func:`approve`.
+        ConfigError: The policy's file is refused.
     """
+    in_force = load_policy(settings.root)
     target = rollback_target(fold(EventLog(settings.reviews).events(), model), to)
 
-    def event(state: ModelState, who: str) -> tuple[str, dict[str, Any]]:
+    def event(state: ModelState, who: str, now: datetime) -> tuple[str, dict[str, Any]]:
         if rollback_target(state, to) != target:
             raise ReviewError(f"{model}: the champion has just changed", remedy="look at `podium review list` again")
+        check_reviewer(in_force.decision, who, model)
         return "rolled_back", {"champion_before": state.champion}
 
-    return _decide(settings, f"{model}-{target}", event, verify=True, **decider)
+    return _decide(settings, f"{model}-{target}", event, in_force, verify=True, **decider)
 
 
 def rollback_target(state: ModelState, to: int | None) -> int:
@@ -122,33 +154,54 @@ def rollback_target(state: ModelState, to: int | None) -> int:
 def _decide(
     settings: Settings,
     review_id: str,
-    event: Callable[[ModelState, str], tuple[str, Mapping[str, Any]]],
+    event: Callable[[ModelState, str, datetime], tuple[str, Mapping[str, Any]]],
+    in_force: PromotionPolicy,
     *,
     verify: bool,
     **decider: Unpack[Decider],
 ) -> Outcome:
-    """Record a decision and carry it out. ``event`` checks the state and gives kind and payload, or raises."""
+    """Record a vote or a decision, and carry the latter out. ``event`` checks the state and gives what to record."""
     reason, mirror, client = decider["reason"], decider.get("mirror"), decider.get("client")
     if not reason.strip():
         raise ReviewError("a decision needs a reason", remedy='say why: --reason "…"')
     model, version = parse_review_id(review_id)
-    who = decider.get("actor") or current_user()
+    who = (decider.get("actor") or "").strip() or current_user()
     log = EventLog(settings.reviews)
     review = find(fold(log.events(), model), version)
     mlflow = client or tracking.client(settings)
-    with tracking.registry_lock(settings):
-        before = _finish_pending(mlflow, log, model, who, mirror)
-        event(before, who)  # refuse what cannot be decided before the artifacts are fetched
-        if verify:
-            verify_version(settings, mlflow, review.request.version)
-        with log.writing() as writer:
-            kind, payload = event(fold(writer.events(), model), who)
-            writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
-        changes = carry_out(mlflow, log, model, actor=who, mirror=mirror)
-        after = fold(log.events(), model)
+    recorded: tuple[Event, ...] = ()
+    warnings: tuple[str, ...] = ()
+    try:
+        with tracking.registry_lock(settings):
+            before = _finish_pending(mlflow, log, model, who, mirror)
+            event(before, who, datetime.now(UTC))  # refuse what cannot be decided before the artifacts are fetched
+            if verify:
+                verify_version(settings, mlflow, review.request.version)
+            with log.writing() as writer:
+                kind, payload = event(fold(writer.events(), model), who, writer.time)
+                writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
+                events = writer.events()
+            recorded = events
+            changes = carry_out(mlflow, log, model, actor=who, mirror=mirror) if kind != "voted" else []
+            after = fold(log.events(), model)
+    finally:  # a decision that could not be mirrored stands, too
+        if recorded:
+            warnings = tell(settings, recorded)
     return Outcome(
-        review=after.reviews[version], champion=after.champion, previous=before.champion, changes=tuple(changes)
+        review=after.reviews[version],
+        champion=after.champion,
+        previous=before.champion,
+        changes=tuple(changes),
+        missing=still_needed(after.reviews[version], in_force),
+        warnings=warnings,
     )
+
+
+def _bound(review: Review) -> dict[str, Any]:
+    """What a vote or a decision is about, for its event."""
+    request = review.request
+    told = {"request": review.event, "policy": request.policy_digest, "outcome": request.outcome}
+    return {"digests": request.version.digests.model_dump(), **told, "dossier": request.dossier}
 
 
 def _finish_pending(client: MlflowClient, log: EventLog, model: str, actor: str, mirror: Mirror | None) -> ModelState:
@@ -160,15 +213,3 @@ def _finish_pending(client: MlflowClient, log: EventLog, model: str, actor: str,
         except RegistryError as error:
             _log.warning("an earlier decision could not be mirrored: %s", error)
     return state
-
-
-def _undecided(state: ModelState, review_id: str) -> Review:
-    review = find(state, parse_review_id(review_id)[1])
-    if review.decision is not None:
-        done = review.decision
-        raise ReviewError(
-            f"{review_id} is already decided: {done.verdict} by {done.actor} on {done.time:%Y-%m-%d %H:%M} UTC"
-            f" ({done.reason})",
-            remedy="`podium review rollback` changes the champion; a new run opens a new review",
-        )
-    return review

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podium.config import Frozen
+from podium.config.promotion import PromotionPolicy
+from podium.config.promotion_file import load_policy, policy_digest
 from podium.errors import NoSuchReview, ReviewError
+from podium.gate.verdict import Outcome
 from podium.registry import tracking, versions
-from podium.registry.log import EventLog
+from podium.registry.log import Event, EventLog
+from podium.registry.notices import tell
 from podium.registry.provenance import current_user
 from podium.registry.state import (
     ModelState,
@@ -19,8 +24,8 @@ from podium.registry.state import (
     ZenmlReference,
     fold,
     models,
-    parse_review_id,
 )
+from podium.registry.votes import parse_review_id
 from podium.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,8 +50,14 @@ def open_review(
     author: str | None = None,
     report: Path | None = None,
     zenml: ZenmlReference | None = None,
+    policy: PromotionPolicy | None = None,
+    outcome: Outcome | None = None,
+    dossier: str | None = None,
 ) -> Review:
-    """Ask for a decision on a registered version. Opening twice gives the same review.
+    """Ask for a decision on a registered version. Asking the same twice gives the same review.
+
+    An undecided review that has expired, or whose policy, outcome or dossier are others now, is renewed: its votes
+    are void, and its days begin anew. Its author stays.
 
     Args:
         settings: Where the log is.
@@ -54,26 +65,58 @@ def open_review(
         author: Who ran the pipeline; the current user by default.
         report: The report's path.
         zenml: Where ZenML mirrors the version.
+        policy: What the gate judged by, and what the decision will follow; the one in force by default.
+        outcome: The gate's; that of the request before by default, if there is one.
+        dossier: SHA-256 of the dossier's JSON; as ``outcome``.
 
     Raises:
+        ConfigError: The policy's file is refused.
         ReviewError: The version has a review that is bound to other digests.
     """
     bound = version.model_copy(update={"standing": "unreviewed", "created": False})
+    rules = policy or load_policy(settings.root)
+    who = author or current_user()
     request = Request(
-        version=bound, author=author or current_user(), report=str(report.absolute()) if report else None, zenml=zenml
+        version=bound,
+        author=who,
+        report=str(report.absolute()) if report else None,
+        zenml=zenml,
+        policy=rules,
+        policy_digest=policy_digest(rules),
+        outcome=outcome,
+        dossier=dossier,
     )
+    recorded: tuple[Event, ...] = ()
     with EventLog(settings.reviews).writing() as log:
         existing = fold(log.events(), version.model).reviews.get(version.version)
-        if existing is None:
+        if existing is not None and existing.request.version.digests != version.digests:
+            raise ReviewError(
+                f"{existing.id}: its review is bound to other digests than version {version.version} has now",
+                remedy="run `podium review audit`: the version's tags were changed after it was registered",
+            )
+        if existing is not None:
+            request = _again(existing.request, request)
+        if existing is None or (existing.decision is None and _stale(existing, request, log.time)):
+            kind = "opened" if existing is None else "renewed"
             payload = {"model": version.model, "version": version.version, "request": request.model_dump(mode="json")}
-            log.append("opened", request.author, payload)
-            existing = fold(log.events(), version.model).reviews[version.version]
-    if existing.request.version.digests != version.digests:
-        raise ReviewError(
-            f"{existing.id}: its review is bound to other digests than version {version.version} has now",
-            remedy="run `podium review audit`: the version's tags were changed after it was registered",
-        )
+            log.append(kind, who, payload)
+            recorded = log.events()
+            existing = fold(recorded, version.model).reviews[version.version]
+    if recorded:
+        tell(settings, recorded)
     return existing
+
+
+def _again(before: Request, request: Request) -> Request:
+    """The same request once more: its author is who first ran it, and what is not told now stays as it was."""
+    kept = {"author": before.author, "outcome": request.outcome or before.outcome}
+    return request.model_copy(update=kept | {"dossier": request.dossier or before.dossier})
+
+
+def _stale(review: Review, request: Request, now: datetime) -> bool:
+    """Whether a review has to be renewed to be decided."""
+    bound = [(r.policy_digest, r.outcome, r.dossier) for r in (review.request, request)]
+    return review.expired(now) or bound[0] != bound[1]
 
 
 def overviews(settings: Settings, *, client: MlflowClient | None = None) -> tuple[Overview, ...]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import ValidationError
 
 from podium.config import Frozen
-from podium.errors import NoSuchReview, ReviewError
+from podium.config.promotion import PromotionPolicy
+from podium.errors import ReviewError
+from podium.gate.verdict import Outcome
 from podium.registry.log import Event
 from podium.registry.provenance import CodeState
+from podium.registry.votes import Decision, Vote, review_id
 from podium.results import LeaderboardRow
 
 Standing = Literal["unreviewed", "open", "champion", "retired", "rejected"]
@@ -82,36 +85,48 @@ class Request(Frozen):
 
     version: RegisteredVersion
     author: str
+    """Who ran the pipeline; stays when the request is renewed."""
     report: str | None = None
     """Path of the report on the machine of the run."""
     zenml: ZenmlReference | None = None
-
-
-class Decision(Frozen):
-    """Who decided what, when and why."""
-
-    event: int
-    """Its number in the log."""
-    verdict: Literal["approved", "rejected"]
-    time: datetime
-    actor: str
-    reason: str
-    self_approved: bool = False
+    policy: PromotionPolicy | None = None
+    """As it was when this was asked; null in logs of Podium 0.1, whose requests never expire."""
+    policy_digest: str | None = None
+    outcome: Outcome | None = None
+    """The gate's; null if none judged."""
+    dossier: str | None = None
+    """SHA-256 of the dossier's JSON."""
 
 
 class Review(Frozen):
-    """A request with its decision, if there is one."""
+    """A request with the votes on it, and its decision, if there is one."""
 
     id: str
     opened: datetime
     request: Request
     decision: Decision | None = None
     standing: Standing = "open"
+    renewed: datetime | None = None
+    """When the request was last replaced."""
+    event: int = 0
+    """The log's event that holds the request."""
+    votes: tuple[Vote, ...] = ()
+    """Approvals of the request, the deciding one included."""
 
     @property
     def version(self) -> int:
         """The model version's number."""
         return self.request.version.version
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the request can no longer be approved; null: never."""
+        days = self.request.policy.decision.expires_days if self.request.policy else None
+        return (self.renewed or self.opened) + timedelta(days=days) if days is not None else None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether it awaits a decision, and can no longer be approved."""
+        return self.decision is None and self.expires is not None and now >= self.expires
 
 
 class ModelState(Frozen):
@@ -141,21 +156,6 @@ class ModelState(Frozen):
         return max((v for v, review in self.reviews.items() if review.decision is None), default=None)
 
 
-def review_id(model: str, version: int) -> str:
-    """``podium-3``: the review of version 3 of the model ``podium``."""
-    return f"{model}-{version}"
-
-
-def parse_review_id(text: str) -> tuple[str, int]:
-    """Split a review id into model and version. Raises NoSuchReview if it is none."""
-    model, _, version = text.rpartition("-")
-    if not model or not version.isdecimal():
-        raise NoSuchReview(
-            f"{text!r} is no review id", remedy="give one such as podium-3; `podium review list` shows them"
-        )
-    return model, int(version)
-
-
 def models(events: Sequence[Event]) -> tuple[str, ...]:
     """Names of all models that the log knows."""
     return tuple(dict.fromkeys(event.payload["model"] for event in events))
@@ -168,19 +168,12 @@ def fold(events: Sequence[Event], model: str) -> ModelState:
     pending: list[int] = []
     for event in (e for e in events if e.payload["model"] == model):
         payload, version = event.payload, event.payload.get("version", 0)
-        if event.kind == "opened":
-            request = _request(event)
-            reviews[version] = Review(id=review_id(model, version), opened=event.time, request=request)
+        if event.kind in ("opened", "renewed"):
+            reviews[version] = _asked(event, reviews.get(version))
+        elif event.kind == "voted":
+            reviews[version] = _voted(event, reviews[version])
         elif event.kind in ("approved", "rejected"):
-            decision = Decision(
-                event=event.seq,
-                verdict=event.kind,
-                time=event.time,
-                actor=event.actor,
-                reason=payload["reason"],
-                self_approved=payload.get("self_approved", False),
-            )
-            reviews[version] = reviews[version].model_copy(update={"decision": decision})
+            reviews[version] = _decided(event, reviews[version])
             if event.kind == "approved":
                 champions.append(version)
         elif event.kind == "rolled_back":
@@ -200,9 +193,10 @@ def fold(events: Sequence[Event], model: str) -> ModelState:
     )
 
 
-def _request(event: Event) -> Request:
+def _asked(event: Event, before: Review | None) -> Review:
+    """A review as it is opened, or renewed: earlier votes were on another request."""
     try:
-        return Request.model_validate(event.payload["request"])
+        request = Request.model_validate(event.payload["request"])
     except ValidationError as error:
         first = error.errors()[0]
         raise ReviewError(
@@ -210,6 +204,40 @@ def _request(event: Event) -> Request:
             f" {'.'.join(map(str, first['loc']))}: {first['msg']}",
             remedy="use the version of Podium that wrote it, or start with another PODIUM_STATE",
         ) from None
+    version = request.version
+    return Review(
+        id=review_id(version.model, version.version),
+        opened=before.opened if before else event.time,
+        request=request,
+        renewed=event.time if before else None,
+        event=event.seq,
+    )
+
+
+def _voted(event: Event, review: Review) -> Review:
+    earlier = any(vote.self_approved for vote in review.votes)  # a decision's mark is of all its votes
+    vote = Vote(
+        event=event.seq,
+        time=event.time,
+        actor=event.actor,
+        reason=event.payload["reason"],
+        self_approved=event.payload.get("self_approved", False) and not earlier,
+        override=event.payload.get("override", False),
+    )
+    return review.model_copy(update={"votes": (*review.votes, vote)})
+
+
+def _decided(event: Event, review: Review) -> Review:
+    decision = Decision(
+        event=event.seq,
+        verdict="approved" if event.kind == "approved" else "rejected",
+        time=event.time,
+        actor=event.actor,
+        reason=event.payload["reason"],
+        self_approved=event.payload.get("self_approved", False),
+        override=event.payload.get("override", False),
+    )
+    return (_voted(event, review) if event.kind == "approved" else review).model_copy(update={"decision": decision})
 
 
 def _with_standing(review: Review, champions: Sequence[int]) -> Review:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from podium.registry.promotion import Outcome
@@ -13,12 +14,15 @@ def review_json(review: Review) -> dict[str, Any]:
     """One review.
 
     ``{"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
-    "opened", "author", "run", "candidate", "recipe", "figures": {a leaderboard row}, "digests": {"model", "package",
-    "data", "code", "config", "evidence"}, "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run",
-    "zenml_model_version", "decision": null or {"verdict", "actor", "time", "reason", "self_approved",
-    "event"}}``. Times are ISO 8601 in UTC.
+    "opened", "renewed": null or time, "expires": null or time, "expired", "author", "run", "candidate", "recipe",
+    "figures": {a leaderboard row}, "digests": {"model", "package", "data", "code", "config", "evidence"},
+    "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run", "zenml_model_version",
+    "outcome": null or "promote-eligible|needs-review-with-warnings|blocked", "dossier", "policy": its digest,
+    "rules": null or the policy's section ``decision``, "event", "votes": [{"event", "time", "actor", "reason",
+    "self_approved", "override"}], "decision": null or {"verdict", "actor", "time", "reason", "self_approved",
+    "override", "event"}}``. Times are ISO 8601 in UTC.
     """
-    version = review.request.version
+    version, policy = review.request.version, review.request.policy
     return {
         "id": review.id,
         "model": version.model,
@@ -26,6 +30,9 @@ def review_json(review: Review) -> dict[str, Any]:
         "status": review.decision.verdict if review.decision else "open",
         "standing": review.standing,
         "opened": review.opened.isoformat(),
+        "renewed": review.renewed.isoformat() if review.renewed else None,
+        "expires": review.expires.isoformat() if review.expires else None,
+        "expired": review.expired(datetime.now(UTC)),
         "author": review.request.author,
         "run": version.run,
         "candidate": version.candidate,
@@ -37,6 +44,12 @@ def review_json(review: Review) -> dict[str, Any]:
         "report": review.request.report,
         "mlflow_run": version.mlflow_run,
         "zenml_model_version": review.request.zenml.model_version if review.request.zenml else None,
+        "outcome": review.request.outcome,
+        "dossier": review.request.dossier,
+        "policy": review.request.policy_digest,
+        "rules": policy.decision.model_dump(mode="json") if policy else None,
+        "event": review.event,
+        "votes": [vote.model_dump(mode="json") for vote in review.votes],
         "decision": review.decision.model_dump(mode="json") if review.decision else None,
     }
 
@@ -56,10 +69,14 @@ def list_json(overviews: tuple[Overview, ...], *, include_decided: bool) -> dict
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """``{"review": as review_json, "champion": VERSION or null, "previous": VERSION or null, "changes": [text]}``."""
+    """``{"review": as review_json, "champion": VERSION or null, "previous": VERSION or null, "changes": [text],
+    "missing": APPROVALS that it awaits still, "warnings": [text]}``.
+    """
     return {
         "review": review_json(outcome.review),
         "champion": outcome.champion,
         "previous": outcome.previous,
         "changes": list(outcome.changes),
+        "missing": outcome.missing,
+        "warnings": list(outcome.warnings),
     }
