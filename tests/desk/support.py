@@ -47,6 +47,7 @@ class Form:
     method: str
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    boxes: list[str] = field(default_factory=list)
 
 
 class Forms(HTMLParser):
@@ -63,6 +64,8 @@ class Forms(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.found.append(Form(given["action"], given.get("method", "get")))
+        elif tag == "input" and given.get("type") == "checkbox":
+            self.found[-1].boxes.append(given["name"])
         elif tag == "input" and "name" in given:
             self.found[-1].fields[given["name"]] = given.get("value", "")
         elif tag == "button" and "name" in given:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from podium.config.base import Frozen
 
 Role = Literal["viewer", "reviewer", "admin"]
-"""Looks; decides on reviews as well; rolls back as well."""
+"""Looks; decides on reviews as well; rolls back and repairs as well."""
 
 
 def _address(value: str) -> str:

@@ -33,7 +33,10 @@ def decide(visitor: SomebodyWithForm, review_id: str) -> Response:
         if not reason:
             raise ReviewError("a decision needs a reason", remedy="say why, in a sentence that holds in a year")
         if visitor.fields.get("confirmed") != "yes":
-            return page(visitor, "confirm.html", review=view, verdict=verdict, reason=reason)
+            seen, override = visitor.fields.get("seen", ""), visitor.fields.get("override") == "yes"
+            return page(
+                visitor, "confirm.html", review=view, verdict=verdict, reason=reason, seen=seen, override=override
+            )
         _check_champion(visitor, view)
         return _record(visitor, view, verdict, reason)
     except PodiumError as error:
@@ -42,18 +45,23 @@ def decide(visitor: SomebodyWithForm, review_id: str) -> Response:
 
 def _record(visitor: Visitor, view: ReviewView, verdict: Verdict, reason: str) -> Response:
     desk = visitor.desk
-    carry = promotion.approve if verdict == "approve" else promotion.reject
+    decider: promotion.Decider = {
+        "reason": reason,
+        "actor": visitor.person.actor,
+        "mirror": desk.mirrors(view.id),
+        "client": desk.client(),
+        "seen": number(visitor.fields.get("seen")),
+    }
     try:
-        carry(
-            desk.settings,
-            view.id,
-            reason=reason,
-            actor=visitor.person.actor,
-            mirror=desk.mirrors(view.id),
-            client=desk.client(),
-        )
+        if verdict == "approve":
+            override = visitor.fields.get("override") == "yes"
+            promotion.approve(desk.settings, view.id, override=override, **decider)
+        else:
+            promotion.reject(desk.settings, view.id, **decider)
     except ReviewError:
         after = load(desk, view.id)  # a second click, or somebody was faster
+        if verdict == "approve" and any((v.actor, v.reason) == (visitor.person.actor, reason) for v in after.votes):
+            return redirect(visitor, f"{review_address(view.id)}?said=recorded")
         if after.decision is None:
             raise
         return _decided(visitor, after, verdict, reason)
@@ -98,6 +106,11 @@ def _verdict(visitor: Visitor) -> Verdict:
     if given == "reject":
         return "reject"
     raise Refused(400, "the form names no decision", remedy="choose to approve or to reject")
+
+
+def number(text: str | None) -> int | None:
+    """A field that holds one; None for whatever does not."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def reason_of(visitor: Visitor) -> str:

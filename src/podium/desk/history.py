@@ -10,7 +10,7 @@ from podium.desk.present import Tone, moment
 from podium.registry.log import Event
 from podium.registry.state import review_id
 
-_HOUSEKEEPING: Final = frozenset({"opened", "applied", "synced"})
+_HOUSEKEEPING: Final = frozenset({"opened", "renewed", "applied", "synced"})
 """Events that are nobody's decision."""
 _TONES: Final[dict[str, Tone]] = {"approved": "good", "rejected": "warm", "rolled_back": "warm"}
 
@@ -28,6 +28,7 @@ class Entry:
     time: str
     reason: str
     self_approved: bool
+    override: bool
     digest: str
     """The beginning of the event's hash."""
 
@@ -37,7 +38,9 @@ def history(events: Sequence[Event], model: str = "") -> tuple[Entry, ...]:
     return tuple(
         Entry(
             seq=event.seq,
-            what={"rolled_back": "made champion again"}.get(event.kind, event.kind.replace("_", " ")),
+            what={"rolled_back": "made champion again", "voted": "approved, awaiting more"}.get(
+                event.kind, event.kind.replace("_", " ")
+            ),
             tone=_TONES.get(event.kind, "plain"),
             review=review_id(event.payload["model"], event.payload["version"]),
             model=event.payload["model"],
@@ -45,6 +48,7 @@ def history(events: Sequence[Event], model: str = "") -> tuple[Entry, ...]:
             time=moment(event.time),
             reason=str(event.payload.get("reason") or ""),
             self_approved=bool(event.payload.get("self_approved")),
+            override=bool(event.payload.get("override")),
             digest=event.hash[:12],
         )
         for event in reversed(events)

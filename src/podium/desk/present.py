@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from podium.registry.reviews import Overview
 from podium.registry.state import Review
+from podium.registry.votes import Decision, Vote
 from podium.report.text import THIN, count, duration, interval, percent, significant
 from podium.wording import plural
 
@@ -43,13 +44,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class DecisionView:
-    """Who decided."""
+    """Who decided, or approved as one of several."""
 
     verdict: str
     actor: str
     time: str
     reason: str
     self_approved: bool
+    override: bool
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,17 @@ class ReviewView:
     """The figure that the inbox shows."""
     facts: tuple[tuple[str, str], ...]
     decision: DecisionView | None
-    closed: str
-    """Why no decision can be made; empty if one can."""
+    votes: tuple[DecisionView, ...]
+    """Approvals of a request that awaits more."""
+    missing: int
+    """Approvals that would promote it; 0 if it is decided."""
+    expires: str
+    """Until when it can be approved; empty if for ever, or if it is decided."""
+    expired: bool
+    blocked: bool
+    """Whether the gate blocks it, so that an approval is an override."""
+    event: int
+    """The log's event that holds the request: what a decision is about."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +124,17 @@ def present(review: Review, champion: Review | None, *, now: datetime | None = N
     """
     version, other = review.request.version, champion if champion and champion.id != review.id else None
     figures = tuple(_figure(measure, review, other) for measure in _MEASURES)
-    decision = review.decision
-    marks = [Mark(*_STANDINGS[review.standing])]
-    if decision is not None and decision.self_approved:
-        marks.append(Mark("self-approved", "warm"))
+    moment_now = now or datetime.now(UTC)
+    decision, rules = review.decision, review.request.policy.decision if review.request.policy else None
+    quorum = rules.quorum if rules else 1
+    expired = review.expired(moment_now)
     warnings = []
+    if expired:
+        warnings.append("The request has expired: a run of the pipeline renews it; until then it can only be rejected.")
+    if decision is None and review.request.outcome == "blocked":
+        warnings.append(
+            "The gate blocks this candidate: to approve it overrides the gate, which the policy must allow."
+        )
     if other is not None and other.request.version.digests.data != version.digests.data:
         warnings.append("The champion's figures come from another version of the data: they cannot be compared.")
     if version.code.dirty:
@@ -130,9 +147,9 @@ def present(review: Review, champion: Review | None, *, now: datetime | None = N
         run=version.run,
         author=review.request.author,
         opened=moment(review.opened),
-        age=ago((now or datetime.now(UTC)) - review.opened),
+        age=ago(moment_now - review.opened),
         data=version.digests.data[:12],
-        marks=tuple(marks),
+        marks=_marks(review, quorum, expired=expired),
         summary=_summary(review, other),
         warnings=tuple(warnings),
         champion=other.version if other else None,
@@ -140,12 +157,13 @@ def present(review: Review, champion: Review | None, *, now: datetime | None = N
         figures=figures,
         lead=figures[0],
         facts=_facts(review),
-        decision=DecisionView(
-            decision.verdict, decision.actor, moment(decision.time), decision.reason, decision.self_approved
-        )
-        if decision
-        else None,
-        closed=f"already {decision.verdict}" if decision else "",
+        decision=_given(decision, decision.verdict) if decision else None,
+        votes=tuple(_given(vote, "approved") for vote in review.votes if not decision or vote.event != decision.event),
+        missing=0 if decision else max(1, quorum - len(review.votes)),
+        expires=moment(review.expires) if review.expires and not decision else "",
+        expired=expired,
+        blocked=review.request.outcome == "blocked",
+        event=review.event,
     )
 
 
@@ -172,6 +190,25 @@ def ago(age: timedelta) -> str:
     if minutes < 60:
         return f"{plural(minutes, 'minute')} ago"
     return f"{plural(minutes // 60, 'hour')} ago" if minutes < 48 * 60 else f"{plural(minutes // 1440, 'day')} ago"
+
+
+def _marks(review: Review, quorum: int, *, expired: bool) -> tuple[Mark, ...]:
+    """Standing, the gate's word, the votes, and what is particular about the decision."""
+    decision, outcome = review.decision, review.request.outcome
+    marks = [Mark("expired", "warm") if expired else Mark(*_STANDINGS[review.standing])]
+    if decision is None and (quorum > 1 or review.votes):
+        marks.append(Mark(f"{len(review.votes)} of {plural(quorum, 'approval')}"))
+    if outcome is not None:
+        marks.append(Mark(f"gate: {outcome}", "good" if outcome == "promote-eligible" else "warm"))
+    if decision is not None and decision.self_approved:
+        marks.append(Mark("self-approved", "warm"))
+    if decision is not None and decision.override:
+        marks.append(Mark("override of the gate", "warm"))
+    return tuple(marks)
+
+
+def _given(said: Decision | Vote, verdict: str) -> DecisionView:
+    return DecisionView(verdict, said.actor, moment(said.time), said.reason, said.self_approved, said.override)
 
 
 def _summary(review: Review, champion: Review | None) -> str:
@@ -230,7 +267,15 @@ def _difference(change: float, measure: _Measure) -> str:
 
 def _facts(review: Review) -> tuple[tuple[str, str], ...]:
     version, zenml = review.request.version, review.request.zenml
+    request = review.request
+    rules = request.policy.decision if request.policy else None
+    who = f"{plural(rules.quorum, 'approval')} of {', '.join(rules.reviewers) or 'anyone'}" if rules else "–"
     facts = [
+        ("gate", request.outcome or "–"),
+        ("decided by", who if rules is None or rules.self_approval else f"{who}, not the author"),
+        ("expires", moment(review.expires) if review.expires and not review.decision else "–"),
+        ("policy digest", request.policy_digest or "–"),
+        ("dossier digest", request.dossier or "–"),
         ("run", f"{version.run}, by {review.request.author}"),
         ("recipe", version.recipe),
         ("code", str(version.code)),

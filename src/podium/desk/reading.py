@@ -83,6 +83,6 @@ def review_page(
 ) -> Response:
     """A review's page; after a refusal with the error and the reason that was typed."""
     view = load(visitor.desk, review_id)
-    if said == "recorded" and view.decision is None:
+    if said == "recorded" and view.decision is None and not view.votes:
         said = ""  # an address may claim anything
     return page(visitor, "review.html", status=status, review=view, said=said, error=error, reason=reason)

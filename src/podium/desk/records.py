@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from podium.desk.deciding import reason_of
+from podium.desk.deciding import number, reason_of
 from podium.desk.history import history
 from podium.desk.pages import page, redirect
 from podium.desk.refusals import require, status_of
 from podium.desk.visitor import Somebody, SomebodyWithForm, Visitor
 from podium.errors import PodiumError, ReviewError
 from podium.registry import promotion, reviews
-from podium.registry.audit import audit
+from podium.registry.audit import audit, repair
 from podium.registry.log import EventLog
 from podium.registry.state import fold, models
 
@@ -51,9 +51,14 @@ def show_audit(visitor: Somebody) -> Response:
 
 @router.post("/audit")
 def run_audit(visitor: SomebodyWithForm) -> Response:
-    """Compare the files of all reviewed versions with their digests as well."""
+    """Compare the files of all reviewed versions as well; with ``repair``, restore aliases and stages from the log."""
     desk = visitor.desk
-    full = audit(desk.settings, client=desk.client())
+    mirror = desk.mirrors(None)
+    if visitor.fields.get("repair") == "yes":
+        require(visitor.person, "repair")
+        full = repair(desk.settings, actor=visitor.person.actor, mirror=mirror, client=desk.client())
+    else:
+        full = audit(desk.settings, mirror=mirror, client=desk.client())
     try:
         events, broken = EventLog(desk.settings.reviews).events(), None
     except ReviewError as error:
@@ -75,7 +80,7 @@ def roll_back(visitor: SomebodyWithForm, model: str) -> Response:
     desk, reason = visitor.desk, reason_of(visitor)
     try:
         state = fold(EventLog(desk.settings.reviews).events(), model)
-        to, seen = _number(visitor.fields.get("to")), _number(visitor.fields.get("champion"))
+        to, seen = number(visitor.fields.get("to")), number(visitor.fields.get("champion"))
         if state.champion == to and to is not None:
             return redirect(visitor, "/history")  # a second click
         if state.champion != seen:
@@ -117,7 +122,3 @@ def _rollback_page(
         reason=reason,
         error=error,
     )
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
