@@ -132,6 +132,22 @@ def test_a_double_click_decides_once(room: Room) -> None:
     assert len(room.decisions()) == 1
 
 
+def test_an_expired_request(room: Room) -> None:
+    file = room.house.folder / "configs" / "promotion.yaml"
+    file.parent.mkdir()
+    file.write_text("decision: {expires_days: 1.0e-9}\n")
+    room.house.open(0)
+    page = room.enter()
+    page.get_by_role("link", name="podium-1").click()
+    expect(page.get_by_text("The request has expired")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    page.get_by_label("Reason").fill("too late")
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Reject podium-1").click()
+    expect(page.get_by_role("status")).to_contain_text("The decision is recorded.")
+    assert room.decisions() == [("rejected", "grace@desk", "too late")]
+
+
 def test_two_reviewers_at_once(shared_room: Room) -> None:
     shared_room.house.open(0)
     ada, bob = shared_room.enter("ada"), shared_room.enter("bob")

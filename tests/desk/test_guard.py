@@ -78,6 +78,7 @@ def test_a_form_of_another_site_does_nothing(page: Page, house: House, form: For
     assert page.send(form).status == 200
 
 
+@pytest.mark.slow
 def test_every_form_of_every_page_has_the_token(shared: Desk, house: House) -> None:
     for seed in range(2):
         house.open(seed)

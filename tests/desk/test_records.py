@@ -18,6 +18,8 @@ from tests.conftest import make_arrays
 from tests.desk.support import Page
 from tests.registry.support import House, make_bundle, make_evidence
 
+pytestmark = pytest.mark.slow
+
 
 def two_champions(page: Page, house: House) -> None:
     for seed in range(2):

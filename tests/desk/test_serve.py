@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from podium.config.desk import DeskConfig
-from podium.desk.serve import Place, open_desk, read_config
+from podium.desk.serve import Place, listen, open_desk, read_config
 from podium.desk.zenml_login import ZenmlServerAuthenticator
 from podium.errors import ConfigError, DeskError
 from podium.registry.provenance import current_user
@@ -93,6 +93,16 @@ def test_the_example_is_the_default() -> None:
     assert read_config(ROOT / "configs" / "desk.yaml") == read_config(None)
 
 
+def test_an_address_that_is_taken() -> None:
+    with listen(Place(port=0)) as taken:
+        taken.listen()
+        with pytest.raises(DeskError, match="cannot listen there"):
+            listen(Place(port=taken.getsockname()[1]))
+    with pytest.raises(DeskError, match=r"192\.0\.2\.1:1: the desk cannot listen"):
+        listen(Place("192.0.2.1", 1))
+
+
+@pytest.mark.slow
 def test_the_command_refuses_before_it_listens(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from podium.cli import main; main()", "review", "serve", "--host", "0.0.0.0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)

@@ -32,7 +32,7 @@ def serve(
     from podium.cli.review import recorded_mirror
     from podium.config.desk import DeskConfig
     from podium.config.load import parse
-    from podium.desk.serve import Place, open_desk, read_config, server
+    from podium.desk.serve import Place, listen, open_desk, read_config, server
     from podium.settings import Settings
 
     settings = Settings.from_environment()
@@ -42,8 +42,9 @@ def serve(
         chosen = parse(DeskConfig, changed, "--zenml-server")
     place = Place(host, port, certificate, key)
     desk = open_desk(settings, chosen, place, lambda review: None if no_zenml else recorded_mirror(settings, review))
+    taken = listen(place)
     who = f"as {desk.alone.actor}, without login" if desk.alone else f"users of {chosen.zenml_server}"
     address = min(desk.origins, key=lambda origin: "127.0.0.1" not in origin)
     Console().print(f"review desk: {address}  ({who}; Ctrl-C ends it)", highlight=False, soft_wrap=True)
     desk.client()  # opened once, before anybody waits for it
-    server(desk, place).run()
+    server(desk, place).run(sockets=[taken])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ from podium.config.yaml import load_yaml
 from podium.desk.context import Desk, Mirrors
 from podium.desk.identity import Identity
 from podium.desk.zenml_login import ZenmlServerAuthenticator
-from podium.errors import ConfigError
+from podium.errors import ConfigError, DeskError
 from podium.registry.provenance import current_user
 from podium.settings import Settings
 
@@ -86,6 +87,21 @@ def open_desk(settings: Settings, config: DeskConfig, place: Place, mirrors: Mir
             remedy="use its https address, or (in a network that you trust) allow_http: true",
         )
     return Desk(settings, config, origins, mirrors, authenticator=ZenmlServerAuthenticator(config.zenml_server))
+
+
+def listen(place: Place) -> socket.socket:
+    """Take the address before anything says that the desk is there. Raises DeskError if it cannot be had."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0]
+        taken = socket.socket(family)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+    except OSError as error:
+        raise DeskError(
+            f"{place.host}:{place.port}: the desk cannot listen there ({error.strerror})",
+            remedy="end what does, or choose another --port; --host has to be an address of this machine",
+        ) from None
+    return taken
 
 
 def server(desk: Desk, place: Place) -> uvicorn.Server:
