@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
+from podium.desk.figures import Figure, figures_of
 from podium.registry.reviews import Overview
 from podium.registry.state import Review
 from podium.registry.votes import Decision, Vote
-from podium.report.text import THIN, count, duration, interval, percent, significant
+from podium.report.text import THIN, interval, percent
 from podium.wording import plural
 
 Tone = Literal["plain", "good", "warm"]
@@ -27,19 +28,6 @@ class Mark:
 
     text: str
     tone: Tone = "plain"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One row of the comparison; texts are ready to be shown, ``–`` stands for what was not measured."""
-
-    name: str
-    challenger: str
-    champion: str
-    difference: str = ""
-    """With its sign."""
-    verdict: str = ""
-    """``better``, ``worse``, or nothing where that cannot be said."""
 
 
 @dataclass(frozen=True)
@@ -91,29 +79,6 @@ class ReviewView:
     """The log's event that holds the request: what a decision is about."""
 
 
-@dataclass(frozen=True)
-class _Measure:
-    name: str
-    field: str
-    kind: Literal["share", "nats", "count", "seconds", "milliseconds"]
-    better: Literal["more", "less", ""] = ""
-
-
-_MEASURES: Final = (
-    _Measure("test accuracy", "test_accuracy", "share", "more"),
-    _Measure("validation accuracy", "validation_accuracy", "share", "more"),
-    _Measure("macro F1, test", "test_f1", "share", "more"),
-    _Measure("macro precision, test", "test_precision", "share", "more"),
-    _Measure("macro recall, test", "test_recall", "share", "more"),
-    _Measure("loss, test", "test_loss", "nats", "less"),
-    _Measure("loss, validation", "validation_loss", "nats", "less"),
-    _Measure("time for an image", "milliseconds_per_image", "milliseconds", "less"),
-    _Measure("parameters", "parameters", "count"),
-    _Measure("epochs", "epochs", "count"),
-    _Measure("time to train", "train_seconds", "seconds"),
-)
-
-
 def present(review: Review, champion: Review | None, *, now: datetime | None = None) -> ReviewView:
     """One review beside the champion in office (which may be this very version).
 
@@ -123,7 +88,7 @@ def present(review: Review, champion: Review | None, *, now: datetime | None = N
         now: Defaults to the current time, in UTC.
     """
     version, other = review.request.version, champion if champion and champion.id != review.id else None
-    figures = tuple(_figure(measure, review, other) for measure in _MEASURES)
+    figures = figures_of(review, other)
     moment_now = now or datetime.now(UTC)
     decision, rules = review.decision, review.request.policy.decision if review.request.policy else None
     quorum = rules.quorum if rules else 1
@@ -230,39 +195,6 @@ def _summary(review: Review, champion: Review | None) -> str:
     if not points:
         return f"{text}, about as many as the champion ({name})."
     return f"{text}, {abs(points)} points {'more' if points > 0 else 'less'} than the champion ({name})."
-
-
-def _figure(measure: _Measure, review: Review, champion: Review | None) -> Figure:
-    mine = getattr(review.request.version.figures, measure.field)
-    other = getattr(champion.request.version.figures, measure.field) if champion else None
-    difference = verdict = ""
-    if mine is not None and other is not None and measure.better:
-        change = mine - other
-        difference = _difference(change, measure)
-        if change and measure.better:
-            verdict = "better" if (change > 0) == (measure.better == "more") else "worse"
-    return Figure(measure.name, _text(mine, measure), _text(other, measure), difference, verdict)
-
-
-def _text(value: float | None, measure: _Measure) -> str:
-    if value is None:
-        return "–"
-    if measure.kind == "share":
-        return f"{percent(value)}{THIN}%"
-    if measure.kind == "count":
-        return count(int(value))
-    if measure.kind == "seconds":
-        return duration(value)
-    return f"{significant(value)}{THIN}ms" if measure.kind == "milliseconds" else f"{value:.4f}"
-
-
-def _difference(change: float, measure: _Measure) -> str:
-    sign = "+" if change > 0 else "−" if change < 0 else "±"
-    if measure.kind == "share":
-        return f"{sign}{100 * abs(change):.1f}"
-    if measure.kind == "milliseconds":
-        return f"{sign}{significant(abs(change))}{THIN}ms"
-    return f"{sign}{abs(change):.4f}"
 
 
 def _facts(review: Review) -> tuple[tuple[str, str], ...]:
