@@ -86,6 +86,10 @@ class NoSuchReview(ReviewError):
     exit_code = 2
 
 
+class DeskError(PodiumError):
+    """The review desk cannot be opened as asked, or cannot ask whom it needs to."""
+
+
 def of_os_error(error: OSError) -> PodiumError:
     """What the operating system refused (a full disk, a missing permission): the file and the reason, not the stack."""
     where = f"{error.filename}: " if error.filename else ""

@@ -16,6 +16,7 @@ def build_app() -> typer.Typer:
     from podium.cli import (
         config,
         data,
+        desk,
         drift,
         environment,
         explain,
@@ -39,6 +40,7 @@ def build_app() -> typer.Typer:
     app.add_typer(config.app, name="config", help="Check and describe run configurations.")
     app.add_typer(data.app, name="data", help="Import and show the data set.")
     app.add_typer(recipes.app, name="recipes", help="List the networks and how they are trained.")
+    review.app.command("serve")(desk.serve)
     app.add_typer(review.app, name="review", help="Decide what is promoted.")
     app.add_typer(sweep.app, name="sweep", help="Show what a search over a recipe's fields found.")
     app.add_typer(weights.app, name="weights", help="Fetch, list and check pretrained weights.")

@@ -100,7 +100,7 @@ def approve(
         reason=reason,
         actor=user,
         override=override,
-        mirror=None if no_zenml else _mirror(settings, review),
+        mirror=None if no_zenml else recorded_mirror(settings, review),
         carrier=None if no_zenml else PipelineCarrier(settings),
     )
     _report(outcome, json=json)
@@ -112,7 +112,7 @@ def reject(review: Id, reason: Reason, user: User = None, json: Json = False, no
     from podium.registry import promotion
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings, review)
+    mirror = None if no_zenml else recorded_mirror(settings, review)
     _report(promotion.reject(settings, review, reason=reason, actor=user, mirror=mirror), json=json)
 
 
@@ -137,7 +137,7 @@ def rollback(
         reason=reason,
         to=to,
         actor=user,
-        mirror=None if no_zenml else _mirror(settings),
+        mirror=None if no_zenml else recorded_mirror(settings),
         carrier=None if no_zenml else PipelineCarrier(settings),
     )
     _report(outcome, json=json)
@@ -149,7 +149,7 @@ def sync(json: Json = False, no_zenml: NoZenml = False) -> None:
     from podium.registry.sync import sync as restore
 
     settings = _settings()
-    changes = restore(settings, mirror=None if no_zenml else _mirror(settings))
+    changes = restore(settings, mirror=None if no_zenml else recorded_mirror(settings))
     if json:
         _print({"changes": changes})
     else:
@@ -171,7 +171,7 @@ def audit(
     from podium.registry import audit as auditing
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings)
+    mirror = None if no_zenml else recorded_mirror(settings)
     if repair:
         outcome = auditing.repair(settings, actor=user, mirror=mirror)
     else:
@@ -201,7 +201,7 @@ def _settings() -> Settings:
     return Settings.from_environment()
 
 
-def _mirror(settings: Settings, review_id: str | None = None) -> Mirror | None:
+def recorded_mirror(settings: Settings, review_id: str | None = None) -> Mirror | None:
     """ZenML's mirror as a review recorded it: the given one's, else the newest one's."""
     from podium.registry import reviews
     from podium.registry.zenml_mirror import LazyZenmlMirror

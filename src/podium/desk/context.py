@@ -1,0 +1,75 @@
+"""What the pages work with: the installation, who may log in, and the secrets of this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from podium.config.desk import DeskConfig
+from podium.desk.forms import FormTokens
+from podium.desk.identity import Authenticator, Identity
+from podium.desk.limits import LoginLimiter
+from podium.desk.samples import SampleCache
+from podium.desk.sessions import Sessions
+from podium.registry import tracking
+from podium.registry.sync import Mirror
+from podium.settings import Settings
+
+Mirrors = Callable[[str | None], Mirror | None]
+"""Gives the mirror in which a review's version stands; the newest one's for None."""
+
+
+@dataclass
+class Desk:
+    """One desk. Either ``alone`` or ``authenticator`` is given.
+
+    Args:
+        settings: Where registry and log are.
+        config: Roles, sessions, limits.
+        origins: What browsers may call the desk: ``http://127.0.0.1:8240``.
+        mirrors: Where decisions are shown as well.
+        alone: Who is at the desk without a login: the user of this machine.
+        authenticator: Who knows the passwords.
+        clock: Seconds, as ``time.monotonic`` counts them.
+    """
+
+    settings: Settings
+    config: DeskConfig
+    origins: frozenset[str]
+    mirrors: Mirrors
+    alone: Identity | None = None
+    authenticator: Authenticator | None = None
+    clock: Callable[[], float] = time.monotonic
+    tokens: FormTokens = field(default_factory=FormTokens)
+    samples: SampleCache = field(default_factory=SampleCache)
+    sessions: Sessions = field(init=False)
+    limiter: LoginLimiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        if (self.alone is None) == (self.authenticator is None):
+            raise ValueError("a desk has either a login or one user")
+        self.sessions = Sessions(
+            idle=60 * self.config.idle_minutes, longest=60 * self.config.longest_minutes, clock=self.clock
+        )
+        self.limiter = LoginLimiter(self.config.login, self.clock)
+        self._client: tracking.MlflowClient | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers speak HTTPS with the desk."""
+        return all(origin.startswith("https:") for origin in self.origins)
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name. With ``__Host-`` a browser takes it from this host alone, over HTTPS alone."""
+        return "__Host-podium_desk" if self.secure else "podium_desk"
+
+    def client(self) -> tracking.MlflowClient | None:
+        """The registry's client, opened once; None while there is no registry (looking makes none)."""
+        with self._lock:
+            if self._client is None and tracking.exists(self.settings):
+                self._client = tracking.client(self.settings)
+            return self._client

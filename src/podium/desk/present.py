@@ -1,0 +1,219 @@
+"""Turns reviews into what the templates show. Whatever a review gains (votes, expiry, a verdict) is shown from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from podium.desk.figures import Figure, figures_of
+from podium.registry.reviews import Overview
+from podium.registry.state import Review
+from podium.registry.votes import Decision, Vote
+from podium.report.text import THIN, interval, percent
+from podium.wording import plural
+
+Tone = Literal["plain", "good", "warm"]
+_STANDINGS: Final[dict[str, tuple[str, Tone]]] = {
+    "open": ("awaits review", "plain"),
+    "champion": ("champion", "good"),
+    "retired": ("retired", "plain"),
+    "rejected": ("rejected", "warm"),
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A word or two beside a review's name."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    """Who decided, or approved as one of several."""
+
+    verdict: str
+    actor: str
+    time: str
+    reason: str
+    self_approved: bool
+    override: bool
+
+
+@dataclass(frozen=True)
+class ReviewView:
+    """All that pages tell of a review."""
+
+    id: str
+    model: str
+    version: int
+    candidate: str
+    run: str
+    author: str
+    opened: str
+    age: str
+    data: str
+    marks: tuple[Mark, ...]
+    summary: str
+    warnings: tuple[str, ...]
+    champion: int | None
+    """The champion's version that it is compared with."""
+    champion_name: str
+    figures: tuple[Figure, ...]
+    lead: Figure
+    """The figure that the inbox shows."""
+    facts: tuple[tuple[str, str], ...]
+    decision: DecisionView | None
+    votes: tuple[DecisionView, ...]
+    """Approvals of a request that awaits more."""
+    missing: int
+    """Approvals that would promote it; 0 if it is decided."""
+    expires: str
+    """Until when it can be approved; empty if for ever, or if it is decided."""
+    expired: bool
+    blocked: bool
+    """Whether the gate blocks it, so that an approval is an override."""
+    event: int
+    """The log's event that holds the request: what a decision is about."""
+
+
+def present(review: Review, champion: Review | None, *, now: datetime | None = None) -> ReviewView:
+    """One review beside the champion in office (which may be this very version).
+
+    Args:
+        review: The review.
+        champion: The promoted version's review, if there is one.
+        now: Defaults to the current time, in UTC.
+    """
+    version, other = review.request.version, champion if champion and champion.id != review.id else None
+    figures = figures_of(review, other)
+    moment_now = now or datetime.now(UTC)
+    decision, rules = review.decision, review.request.policy.decision if review.request.policy else None
+    quorum = rules.quorum if rules else 1
+    expired = review.expired(moment_now)
+    warnings = []
+    if expired:
+        warnings.append("The request has expired: a run of the pipeline renews it; until then it can only be rejected.")
+    if decision is None and review.request.outcome == "blocked":
+        warnings.append(
+            "The gate blocks this candidate: to approve it overrides the gate, which the policy must allow."
+        )
+    if other is not None and other.request.version.digests.data != version.digests.data:
+        warnings.append("The champion's figures come from another version of the data: they cannot be compared.")
+    if version.code.dirty:
+        warnings.append("The code had changes that no commit holds.")
+    return ReviewView(
+        id=review.id,
+        model=version.model,
+        version=version.version,
+        candidate=version.candidate,
+        run=version.run,
+        author=review.request.author,
+        opened=moment(review.opened),
+        age=ago(moment_now - review.opened),
+        data=version.digests.data[:12],
+        marks=_marks(review, quorum, expired=expired),
+        summary=_summary(review, other),
+        warnings=tuple(warnings),
+        champion=other.version if other else None,
+        champion_name=other.request.version.candidate if other else "",
+        figures=figures,
+        lead=figures[0],
+        facts=_facts(review),
+        decision=_given(decision, decision.verdict) if decision else None,
+        votes=tuple(_given(vote, "approved") for vote in review.votes if not decision or vote.event != decision.event),
+        missing=0 if decision else max(1, quorum - len(review.votes)),
+        expires=moment(review.expires) if review.expires and not decision else "",
+        expired=expired,
+        blocked=review.request.outcome == "blocked",
+        event=review.event,
+    )
+
+
+def inbox(overviews: tuple[Overview, ...], *, now: datetime | None = None) -> tuple[ReviewView, ...]:
+    """All reviews: those that await a decision first, then the others; newest first."""
+    shown = []
+    for overview in overviews:
+        champion = next((review for review in overview.reviews if review.version == overview.champion), None)
+        shown += [(review, present(review, champion, now=now)) for review in overview.reviews]
+    shown.sort(key=lambda pair: (pair[0].decision is not None, -pair[0].opened.timestamp()))
+    return tuple(view for _, view in shown)
+
+
+def moment(time: datetime) -> str:
+    """``2026-11-21 21:58 UTC``."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ago(age: timedelta) -> str:
+    """``just now``, ``12 minutes ago``, ``3 days ago``."""
+    minutes = int(age.total_seconds()) // 60
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{plural(minutes, 'minute')} ago"
+    return f"{plural(minutes // 60, 'hour')} ago" if minutes < 48 * 60 else f"{plural(minutes // 1440, 'day')} ago"
+
+
+def _marks(review: Review, quorum: int, *, expired: bool) -> tuple[Mark, ...]:
+    """Standing, the gate's word, the votes, and what is particular about the decision."""
+    decision, outcome = review.decision, review.request.outcome
+    marks = [Mark("expired", "warm") if expired else Mark(*_STANDINGS[review.standing])]
+    if decision is None and (quorum > 1 or review.votes):
+        marks.append(Mark(f"{len(review.votes)} of {plural(quorum, 'approval')}"))
+    if outcome is not None:
+        marks.append(Mark(f"gate: {outcome}", "good" if outcome == "promote-eligible" else "warm"))
+    if decision is not None and decision.self_approved:
+        marks.append(Mark("self-approved", "warm"))
+    if decision is not None and decision.override:
+        marks.append(Mark("override of the gate", "warm"))
+    return tuple(marks)
+
+
+def _given(said: Decision | Vote, verdict: str) -> DecisionView:
+    return DecisionView(verdict, said.actor, moment(said.time), said.reason, said.self_approved, said.override)
+
+
+def _summary(review: Review, champion: Review | None) -> str:
+    """The review in a sentence or two."""
+    version, figures = review.request.version, review.request.version.figures
+    text = f"{version.candidate} won its run"
+    if figures.test_accuracy is not None:
+        text += f" and names {percent(figures.test_accuracy)}{THIN}% of the test images rightly"
+        if figures.test_accuracy_low is not None and figures.test_accuracy_high is not None:
+            text += f" (95{THIN}% interval {interval(figures.test_accuracy_low, figures.test_accuracy_high)})"
+    if champion is None:
+        last = "It is the champion." if review.standing == "champion" else "There is no other champion yet."
+        return f"{text}. {last}"
+    other = champion.request.version
+    before, name = other.figures.test_accuracy, f"version {other.version}, {other.candidate}"
+    if figures.test_accuracy is None or before is None:
+        return f"{text}. The champion is {name}."
+    points = round(100 * (figures.test_accuracy - before), 1)
+    if not points:
+        return f"{text}, about as many as the champion ({name})."
+    return f"{text}, {abs(points)} points {'more' if points > 0 else 'less'} than the champion ({name})."
+
+
+def _facts(review: Review) -> tuple[tuple[str, str], ...]:
+    version, zenml = review.request.version, review.request.zenml
+    request = review.request
+    rules = request.policy.decision if request.policy else None
+    who = f"{plural(rules.quorum, 'approval')} of {', '.join(rules.reviewers) or 'anyone'}" if rules else "–"
+    facts = [
+        ("gate", request.outcome or "–"),
+        ("decided by", who if rules is None or rules.self_approval else f"{who}, not the author"),
+        ("expires", moment(review.expires) if review.expires and not review.decision else "–"),
+        ("policy digest", request.policy_digest or "–"),
+        ("dossier digest", request.dossier or "–"),
+        ("run", f"{version.run}, by {review.request.author}"),
+        ("recipe", version.recipe),
+        ("code", str(version.code)),
+        *((f"{name} digest", value) for name, value in version.digests.model_dump().items()),
+        ("DVC", version.dvc or "–"),
+        ("MLflow run", version.mlflow_run),
+        ("ZenML model version", zenml.model_version if zenml else "–"),
+    ]
+    return tuple(facts)

@@ -1,0 +1,88 @@
+"""Pages that only show: the inbox, a review, its run's report, its lineage."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from starlette.responses import Response
+
+from podium.desk.context import Desk
+from podium.desk.guard import DOCUMENT_HEADERS
+from podium.desk.pages import page
+from podium.desk.present import ReviewView, inbox, present
+from podium.desk.refusals import Refused
+from podium.desk.visitor import Somebody, Visitor
+from podium.errors import PodiumError, RegistryError
+from podium.registry import chain, documents, reviews
+
+router = APIRouter()
+DOCUMENTS: Final = {"report": "report.html"}
+"""Pages of the evidence that may be asked for, by the name in the address."""
+
+
+@router.get("/")
+def show_inbox(visitor: Somebody) -> Response:
+    """All reviews, open ones first, and where the registry departs from the log."""
+    found = reviews.overviews(visitor.desk.settings, client=visitor.desk.client())
+    views = inbox(found)
+    return page(
+        visitor,
+        "inbox.html",
+        waiting=[view for view in views if view.decision is None],
+        decided=[view for view in views if view.decision is not None],
+        champions=[(overview.model, overview.champion) for overview in found],
+        findings=[finding for overview in found for finding in overview.findings],
+    )
+
+
+@router.get("/reviews/{review_id}")
+def show_review(visitor: Somebody, review_id: str, said: str = "") -> Response:
+    """One review with the forms to decide it."""
+    return review_page(visitor, review_id, said=said)
+
+
+@router.get("/reviews/{review_id}/documents/{name}")
+def show_document(visitor: Somebody, review_id: str, name: str) -> Response:
+    """A page that the run made, as the registry has it: sandboxed, for nothing vouches for what it contains."""
+    if name not in DOCUMENTS:
+        raise Refused(404, f"there is no document {name!r}", remedy=f"ask for one of: {', '.join(DOCUMENTS)}")
+    desk = visitor.desk
+    version = reviews.show(desk.settings, review_id).request.version
+    try:
+        text = documents.page(desk.settings, version, DOCUMENTS[name], client=desk.client())
+    except RegistryError as error:
+        raise Refused(404, error.message, remedy=error.remedy) from None
+    return HTMLResponse(text, headers=DOCUMENT_HEADERS)
+
+
+@router.get("/reviews/{review_id}/lineage")
+def show_lineage(visitor: Somebody, review_id: str) -> Response:
+    """The chain from the decision back to code and data, each link checked now."""
+    desk = visitor.desk
+    view = load(desk, review_id)
+    found = chain.explain(desk.settings, review_id, client=desk.client())
+    return page(visitor, "lineage.html", review=view, chain=found)
+
+
+def load(desk: Desk, review_id: str) -> ReviewView:
+    """A review beside the champion in office. Raises NoSuchReview."""
+    review = reviews.show(desk.settings, review_id)
+    return present(review, reviews.champion_review(desk.settings, review.request.version.model))
+
+
+def review_page(
+    visitor: Visitor,
+    review_id: str,
+    *,
+    said: str = "",
+    error: PodiumError | None = None,
+    reason: str = "",
+    status: int = 200,
+) -> Response:
+    """A review's page; after a refusal with the error and the reason that was typed."""
+    view = load(visitor.desk, review_id)
+    if said == "recorded" and view.decision is None and not view.votes:
+        said = ""  # an address may claim anything
+    return page(visitor, "review.html", status=status, review=view, said=said, error=error, reason=reason)

@@ -1,0 +1,189 @@
+"""History, audit, rollback, sample images."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from podium.data import open_dataset
+from podium.desk import samples
+from podium.desk.context import Desk
+from podium.desk.samples import choose
+from podium.registry.log import EventLog
+from podium.registry.reviews import open_review
+from tests.conftest import make_arrays
+from tests.desk.support import Page
+from tests.registry.support import House, make_bundle, make_evidence
+
+pytestmark = pytest.mark.slow
+
+
+def two_champions(page: Page, house: House) -> None:
+    for seed in range(2):
+        house.open(seed)
+    page.decide("podium-1", "approve", "the first")
+    page.decide("podium-2", "approve", "the second")
+
+
+def test_history_has_all_decisions_and_filters_by_model(page: Page, house: House) -> None:
+    assert "Nothing has been decided yet." in page.get("/history").words
+    two_champions(page, house)
+    other = house.register(2).model_copy(update={"model": "other", "version": 1})
+    open_review(house.settings, other, author="x")
+    page.decide("other-1", "reject", "the third")
+    text = page.get("/history").words
+    assert "3 decisions" in text
+    assert text.index("the third") < text.index("the second") < text.index("the first")
+    text = page.get("/history?model=podium").words
+    assert "2 decisions on podium" in text
+    assert "the third" not in text
+    assert "3 decisions" in page.get("/history?model=none").words
+
+
+def test_rolling_back_asks_once_more(page: Page, house: House) -> None:
+    two_champions(page, house)
+    page.get("/history")
+    assert 'href="/models/podium/rollback"' in page.text
+    page.get("/models/podium/rollback")
+    page.send(page.form("/rollback"), reason="drifts")
+    assert "Make version 1 the champion again?" in page.words
+    assert house.aliases()["champion"] == 2
+    form = page.form("/rollback")
+    for _ in range(2):  # twice clicked
+        page.send(form)
+        assert page.path == "/history"
+    assert house.aliases()["champion"] == 1
+    last = [event for event in EventLog(house.settings.reviews).events() if event.kind == "rolled_back"]
+    assert [(event.actor, event.payload["reason"]) for event in last] == [("grace@desk", "drifts")]
+    assert "podium-1 made champion again drifts" in page.words
+
+
+def test_rollbacks_that_are_refused(page: Page, house: House, alone: Desk) -> None:
+    house.open(0)
+    page.decide("podium-1", "approve")
+    assert page.get("/models/podium/rollback").status == 409
+    assert "is the first champion" in page.words
+    assert page.get("/models/none/rollback").status == 409
+    house.open(1)
+    page.decide("podium-2", "approve")
+    form = page.get("/models/podium/rollback").form("/rollback")
+    assert page.send(form, reason=" ").status == 409
+    assert page.send(form, reason="x", to="9").status == 404
+    assert page.send(form, reason="x", champion="7").status == 409
+    assert "the champion has changed" in page.words
+    assert house.aliases()["champion"] == 2
+
+
+def test_the_audit_tells_that_all_is_well(page: Page, house: House) -> None:
+    assert "The decision log is whole" in page.get("/audit").words
+    two_champions(page, house)
+    text = page.get("/audit").words
+    events = EventLog(house.settings.reviews).events()
+    assert f"The hash chain of {len(events)} events was followed just now; it ends with {events[-1].hash[:12]}" in text
+    page.send(page.form("/audit"))
+    assert "The files of 2 reviewed versions have the digests that were reviewed." in page.words
+
+
+def test_the_audit_tells_what_is_wrong(page: Page, house: House) -> None:
+    two_champions(page, house)
+    (house.package(1) / "artifacts" / "bundle" / "model.json").write_text("{}")
+    house.client.set_registered_model_alias("podium", "champion", "1")
+    text = page.get("/audit").words
+    assert "1 finding" in text
+    assert "unexplained champion" in text
+    page.send(page.form("/audit"))
+    assert "podium-1: changed since the review was opened: model files" in page.words
+    assert "The files of 1 reviewed version have" in page.words
+
+
+def test_a_broken_chain_is_told(page: Page, house: House) -> None:
+    two_champions(page, house)
+    with sqlite3.connect(house.settings.reviews) as connection:
+        connection.execute("DROP TRIGGER events_no_update")
+        connection.execute("UPDATE events SET actor = 'mallory' WHERE seq = 3")
+    text = page.get("/audit").words
+    assert "The decision log is broken" in text
+    assert "event 3 (approved" in text
+    page.send(page.form("/audit"))
+    assert "was changed after the fact" in page.words
+    assert "whole" not in page.words
+
+
+class TestSamples:
+    @pytest.fixture
+    def reviewed(self, house: House) -> House:
+        """Two networks and the data set that they were trained on, as the evidence names it."""
+        from podium.data import write_dataset
+
+        splits = {name: make_arrays(24, side=16, seed=i) for i, name in enumerate(("train", "validation", "test"))}
+        names = ("left", "middle", "right")
+        write_dataset(house.folder / "data", splits, name="d", class_names=names, source="made", licence="CC0-1.0")
+        digest = open_dataset(house.folder / "data").manifest.digest
+        for seed in range(2):
+            bundle = make_bundle(house.folder / f"of-{seed}", seed=seed, data=digest)
+            house.open(seed, bundle=bundle, evidence=of(digest, seed))
+        return house
+
+    def test_both_answer(self, page: Page, reviewed: House) -> None:
+        text = page.get("/reviews/podium-2/samples").words
+        assert page.status == 200, text
+        assert "tiny on 24 validation images" in text
+        assert 'id="slide"' not in page.text
+        page.decide("podium-1", "approve")
+        text = page.get("/reviews/podium-2/samples").words
+        assert "both" in text
+        assert page.text.count("who-says") == 2 * samples.SHOWN
+        assert 'type="range"' in page.text
+
+    def test_test_images_are_left_alone(self, page: Page, reviewed: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        from podium.data import Dataset
+
+        asked: list[str] = []
+        original = Dataset.__getitem__
+        monkeypatch.setattr(Dataset, "__getitem__", lambda self, key: (asked.append(key), original(self, key))[1])
+        assert page.get("/reviews/podium-1/samples").status == 200
+        assert asked == ["validation"]
+
+    def test_another_data_set_is_not_taken_for_it(self, page: Page, reviewed: House) -> None:
+        import json
+
+        file = reviewed.folder / "data" / "dataset.json"
+        manifest = json.loads(file.read_text())
+        file.write_text(json.dumps(manifest | {"digest": "0" * 64}))
+        page.get("/reviews/podium-1/samples")
+        assert page.status == 500
+        assert "holds another data set now" in page.words
+        file.unlink()
+        assert "its data set cannot be opened here" in page.get("/reviews/podium-1/samples").words
+
+    def test_changed_evidence_is_not_followed(self, page: Page, reviewed: House) -> None:
+        for file in Path(reviewed.settings.state).rglob("leaderboard.json"):
+            file.write_text(file.read_text().replace('"path": "data"', '"path": "/etc"'))
+        page.get("/reviews/podium-1/samples")
+        assert page.status == 409
+        assert "its evidence has changed" in page.words
+
+    def test_which_are_shown(self) -> None:
+        labels = np.zeros(20, dtype=np.int64)
+        mine, other = np.full((20, 2), 0.5, np.float32), np.full((20, 2), 0.5, np.float32)
+        mine[:, 0], other[:, 0] = 0.9, 0.8
+        mine[3], other[3] = (0.9, 0.1), (0.4, 0.6)
+        mine[4], other[4] = (0.6, 0.4), (0.4, 0.6)
+        mine[7], other[7] = (0.1, 0.9), (0.7, 0.3)
+        mine[9], other[9] = (0.3, 0.7), (0.3, 0.7)
+        found = choose(mine, other, labels)
+        assert found[:4] == [3, 7, 4, 9]
+        assert len(found) == len(set(found)) == samples.SHOWN
+
+
+def of(digest: str, seed: int) -> object:
+    from dataclasses import replace
+
+    evidence = make_evidence(accuracy=0.9 + seed / 100)
+    board = evidence.leaderboard
+    return replace(
+        evidence, leaderboard=board.model_copy(update={"data": board.data.model_copy(update={"digest": digest})})
+    )
