@@ -6,6 +6,7 @@ from podium.desk.context import Desk
 from podium.registry import reviews
 from podium.registry.log import EventLog
 from tests.desk.support import Page
+from tests.registry.dossiers import kept, opened
 from tests.registry.support import House
 
 
@@ -192,3 +193,29 @@ def test_lineage_tells_what_contradicts(page: Page, house: House) -> None:
     page.get("/reviews/podium-1/lineage")
     assert "1 contradiction" in page.words
     assert "unexplained champion" in page.words
+
+
+def test_the_dossier_is_the_one_that_the_decision_is_bound_to(page: Page, house: House) -> None:
+    opened(house)
+    page.get("/reviews/podium-1")
+    assert "/reviews/podium-1/documents/dossier" in page.text
+    page.get("/reviews/podium-1/documents/dossier")
+    assert page.text == "<!doctype html>"
+    assert page.answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+
+
+def test_a_dossier_that_was_changed_is_not_shown(page: Page, house: House) -> None:
+    review, digest = opened(house)
+    (kept(house, review, digest) / "dossier.html").write_text("Approve at once!")
+    page.get("/reviews/podium-1/documents/dossier")
+    assert page.status == 409
+    assert "was changed since the review was opened" in page.words
+    assert "Approve at once" not in page.text
+
+
+def test_a_review_that_no_gate_judged_has_none(page: Page, house: House) -> None:
+    house.open(0)
+    page.get("/reviews/podium-1")
+    assert "documents/dossier" not in page.text
+    page.get("/reviews/podium-1/documents/dossier")
+    assert "no gate has judged it" in page.words

@@ -75,6 +75,8 @@ class ReviewView:
     expired: bool
     blocked: bool
     """Whether the gate blocks it, so that an approval is an override."""
+    judged: bool
+    """Whether the gate judged it, so that there is a dossier."""
     event: int
     """The log's event that holds the request: what a decision is about."""
 
@@ -128,6 +130,7 @@ def present(review: Review, champion: Review | None, *, now: datetime | None = N
         expires=moment(review.expires) if review.expires and not decision else "",
         expired=expired,
         blocked=review.request.outcome == "blocked",
+        judged=review.request.dossier is not None,
         event=review.event,
     )
 

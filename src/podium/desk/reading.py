@@ -15,11 +15,11 @@ from podium.desk.present import ReviewView, inbox, present
 from podium.desk.refusals import Refused
 from podium.desk.visitor import Somebody, Visitor
 from podium.errors import PodiumError, RegistryError
-from podium.registry import chain, documents, reviews
+from podium.registry import chain, documents, dossiers, reviews
 
 router = APIRouter()
-DOCUMENTS: Final = {"report": "report.html"}
-"""Pages of the evidence that may be asked for, by the name in the address."""
+DOCUMENTS: Final = ("dossier", "report")
+"""Pages that may be asked for, by the name in the address."""
 
 
 @router.get("/")
@@ -49,9 +49,13 @@ def show_document(visitor: Somebody, review_id: str, name: str) -> Response:
     if name not in DOCUMENTS:
         raise Refused(404, f"there is no document {name!r}", remedy=f"ask for one of: {', '.join(DOCUMENTS)}")
     desk = visitor.desk
-    version = reviews.show(desk.settings, review_id).request.version
+    request = reviews.show(desk.settings, review_id).request
     try:
-        text = documents.page(desk.settings, version, DOCUMENTS[name], client=desk.client())
+        if name == "dossier":
+            folder = dossiers.kept(desk.settings, request.version, request.dossier)
+            text = (folder / dossiers.PAGE).read_text(encoding="utf-8")
+        else:
+            text = documents.page(desk.settings, request.version, "report.html", client=desk.client())
     except RegistryError as error:
         raise Refused(404, error.message, remedy=error.remedy) from None
     return HTMLResponse(text, headers=DOCUMENT_HEADERS)
