@@ -32,7 +32,11 @@ def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -
     if reused := _reused(leaderboard):
         console.print(reused, highlight=False, markup=False)
     me = command()
-    if review.decision is None:
+    if review.decision is None and review.request.outcome == "blocked":
+        console.print(
+            f"Review [bold]{escape(review.id)}[/]: the gate [bold]blocks[/] the candidate; why, the dossier says."
+        )
+    elif review.decision is None:
         console.print(f"Review [bold]{escape(review.id)}[/] is awaiting a decision:")
         console.print(f'  {me} review approve {review.id} --reason "…"', highlight=False, markup=False)
     else:
@@ -40,6 +44,7 @@ def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -
         console.print(f"Review [bold]{escape(review.id)}[/] was {review.decision.verdict} by {actor}")
     console.print("Next:")
     for purpose, line in (
+        *([("read the dossier", f"{me} review dossier {review.id}")] if review.request.dossier else []),
         ("open the report", f"{me} report"),
         ("open the dashboard", f"{me} dashboard"),
         ("predict on an image", f"{me} predict IMAGE" + ("" if champion else f" --version {version.version}")),
