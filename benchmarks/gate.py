@@ -64,7 +64,7 @@ def main() -> None:
                     duel = draw(arguments.images, arguments.accuracy, gain, differ, generator)
                     accuracy = float(np.mean(duel.challenger == duel.truth))
                     measured = Measured(accuracy=accuracy, most_frequent=1 / CLASSES, recalls={"0": accuracy}, ece=0.0)
-                    verdict = judge(measured, duel, policy, use=use)
+                    verdict = judge(measured, duel, policy, use=use, rank=use)
                     found[verdict.outcome] += 1
                     found["better"] += any(c.name == "better" and c.standing == "met" for c in verdict.criteria)
                 cells = []

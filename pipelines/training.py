@@ -3,7 +3,7 @@
 from podium.config import RunConfig
 from podium.config.promotion_file import load_policy
 from podium.models.recipes import resolve_candidates
-from podium.orchestration.branches import each, gather, require_one, run_name
+from podium.orchestration.branches import each, examine_each, gather, require_one, run_name
 from podium.orchestration.gating import siblings
 from podium.orchestration.outcome import say, show_outcome, verdict_line
 from podium.orchestration.page import checks_summary
@@ -16,6 +16,7 @@ from podium.wording import plural
 from steps.compare import compare, select_best
 from steps.dossier import dossier
 from steps.evaluate import evaluate_validation
+from steps.examine import examine
 from steps.gate import evaluate_champion, evaluate_test, gate, open_test
 from steps.load import load
 from steps.register import register
@@ -30,6 +31,7 @@ STEPS = (
     validate,
     train,
     evaluate_validation,
+    examine,
     select_best,
     open_test,
     evaluate_test,
@@ -74,6 +76,10 @@ def training_pipeline(config: RunConfig) -> None:
     say("evaluating on validation data")
     validation = each(models, failures, lambda name, model: evaluate_validation(model, data, id=f"evaluate_{name}"))
     require_one(validation, failures, run=run_name(), config=config, data=data.load())
+    examined, unexamined = examine_each(
+        validation,
+        lambda name, figures: examine(models[name], data, figures, config.seed, id=f"examine_{name}"),
+    )
     selection = select_best(list(validation.values()), config.selection.metric)
     models = {name: models[name] for name in validation}
     chosen = selection.load().selected
@@ -84,12 +90,12 @@ def training_pipeline(config: RunConfig) -> None:
     test = [evaluate_test(models[name], data, selection, id=f"test_{name}") for name in seeds]
     rival = [evaluate_champion(config, data, incumbent)] if incumbent.load().can_play else []
     results = (list(models.values()), list(validation.values()), test)
-    leaderboard = compare(config, data, selection, *results, failures)
-    report = render(config, data, leaderboard, *results, checks)
+    leaderboard = compare(config, data, selection, *results, failures, examined)
+    report = render(config, data, leaderboard, *results, checks, examined, unexamined)
     version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page)
     filed = []
     if use.load().use is not None:  # else the winner is the champion itself, and nothing is to be decided
-        verdict = gate(config, policy, data, winner, test, incumbent, rival, use)
+        verdict = gate(config, policy, data, winner, test, incumbent, rival, use, leaderboard)
         say(verdict_line(verdict.load()))
         _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks)
         filed.append(bound)

@@ -9,6 +9,7 @@ from podium.code import code_digest
 from podium.config import RunConfig
 from podium.evaluation.compare import build_leaderboard, select
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.examine import Examination
 from podium.orchestration.caching import depends_on_code
 from podium.results import DataReference, Leaderboard, Selection
 
@@ -33,6 +34,7 @@ def compare(
     validation: list[Evaluation],
     test: list[Evaluation],
     failures: dict[str, str],
+    examined: list[Examination],
 ) -> Annotated[Leaderboard, "leaderboard"]:
     """Build the leaderboard; ``run`` is the run in which these figures were made first."""
     return build_leaderboard(
@@ -45,4 +47,5 @@ def compare(
         validation={evaluation.metrics.candidate: evaluation.metrics for evaluation in validation},
         test={evaluation.metrics.candidate: evaluation.metrics for evaluation in test},
         failures=failures,
+        costs={one.findings.candidate: one.findings.cost for one in examined},
     )

@@ -15,7 +15,7 @@ from podium.orchestration.caching import depends_on_code
 from podium.orchestration.gating import decide, evaluate_incumbent, open_test_split
 from podium.orchestration.materializers import EvaluationMaterializer
 from podium.registry.ledger import Use
-from podium.results import DataReference, Selection
+from podium.results import DataReference, Leaderboard, Selection
 from podium.settings import Settings
 
 
@@ -61,8 +61,10 @@ def gate(
     incumbent: Incumbent,
     champion: list[Evaluation],
     use: Use,
+    leaderboard: Leaderboard,
 ) -> Annotated[GateResult, "gate"]:
     """Judge the winner by the policy; ``champion`` is empty where there is none to compare with."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    return decide(settings, config, policy, dataset, winner, test, incumbent, next(iter(champion), None), use)
+    row = next(row for row in leaderboard.candidates if row.recipe == winner.candidate.name)
+    return decide(settings, config, policy, dataset, winner, test, incumbent, next(iter(champion), None), use, row)

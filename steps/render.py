@@ -10,6 +10,7 @@ from podium.code import code_digest
 from podium.config import RunConfig
 from podium.data import open_dataset
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.examine import Examination
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.page import draw_page
 from podium.results import DataReference, Leaderboard
@@ -31,8 +32,11 @@ def render(
     validation: list[Evaluation],
     test: list[Evaluation],
     checks: ValidationReport,
+    examined: list[Examination],
+    unexamined: dict[str, str],
 ) -> Annotated[HTMLString, "report"]:
     """One self-contained HTML file, shown in ZenML's dashboard and kept with the model version."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    return HTMLString(draw_page(settings, config, dataset, leaderboard, models, validation, test, checks))
+    results = (models, validation, test, checks, examined)
+    return HTMLString(draw_page(settings, config, dataset, leaderboard, *results, unexamined=unexamined))

@@ -70,6 +70,17 @@ class ClassMetrics(Frozen):
     support: int
 
 
+class ReliabilityBin(Frozen):
+    """Images whose predicted class has a probability in ``(low, high]``; means are null where there is none."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float | None
+    """Mean probability of the predicted class."""
+    accuracy: float | None
+
+
 class Metrics(Frozen):
     """Figures of one candidate on one split."""
 
@@ -85,6 +96,17 @@ class Metrics(Frozen):
     macro_precision: float
     macro_recall: float
     macro_f1: float
+    weighted_precision: float | None = None
+    """Mean over the classes, weighted by their images. This and what follows up to ``reliability`` is null or empty
+    only in files of before it was measured, such as those of benchmarks."""
+    weighted_recall: float | None = None
+    weighted_f1: float | None = None
+    ece: float | None = None
+    """Expected calibration error, of the bins of ``reliability``."""
+    brier: float | None = None
+    """Squared distance of the probabilities from the truth, summed over classes: from 0 to 2."""
+    reliability: tuple[ReliabilityBin, ...] = ()
+    """15 bins of equal width, from the least to the most sure."""
     per_class: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
     """Rows: true class; columns: predicted class."""
@@ -110,6 +132,7 @@ class LeaderboardRow(Frozen):
     cause: str | None = None
     validation_accuracy: float | None = None
     validation_loss: float | None = None
+    validation_ece: float | None = None
     test_accuracy: float | None = None
     test_accuracy_low: float | None = None
     test_accuracy_high: float | None = None
@@ -117,11 +140,21 @@ class LeaderboardRow(Frozen):
     test_precision: float | None = None
     test_recall: float | None = None
     test_f1: float | None = None
+    test_ece: float | None = None
     parameters: int | None = None
     trainable_parameters: int | None = None
     epochs: int | None = None
     train_seconds: float | None = None
     milliseconds_per_image: float | None = None
+    flops: int | None = None
+    """To predict one image; this and what follows are null where the examination failed, too."""
+    file_bytes: int | None = None
+    """Of the weights."""
+    latency_p50: float | None = None
+    """Milliseconds to predict one image on one CPU thread."""
+    latency_p95: float | None = None
+    throughput: float | None = None
+    """Images a second in batches of 64, likewise."""
 
 
 class DataReference(Frozen):

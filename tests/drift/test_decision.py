@@ -8,7 +8,7 @@ import pytest
 
 from podium.config.load import parse
 from podium.drift import DriftConfig
-from podium.drift.decision import decide, holm, kinds, sentence
+from podium.drift.decision import decide, kinds, sentence
 from podium.drift.results import TestResult
 from podium.errors import ConfigError
 
@@ -19,12 +19,6 @@ def result(name: str, p: float, effect: float = 0.5, **changes: Any) -> TestResu
         "effect_name": "e", "effect_minimum": 0.1, "detail": f"{name} moved", "reference_count": 9, "current_count": 9,
     }  # fmt: skip
     return TestResult.model_validate(given | changes)
-
-
-def test_holm_as_in_the_textbook() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.8]).tolist() == [1, 1]
-    assert holm([0.03]).tolist() == [0.03]
 
 
 def test_drift_needs_significance_and_effect() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from podium.results import ClassMetrics, EpochRecord, Metrics, SplitName, TrainingSummary
+from podium.evaluation.records import Cost, Latency, Timing
+from podium.results import ClassMetrics, EpochRecord, Metrics, ReliabilityBin, SplitName, TrainingSummary
 
 DIGEST = "d" * 64
 
@@ -24,6 +25,12 @@ def metrics(
         macro_precision=share,
         macro_recall=share,
         macro_f1=f1,
+        weighted_precision=share,
+        weighted_recall=share,
+        weighted_f1=f1,
+        ece=0.05,
+        brier=0.2,
+        reliability=(ReliabilityBin(low=0, high=1, count=100, confidence=share - 0.05, accuracy=share),),
         per_class=tuple(ClassMetrics(name=n, precision=share, recall=share, f1=share, support=50) for n in "ab"),
         confusion=((50, 0), (100 - correct, correct - 50)),
         milliseconds_per_image=0.5,
@@ -61,3 +68,15 @@ def summary(candidate: str = "net", *, epochs: int = 3, fine_tune: bool = False)
         resumed_from=None,
         history=history,
     )
+
+
+def cost(*, p50: float = 2.0) -> Cost:
+    """Of a small network."""
+    latencies = (
+        Latency(batch=1, repetitions=200, p50=p50, p95=1.5 * p50, throughput=450.0),
+        Latency(batch=64, repetitions=40, p50=30 * p50, p95=33 * p50, throughput=1_050.0),
+    )
+    timing = Timing(
+        train_seconds=4.5, device_seconds=9.0, device="cpu", hardware="a processor", threads=1, latency=latencies
+    )
+    return Cost(parameters=315_722, flops=82_000_000, file_bytes=1_300_000, timing=timing)

@@ -8,7 +8,7 @@ import pytest
 from podium.errors import PodiumError
 from podium.evaluation import build_leaderboard, select
 from podium.results import DataReference, Leaderboard
-from tests.evaluation.made import DIGEST, metrics, summary
+from tests.evaluation.made import DIGEST, cost, metrics, summary
 
 DATA = DataReference(name="made", path="data", digest=DIGEST)
 
@@ -81,6 +81,14 @@ def test_the_leaderboard_ranks_on_validation_whatever_the_test_says() -> None:
     assert (good.parameters, good.epochs, good.train_seconds) == (315_722, 3, 4.5)
     assert broken.cause == "loss is NaN"
     assert broken.model_dump(exclude={"recipe", "status", "cause"}, exclude_none=True) == {}
+
+
+def test_what_was_examined_has_its_cost_and_what_was_not_has_none() -> None:
+    good, fair, _ = board(costs={"good": cost(p50=2.0)}).candidates
+    assert (good.flops, good.file_bytes) == (82_000_000, 1_300_000)
+    assert (good.latency_p50, good.latency_p95, good.throughput) == (2.0, 3.0, 1_050.0)
+    assert (good.validation_ece, good.test_ece) == (0.05, 0.05)
+    assert {fair.flops, fair.file_bytes, fair.latency_p50, fair.latency_p95, fair.throughput} == {None}
 
 
 def test_the_leaderboard_survives_json() -> None:

@@ -39,6 +39,9 @@ def test_figures_equal_those_computed_by_hand() -> None:
     assert metrics.macro_precision == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
     assert metrics.macro_recall == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert metrics.macro_f1 == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+    assert metrics.weighted_precision == pytest.approx((3 * 2 / 3 + 1 / 2 + 0) / 5)
+    assert metrics.weighted_recall == pytest.approx(3 / 5)
+    assert metrics.weighted_f1 == pytest.approx((3 * 2 / 3 + 2 / 3 + 0) / 5)
     expected = -(math.log(0.7) + math.log(0.5) + math.log(0.1) + math.log(0.6) + math.log(0.25)) / 5
     assert metrics.loss == pytest.approx(expected, rel=1e-6)
 
@@ -93,6 +96,9 @@ def test_figures_agree_with_each_other(seed: int, count: int, classes: int) -> N
     for i, entry in enumerate(metrics.per_class):
         if entry.support:
             assert entry.recall == pytest.approx(confusion[i, i] / entry.support)
+    assert metrics.weighted_recall == pytest.approx(metrics.accuracy)
+    assert 0 <= metrics.ece <= 1
+    assert sum(entry.count for entry in metrics.reliability) == count
     assert metrics.loss == pytest.approx(log_loss(labels, table, labels=range(classes)), rel=1e-4)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from podium.gate.paired import Paired, better, corrected, different, interval, level_of, not_inferior
+from podium.gate.paired import Paired, better, different, interval, level_of, not_inferior
 
 PAIRS = Paired(both=830, challenger=60, champion=45, neither=65)
 
@@ -96,14 +96,6 @@ def test_non_inferiority_errs_as_often_as_it_says() -> None:
 def test_margins_lie_between_0_and_1(margin: float) -> None:
     with pytest.raises(ValueError, match="margin"):
         not_inferior(PAIRS, margin)
-
-
-def test_holms_correction() -> None:
-    assert corrected([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
-    assert corrected([0.6, 0.5]).tolist() == pytest.approx([1.0, 1.0])
-    five = [0.011, 0.02, 0.001, 0.3, 0.013]
-    assert corrected(five).tolist() == pytest.approx([0.044, 0.044, 0.005, 0.3, 0.044])
-    assert corrected([]).tolist() == []
 
 
 def test_decisions_on_one_test_split_spend_its_level_once() -> None:

@@ -19,9 +19,11 @@ from podium.gate.result import GateResult
 from podium.models import build
 from podium.orchestration.gating import decide, evaluate_incumbent, open_test_split, siblings, weights_digest
 from podium.registry import promotion
+from podium.results import LeaderboardRow
 from tests.evaluation.test_evaluate import make_bundle
 from tests.registry.support import House, candidate
 
+ROW = LeaderboardRow(recipe="tiny", status="completed", latency_p95=12.5, file_bytes=2_500_000)
 CONFIG = RunConfig.model_validate({"name": "test", "candidates": ["tiny"], "registry": {"model": "podium"}})
 
 
@@ -45,7 +47,9 @@ def judge(house: House, dataset: Dataset, winner: Bundle, policy: PromotionPolic
     incumbent, use = open_test_split(house.settings, CONFIG, dataset, winner)
     champion = evaluate_incumbent(house.settings, CONFIG, dataset, incumbent) if incumbent.can_play else None
     test = [evaluate(winner, dataset, "test")]
-    return decide(house.settings, CONFIG, policy or PromotionPolicy(), dataset, winner, test, incumbent, champion, use)
+    return decide(
+        house.settings, CONFIG, policy or PromotionPolicy(), dataset, winner, test, incumbent, champion, use, ROW
+    )
 
 
 def valid(result: GateResult) -> str:
@@ -56,9 +60,9 @@ def test_the_first_candidate_is_held_against_floors_alone(house: House, small_da
     found = judge(house, small_dataset, bundle(small_dataset, 0))
     assert found.champion.version is None
     assert (found.use, found.uses, found.duel, found.difference) == (1, 1, None, None)
-    assert found.measured.accuracy == pytest.approx(
-        evaluate(bundle(small_dataset, 0), small_dataset, "test").metrics.accuracy
-    )
+    metrics = evaluate(bundle(small_dataset, 0), small_dataset, "test").metrics
+    assert (found.measured.accuracy, found.measured.ece) == pytest.approx((metrics.accuracy, metrics.ece))
+    assert (found.measured.latency, found.measured.size) == (12.5, 2.5)
 
 
 def test_a_champion_is_shown_the_same_images(house: House, small_dataset: Dataset) -> None:

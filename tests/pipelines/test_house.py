@@ -48,10 +48,11 @@ def test_every_output_is_stored_without_pickle() -> None:
     from zenml.materializers.materializer_registry import materializer_registry
 
     from pipelines.pretraining import pretraining_pipeline
+    from pipelines.promotion import promotion_pipeline
     from pipelines.sweep import sweep_pipeline
     from pipelines.training import training_pipeline
 
-    pipelines = (training_pipeline, pretraining_pipeline, sweep_pipeline)
+    pipelines = (training_pipeline, pretraining_pipeline, sweep_pipeline, promotion_pipeline)
     for step in {step for pipeline in pipelines for step in pipeline.depends_on}:
         for name, output in step.entrypoint_definition.outputs.items():
             explicit = step.configuration.outputs.get(name)
@@ -68,7 +69,7 @@ def test_imports_have_no_side_effects(tmp_path: Path) -> None:
         for p in PODIUM
         if p.name != "pyfunc.py"  # MLflow loads it as code of a model
     ]
-    pipelines = [f"pipelines.{name}" for name in ("training", "pretraining", "sweep")]
+    pipelines = [f"pipelines.{name}" for name in ("training", "pretraining", "promotion", "sweep")]
     code = (
         "import os, json, importlib; before = dict(os.environ)\n"
         f"for name in {[*modules, *pipelines]!r}: importlib.import_module(name)\n"

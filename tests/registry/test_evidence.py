@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from podium.data import Dataset
+from podium.registry.evidence import Evidence
 from podium.validation import validate_dataset
 from podium.validation.suite import load_suite
 from tests.conftest import ROOT
@@ -19,3 +20,18 @@ def test_the_same_validation_done_twice_is_the_same_evidence(small_dataset: Data
     assert first.substance == second.substance
     changed = replace(first, validation={**reports[0], "passed": not reports[0]["passed"]})
     assert changed.substance != first.substance
+
+
+def test_latencies_do_not_make_other_evidence() -> None:
+    """Whichever figures of the leaderboard are times is told by those that differ when a model is timed again."""
+    first = make_evidence()
+
+    def timed(factor: float) -> Evidence:
+        rows = tuple(
+            row.model_copy(update={"latency_p50": factor, "latency_p95": 2 * factor, "throughput": 1 / factor})
+            for row in first.leaderboard.candidates
+        )
+        return replace(first, leaderboard=first.leaderboard.model_copy(update={"candidates": rows}))
+
+    assert timed(1.0).substance == timed(2.0).substance
+    assert timed(1.0).digest != timed(2.0).digest

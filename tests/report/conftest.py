@@ -14,6 +14,7 @@ from podium.report import Command, RunReport
 from podium.results import DataReference, SplitName
 from tests.conftest import make_arrays
 from tests.evaluation.made import summary
+from tests.report.examined import examination
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -83,6 +84,8 @@ def make_report(
         summaries=summaries,
         validation=validation,
         test=test,
+        examinations={"resnet20": examination(dataset, validation["resnet20"])},
+        unexamined={"simple_cnn": "out of <memory>"},
         checks="19 checks passed",
         warnings=1,
         lineage={"git commit": "3f2c9a1 (clean)", "configuration": "name: quickstart\nseed: 0\n"},

@@ -13,7 +13,9 @@ from PIL import Image
 
 from podium.evaluation import build_leaderboard
 from podium.report import RunReport, headline, render_report
+from podium.results import Metrics
 from tests.report.conftest import HOSTILE, guess, make_dataset, make_report
+from tests.report.examined import examination
 
 VOID = {"meta", "img", "line", "circle", "polyline", "path", "br", "link", "input"}
 
@@ -80,9 +82,14 @@ def test_every_section_is_there_in_the_order_of_need(run_report: RunReport) -> N
         "curves",
         "confusion",
         "classes",
+        "calibration",
+        "slices",
+        "corruptions",
         "samples",
         "augmented",
         "predictions",
+        "saliency",
+        "cost",
         "data",
         "lineage",
         "commands",
@@ -96,6 +103,10 @@ def test_every_section_is_there_in_the_order_of_need(run_report: RunReport) -> N
         "fine-tuning begins",
         "simple_cnn trained without augmentation",
         "rotation ±10°, shift ±10",
+        "expected calibration error",
+        "gaussian noise",
+        "of backbone",
+        "simple_cnn out of <memory>",
         "19 checks passed",
         "1 warning",
         "3f2c9a1 (clean)",
@@ -216,8 +227,10 @@ def test_many_classes_are_folded_and_the_file_stays_small(tmp_path: Path) -> Non
     dataset = make_dataset(tmp_path / "many", names)
     base = make_report(tmp_path / "few")
     test = {"resnet20": guess(dataset, "resnet20", "test", 0.2, 3)}
-    report = dataclasses.replace(base, dataset=dataset, validation={}, test=test)
+    looked = {"resnet20": examination(dataset, test["resnet20"])}
+    report = dataclasses.replace(base, dataset=dataset, validation={}, test=test, examinations=looked)
     text = render_report(report)
+    assert "18 others not drawn" in check_closed(text).text()
     assert len(text) < 1_500_000
     assert "With 30 classes the matrix is not drawn" in check_closed(text).text()
 
@@ -228,3 +241,42 @@ def test_figures_of_another_data_set_are_refused(run_report: RunReport, tmp_path
     short = dataclasses.replace(short, metrics=short.metrics.model_copy(update={"count": 29}))
     with pytest.raises(ValueError, match="29 validation figures for a data set with 30"):
         dataclasses.replace(run_report, validation={"resnet20": short})
+
+
+def test_an_examination_of_other_data_is_refused(run_report: RunReport, tmp_path: Path) -> None:
+    other = make_report(tmp_path / "other", ("a", "b", "c"))
+    with pytest.raises(ValueError, match="an examination of other data"):
+        dataclasses.replace(run_report, examinations=other.examinations)
+
+
+def test_a_run_that_was_not_examined_still_has_a_report(run_report: RunReport) -> None:
+    report = dataclasses.replace(run_report, examinations={}, unexamined={})
+    page = check_closed(render_report(report))
+    identifiers = {attributes.get("id") for attributes in page.all("section")}
+    assert "calibration" in identifiers
+    assert not {"slices", "corruptions", "saliency", "cost"} & identifiers
+
+
+def test_a_network_without_a_map_says_so(run_report: RunReport) -> None:
+    found = run_report.examinations["resnet20"]
+    findings = found.findings.model_copy(update={"saliency": (), "notes": ("no saliency maps: <tokens>",)})
+    blind = dataclasses.replace(found, findings=findings, saliency=found.saliency[:0])
+    report = dataclasses.replace(run_report, examinations={"resnet20": blind})
+    assert "no saliency maps: <tokens>" in check_closed(render_report(report)).text()
+
+
+def test_the_examination_is_that_of_the_selected_candidate(run_report: RunReport) -> None:
+    found = run_report.examinations["resnet20"]
+    text = check_closed(render_report(run_report)).text()
+    assert f"{100 * found.findings.robustness.mean_accuracy:.1f}" in text
+    sample = found.findings.saliency[0]
+    assert f"{sample.true} taken for {sample.predicted} {100 * sample.probability:.1f}" in text
+    assert "device seconds" in text
+
+
+def test_figures_of_before_calibration_was_measured_can_be_shown(run_report: RunReport) -> None:
+    figures = run_report.test["resnet20"].metrics
+    old = {name: value for name, value in figures.model_dump().items() if name not in ("ece", "brier", "reliability")}
+    test = {"resnet20": dataclasses.replace(run_report.test["resnet20"], metrics=Metrics.model_validate(old))}
+    page = check_closed(render_report(dataclasses.replace(run_report, test=test)))
+    assert "calibration" not in {attributes.get("id") for attributes in page.all("section")}

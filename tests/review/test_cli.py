@@ -65,7 +65,8 @@ def test_the_way_of_a_candidate(house: House, cli: Any) -> None:
     rejected = cli("reject", "podium-3", "--reason", "worse", "--json")
     assert rejected["review"]["status"] == "rejected"
     assert "champion of podium: version 2 (before: version 1)" in cli("rollback", "--reason", "back", "--to", "2")
-    assert cli("audit", "--json") == {"events": 13, "models": ["podium"], "versions_verified": 3, "findings": []}
+    found = {"events": 13, "models": ["podium"], "versions_verified": 3, "findings": [], "repaired": []}
+    assert cli("audit", "--json") == found
 
 
 def test_the_list_fits_a_terminal_of_80_columns(house: House, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +130,9 @@ def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -
     assert "unexplained champion" in cli("audit", code=1)
     assert cli("sync", "--json") == {"changes": ["podium: alias champion: version 1 → none"]}
     assert "nothing to do" in cli("sync")
+    house.client.set_registered_model_alias("podium", "champion", "1")
+    assert "repaired podium: alias champion: version 1 → none" in cli("audit", "--repair", "--as", "ops")
+    assert cli("audit", "--json")["findings"] == []
     assert cli("list", "--json")["findings"] == []
 
 

@@ -130,6 +130,9 @@ class BrokenMirror:
     def apply(self, model: str, stages: Mapping[int, str]) -> list[str]:
         raise RegistryError("ZenML does not answer", remedy="run `podium review sync`")
 
+    def differences(self, model: str, stages: Mapping[int, str]) -> list[str]:
+        raise RegistryError("ZenML does not answer")
+
 
 class RecordingMirror:
     def __init__(self) -> None:
@@ -137,6 +140,9 @@ class RecordingMirror:
 
     def apply(self, model: str, stages: Mapping[int, str]) -> list[str]:
         self.calls.append((model, dict(stages)))
+        return []
+
+    def differences(self, model: str, stages: Mapping[int, str]) -> list[str]:
         return []
 
 

@@ -19,6 +19,7 @@ folder, template = Path(sys.argv[1]), Path(sys.argv[2])
 from tests.registry.support import make_house
 from podium.errors import RegistryError
 from podium.registry import promotion, reviews
+from podium.registry.audit import audit
 from podium.registry.state import fold
 from podium.registry.log import EventLog
 from podium.registry.sync import sync
@@ -71,7 +72,11 @@ assert stages() == {"v1": "archived", "v2": "archived", "v3": "production"}, sta
 promotion.rollback(house.settings, "podium", reason="cats", **decide)
 assert stages() == {"v1": "production", "v2": "archived", "v3": "archived"}, stages()
 client.update_model_version("podium", "v2", stage="production", force=True)
+found = audit(house.settings, mirror=mirror, client=house.client).findings
+assert found == ("podium: ZenML's stage of v1 is archived, the decision log says production",
+                 "podium: ZenML's stage of v2 is production, the decision log says archived"), found
 print(sync(house.settings, mirror=mirror, client=house.client))
+assert audit(house.settings, mirror=mirror, client=house.client).findings == ()
 assert stages() == {"v1": "production", "v2": "archived", "v3": "archived"}, stages()
 assert sync(house.settings, mirror=mirror, client=house.client) == []
 
@@ -148,7 +153,7 @@ def test_stages_metadata_and_lineage_follow_the_registry(tmp_path: Path, mlflow_
         "ZENML_LOCAL_STORES_PATH": str(tmp_path / "zen" / "stores"),
         "ZENML_ANALYTICS_OPT_IN": "false",
         "ZENML_LOGGING_VERBOSITY": "WARN",
-        "PYTHONPATH": str(root),
+        "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}",
     }
     script = tmp_path / "scenario.py"
     script.write_text(SCRIPT)

@@ -62,7 +62,7 @@ def _zenml(arguments: list[str], settings: Settings) -> None:
 
     if not ready_mark(settings).exists():
         command = [sys.executable, "-m", "podium.orchestration.prepare"]
-        preparing = subprocess.run(command, env=_environment(settings), cwd=settings.root, check=False)
+        preparing = subprocess.run(command, env=zenml_environment(settings), cwd=settings.root, check=False)
         if preparing.returncode:
             sys.exit(preparing.returncode)
     _replace("zenml", arguments, settings)
@@ -70,13 +70,13 @@ def _zenml(arguments: list[str], settings: Settings) -> None:
 
 def _replace(program: str, arguments: list[str], settings: Settings) -> None:
     """Become another program of this environment, in the checkout and with ZenML's state there."""
-    environment = _environment(settings)
+    environment = zenml_environment(settings)
     path = Path(sys.executable).with_name(program)
     os.chdir(settings.root)
     os.execve(path, [str(path), *arguments], environment)  # noqa: S606 - our own interpreter's sibling
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def zenml_environment(settings: Settings) -> dict[str, str]:
     """Variables for ZenML. A user's own configuration is neither used nor touched: for that, call ``zenml`` itself."""
     from podium.orchestration.environment import isolated_environment, without_zenml
 

@@ -85,13 +85,21 @@ def approve(
     """Approve a version; the last approval that the policy asks for promotes it. It is recorded first.
 
     The version's files are compared with what was reviewed. JSON: {"review": as `show`, "champion": VERSION or null,
-    "previous": VERSION or null, "changes": [...], "missing": approvals that it awaits still}.
+    "previous": VERSION or null, "changes": [...], "missing": approvals that it awaits still, "warnings": [...]}.
     """
+    from podium.cli.promotion import PipelineCarrier
     from podium.registry import promotion
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings, review)
-    outcome = promotion.approve(settings, review, reason=reason, actor=user, override=override, mirror=mirror)
+    outcome = promotion.approve(
+        settings,
+        review,
+        reason=reason,
+        actor=user,
+        override=override,
+        mirror=None if no_zenml else _mirror(settings, review),
+        carrier=None if no_zenml else PipelineCarrier(settings),
+    )
     _report(outcome, json=json)
 
 
@@ -115,15 +123,21 @@ def rollback(
     no_zenml: NoZenml = False,
 ) -> None:
     """Make the previous champion, or another approved version, the champion again. JSON as for `approve`."""
+    from podium.cli.promotion import PipelineCarrier
     from podium.registry import promotion
     from podium.registry.champion import model_name
 
     settings = _settings()
-    mirror = None if no_zenml else _mirror(settings)
-    _report(
-        promotion.rollback(settings, model_name(settings, model), reason=reason, to=to, actor=user, mirror=mirror),
-        json=json,
+    outcome = promotion.rollback(
+        settings,
+        model_name(settings, model),
+        reason=reason,
+        to=to,
+        actor=user,
+        mirror=None if no_zenml else _mirror(settings),
+        carrier=None if no_zenml else PipelineCarrier(settings),
     )
+    _report(outcome, json=json)
 
 
 @app.command()
@@ -140,18 +154,31 @@ def sync(json: Json = False, no_zenml: NoZenml = False) -> None:
 
 
 @app.command()
-def audit(json: Json = False) -> None:
-    """Verify the log's chain, the aliases, and the files of all reviewed versions; exit status 1 if something is wrong.
+def audit(
+    json: Json = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Restore aliases and stages from the log first.")] = False,
+    user: User = None,
+    no_zenml: NoZenml = False,
+) -> None:
+    """Verify the log's chain, its decisions, aliases, stages, and the files of all reviewed versions.
 
-    JSON: {"events": N, "models": [...], "versions_verified": N, "findings": [text]}.
+    Exit status 1 if something is wrong (after `--repair`: still). A broken chain is never touched.
+    JSON: {"events": N, "models": [...], "versions_verified": N, "findings": [text], "repaired": [text]}.
     """
-    from podium.registry.audit import audit as examine
+    from podium.registry import audit as auditing
 
-    outcome = examine(_settings())
+    settings = _settings()
+    mirror = None if no_zenml else _mirror(settings)
+    if repair:
+        outcome = auditing.repair(settings, actor=user, mirror=mirror)
+    else:
+        outcome = auditing.audit(settings, mirror=mirror)
     if json:
         _print(outcome.model_dump(mode="json"))
     else:
         console = Console()
+        for change in outcome.repaired:
+            console.print(f"[bold green]repaired[/] {_escape(change)}", soft_wrap=True)
         for finding in outcome.findings:
             console.print(f"[bold red]✗[/] {_escape(finding)}", soft_wrap=True)
         console.print(
@@ -159,6 +186,36 @@ def audit(json: Json = False) -> None:
             f" {plural(len(outcome.findings), 'finding')}"
         )
     if outcome.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def notify(
+    pending: Annotated[bool, typer.Option("--pending", help="Send them, each to those who have not got it.")] = False,
+    json: Json = False,
+) -> None:
+    """List notices that did not go out, or send them; exit status 1 if some still do not.
+
+    JSON: {"sent": N, "pending": [{"event", "kind", "review", "left": [channel] or null, "errors": [text]}]}.
+    """
+    from podium.notify import outbox
+
+    settings = _settings()
+    sent = outbox.send_pending(settings) if pending else 0
+    left = outbox.pending(settings)
+    if json:
+        told = [
+            {**e.notice.model_dump(include={"event", "kind", "review"}), "left": e.left, "errors": e.errors}
+            for e in left
+        ]
+        _print({"sent": sent, "pending": told})
+    else:
+        console = Console()
+        for entry in left:
+            what = f"{entry.notice.review} {entry.notice.kind}: {'; '.join(entry.errors) or 'on its way'}"
+            console.print(what, soft_wrap=True, markup=False, highlight=False)
+        console.print(f"{plural(sent, 'notice')} sent, {len(left)} pending")
+    if pending and left:
         raise typer.Exit(1)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from podium.drift.results import Group, Kind, TestResult, Unreadable, Verdict
+from podium.holm import corrected
 from podium.report.text import listing, plural
 
 _GROUPS: Final[tuple[Group, ...]] = ("labels", "pixels", "embedding")
@@ -16,30 +14,12 @@ _NAMED: Final = 3
 """Findings of a group that the sentence names."""
 
 
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Adjust p-values so that the probability of any false alarm stays below the level (Holm 1979).
-
-    Valid however the tests depend on each other.
-
-    Args:
-        p_values: One a test.
-
-    Returns:
-        float64, in the same order; a test is significant if its value is at most the level.
-    """
-    p = np.asarray(p_values, np.float64)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return adjusted
-
-
 def decide(results: Sequence[TestResult], alpha: float) -> tuple[TestResult, ...]:
     """Fill in adjusted p-values and verdicts: drift if significant and no smaller than the minimum effect.
 
     The second condition only takes rejections away, so the level holds.
     """
-    adjusted = holm([result.p_value for result in results])
+    adjusted = corrected([result.p_value for result in results])
     decided = []
     for result, p in zip(results, adjusted, strict=True):
         verdict: Verdict = "none"

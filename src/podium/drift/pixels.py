@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,41 +43,37 @@ PIXEL_STATISTICS: Final[dict[str, PixelStatistic]] = {
 """
 
 
-def pixel_statistics(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-    """Compute all of ``PIXEL_STATISTICS``.
+def pixel_statistics(
+    images: NDArray[np.uint8], only: Collection[str] = tuple(PIXEL_STATISTICS)
+) -> dict[str, NDArray[np.float64]]:
+    """Compute some of ``PIXEL_STATISTICS``, all unless named.
 
     Args:
         images: uint8 N×H×W×3, RGB; sides of at least 3 pixels.
+        only: Their names.
 
     Returns:
         For each statistic float64 N; sharpness and noise are 0 for images with a side below 3 pixels.
     """
-    table = {name: np.empty(len(images), np.float64) for name in PIXEL_STATISTICS}
+    table = {name: np.empty(len(images), np.float64) for name in PIXEL_STATISTICS if name in only}
     step = max(1, _BLOCK // max(1, images.shape[1] * images.shape[2]))
     for start in range(0, len(images), step):
         rows = slice(start, start + step)
-        for name, values in _measure(np.asarray(images[rows])).items():
-            table[name][rows] = values
+        rgb = np.asarray(images[rows]).astype(np.float32) / 255
+        luma = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
+        for name, values in table.items():
+            values[rows] = _MEASURES[name](rgb, luma)
     return table
 
 
-def _measure(images: NDArray[np.uint8]) -> dict[str, NDArray[np.floating]]:
-    rgb = images.astype(np.float32) / 255
-    luma = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
-    means = rgb.mean(axis=(1, 2), dtype=np.float64)
+def _mean(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    return values.mean(axis=(1, 2), dtype=np.float64)
+
+
+def _saturation(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
     highest = rgb.max(axis=3)
     spread = highest - rgb.min(axis=3)
-    saturation = np.divide(spread, highest, out=np.zeros_like(spread), where=highest > 0)
-    return {
-        "brightness": luma.mean(axis=(1, 2), dtype=np.float64),
-        "contrast": luma.std(axis=(1, 2), dtype=np.float64),
-        "red": means[:, 0],
-        "green": means[:, 1],
-        "blue": means[:, 2],
-        "saturation": saturation.mean(axis=(1, 2), dtype=np.float64),
-        "sharpness": _sharpness(luma),
-        "noise": _noise(luma),
-    }
+    return _mean(np.divide(spread, highest, out=np.zeros_like(spread), where=highest > 0))
 
 
 def _sharpness(luma: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -94,3 +91,16 @@ def _noise(luma: NDArray[np.floating]) -> NDArray[np.float64]:
     across = luma[:, :, :-2] - 2 * luma[:, :, 1:-1] + luma[:, :, 2:]
     response = across[:, :-2] - 2 * across[:, 1:-1] + across[:, 2:]
     return np.sqrt(np.pi / 2) * np.abs(response).mean(axis=(1, 2), dtype=np.float64) / 6
+
+
+_MEASURES: Final[dict[str, Callable[[NDArray[np.floating], NDArray[np.floating]], NDArray[np.float64]]]] = {
+    "brightness": lambda _, luma: _mean(luma),
+    "contrast": lambda _, luma: luma.std(axis=(1, 2), dtype=np.float64),
+    "red": lambda rgb, _: _mean(rgb[..., 0]),
+    "green": lambda rgb, _: _mean(rgb[..., 1]),
+    "blue": lambda rgb, _: _mean(rgb[..., 2]),
+    "saturation": lambda rgb, _: _saturation(rgb),
+    "sharpness": lambda _, luma: _sharpness(luma),
+    "noise": lambda _, luma: _noise(luma),
+}
+"""From a block of images on [0, 1] and its luma."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from podium.errors import PodiumError
+from podium.evaluation.records import Cost
 from podium.results import DataReference, Leaderboard, LeaderboardRow, Metrics, Selection, TrainingSummary
 
 _VALUE: Final[Mapping[str, Callable[[Metrics], float]]] = {
@@ -57,6 +58,7 @@ def build_leaderboard(
     validation: Mapping[str, Metrics],
     test: Mapping[str, Metrics],
     failures: Mapping[str, str],
+    costs: Mapping[str, Cost] | None = None,
     metric: str = "accuracy",
     version: int | None = None,
     champion: int | None = None,
@@ -73,6 +75,7 @@ def build_leaderboard(
         validation: Validation figures of each completed candidate.
         test: Test figures; empty, or of completed candidates.
         failures: The cause for each failed candidate, in the order of the run.
+        costs: Of completed candidates, those that were examined.
         metric: What ranks the candidates where there is no selection; otherwise the selection's metric does.
         version: The registry's version of the selected candidate.
         champion: The registry's promoted version.
@@ -97,7 +100,9 @@ def build_leaderboard(
         raise ValueError(f"{selection.selected} is selected but has no validation figures")
     used: str = selection.metric if selection else metric
     ranked = sorted(validation.values(), key=lambda entry: _order(entry, used))
-    completed = [_row(entry, test.get(entry.candidate), summaries[entry.candidate]) for entry in ranked]
+    costs = costs or {}
+    order = [entry.candidate for entry in ranked]
+    completed = [_row(validation[name], test.get(name), summaries[name], costs.get(name)) for name in order]
     failed = [LeaderboardRow(recipe=name, status="failed", cause=cause) for name, cause in failures.items()]
     return Leaderboard(
         run=run,
@@ -112,12 +117,14 @@ def build_leaderboard(
     )
 
 
-def _row(validation: Metrics, test: Metrics | None, summary: TrainingSummary) -> LeaderboardRow:
+def _row(validation: Metrics, test: Metrics | None, summary: TrainingSummary, cost: Cost | None) -> LeaderboardRow:
+    single, batched = (cost.timing.latency[0], cost.timing.latency[-1]) if cost else (None, None)
     return LeaderboardRow(
         recipe=validation.candidate,
         status="completed",
         validation_accuracy=validation.accuracy,
         validation_loss=validation.loss,
+        validation_ece=validation.ece,
         test_accuracy=test.accuracy if test else None,
         test_accuracy_low=test.accuracy_low if test else None,
         test_accuracy_high=test.accuracy_high if test else None,
@@ -125,11 +132,17 @@ def _row(validation: Metrics, test: Metrics | None, summary: TrainingSummary) ->
         test_precision=test.macro_precision if test else None,
         test_recall=test.macro_recall if test else None,
         test_f1=test.macro_f1 if test else None,
+        test_ece=test.ece if test else None,
         parameters=summary.parameters,
         trainable_parameters=summary.trainable_parameters,
         epochs=summary.epochs,
         train_seconds=summary.train_seconds,
         milliseconds_per_image=(test or validation).milliseconds_per_image,
+        flops=cost.flops if cost else None,
+        file_bytes=cost.file_bytes if cost else None,
+        latency_p50=single.p50 if single else None,
+        latency_p95=single.p95 if single else None,
+        throughput=batched.throughput if batched else None,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from podium.errors import TrainingFailed
+from podium.evaluation.calibration import brier_score, expected_calibration_error, reliability
 from podium.results import ClassMetrics, Metrics, SplitName
 
 _Z95 = 1.959963984540054
@@ -27,7 +28,7 @@ def metrics_from_probabilities(
     """Compute every figure of one candidate on one split.
 
     The predicted class is the most probable one (the first of equals). Precision, recall and F1 are 0 where they are
-    undefined; the macro averages go over the classes that have images in this split.
+    undefined; the macro averages go over the classes that have images in this split, the weighted ones over all images.
 
     Args:
         probabilities: N×C, rows summing to 1 (within 0.001).
@@ -52,6 +53,7 @@ def metrics_from_probabilities(
     precision, recall, f1, support = precision_recall_fscore_support(truth, predicted, labels=every, zero_division=0)
     confusion = confusion_matrix(truth, predicted, labels=every)
     present = support > 0
+    diagram = reliability(table, truth)
     correct = int(np.trace(confusion))
     low, high = wilson_interval(correct, len(truth))
     return Metrics(
@@ -66,6 +68,12 @@ def metrics_from_probabilities(
         macro_precision=float(precision[present].mean()),
         macro_recall=float(recall[present].mean()),
         macro_f1=float(f1[present].mean()),
+        weighted_precision=float(np.average(precision, weights=support)),
+        weighted_recall=float(np.average(recall, weights=support)),
+        weighted_f1=float(np.average(f1, weights=support)),
+        ece=expected_calibration_error(diagram),
+        brier=brier_score(table, truth),
+        reliability=diagram,
         per_class=tuple(
             ClassMetrics(
                 name=name,

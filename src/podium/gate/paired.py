@@ -6,14 +6,16 @@ Everything here depends on four counts: how many images both models get right, o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from podium.config import Frozen
+from podium.holm import corrected
+
+__all__ = ["Paired", "better", "corrected", "different", "interval", "level_of", "not_inferior"]
 
 RESAMPLES: Final = 9_999
 """Of the bootstrap (Davison & Hinkley 1997, section 2.5: a number for which quantiles are order statistics)."""
@@ -119,18 +121,6 @@ def not_inferior(pairs: Paired, margin: float) -> float:
     alone = (math.sqrt(b * b - 4 * a * c) - b) / (2 * a)
     score = (new - old - n * shift) / math.sqrt(n * (2 * alone + shift * (1 - shift)))
     return float(stats.norm.sf(score))
-
-
-def corrected(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Adjust p-values of several tests: the chance of any wrong rejection becomes that of one test (Holm 1979).
-
-    SciPy has no such function, and statsmodels' collects garbage of the whole process at each call (0.1 s and more).
-    """
-    values = np.asarray(p_values, np.float64)
-    order = np.argsort(values)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)), 1)
-    return adjusted
 
 
 def level_of(use: int, alpha: float) -> float:

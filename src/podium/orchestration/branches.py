@@ -11,6 +11,7 @@ from podium import atomic
 from podium.config import RunConfig
 from podium.errors import TrainingFailed, TrainingStopped
 from podium.evaluation.compare import build_leaderboard
+from podium.orchestration.outcome import say
 from podium.orchestration.progress import Board
 from podium.orchestration.stopping import stop_training
 from podium.orchestration.training import cause_of
@@ -59,6 +60,22 @@ def each(models: Mapping[str, Any], failures: dict[str, str], step: Callable[[st
         except Exception as error:  # noqa: BLE001 - as above
             failures[name] = cause_of(error)
     return done
+
+
+def examine_each(validation: Mapping[str, Any], step: Callable[[str, Any], Any]) -> tuple[list[Any], dict[str, str]]:
+    """Call a step that looks closer at one candidate after the other.
+
+    A candidate whose examination fails stays in the run: its cause is told on the terminal and on the run's page.
+
+    Returns:
+        The output artifacts, and the causes of those that failed.
+    """
+    say("examining: slices, corruptions, saliency, cost")
+    failures: dict[str, str] = {}
+    done = each(validation, failures, step)
+    for name, cause in failures.items():
+        say(f"{name} could not be examined, and goes on without: {cause}")
+    return list(done.values()), failures
 
 
 def require_one(

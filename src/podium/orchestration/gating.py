@@ -24,6 +24,7 @@ from podium.gate.paired import interval, level_of
 from podium.gate.result import Difference, GateResult, Incumbent
 from podium.registry.champion import champion_version, load_champion_bundle, version_digest
 from podium.registry.ledger import Use, no_use, record_use
+from podium.results import LeaderboardRow
 from podium.settings import Settings
 
 
@@ -58,6 +59,7 @@ def decide(
     incumbent: Incumbent,
     champion: Evaluation | None,
     use: Use,
+    row: LeaderboardRow,
 ) -> GateResult:
     """Judge the winner by the policy.
 
@@ -71,12 +73,13 @@ def decide(
         incumbent: The champion in office.
         champion: Its evaluation on the same images; None if there is none, or it cannot be shown them.
         use: The decision's entry in the ledger.
+        row: The winner's, with what it takes; null there, if that was not measured.
     """
     if use.use is None:
         raise ValueError("the winner is the champion itself: there is nothing to decide")
     own = next(e for e in test if e.metrics.candidate == winner.candidate.name)
     duel = _duel(settings, config, dataset, own, incumbent, champion)
-    measured = measure(own, winner)
+    measured = measure(own, row)
     trainings = tuple(e.metrics.accuracy for e in test)
     return GateResult(
         challenger=winner.candidate.name,
@@ -95,7 +98,7 @@ def decide(
     )
 
 
-def measure(evaluation: Evaluation, bundle: Bundle) -> Measured:
+def measure(evaluation: Evaluation, row: LeaderboardRow) -> Measured:
     """The figures that floors are asked of."""
     metrics = evaluation.metrics
     support = [entry.support for entry in metrics.per_class]
@@ -103,7 +106,9 @@ def measure(evaluation: Evaluation, bundle: Bundle) -> Measured:
         accuracy=metrics.accuracy,
         most_frequent=max(support) / metrics.count,
         recalls={entry.name: entry.recall for entry in metrics.per_class if entry.support},
-        size=_weights_size(bundle) / 1e6,
+        ece=metrics.ece,
+        latency=row.latency_p95,
+        size=row.file_bytes / 1e6 if row.file_bytes is not None else None,
     )
 
 
@@ -191,7 +196,3 @@ def _difference(duel: Duel, policy: PromotionPolicy, rank: int) -> Difference:
         level=level,
         pairs=pairs,
     )
-
-
-def _weights_size(bundle: Bundle) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in bundle.state.values())

@@ -14,6 +14,7 @@ from zenml.materializers.base_materializer import BaseMaterializer
 from podium.bundle import Bundle
 from podium.digest import digest_directory
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.examine import Examination
 
 
 class FolderMaterializer(BaseMaterializer):
@@ -62,5 +63,13 @@ class EvaluationMaterializer(FolderMaterializer):
     """Figures and probabilities."""
 
     ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (Evaluation,)
+    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
+    SKIP_REGISTRATION: ClassVar[bool] = True
+
+
+class ExaminationMaterializer(FolderMaterializer):
+    """Findings and saliency maps."""
+
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (Examination,)
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
     SKIP_REGISTRATION: ClassVar[bool] = True

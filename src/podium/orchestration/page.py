@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import yaml
 
@@ -10,6 +10,7 @@ from podium.bundle import Bundle
 from podium.config import RunConfig
 from podium.data import Dataset
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.examine import Examination
 from podium.registry.provenance import code_state
 from podium.report.inputs import Command, RunReport
 from podium.report.render import render_report
@@ -27,8 +28,11 @@ def draw_page(
     validation: Sequence[Evaluation],
     test: Sequence[Evaluation],
     checks: ValidationReport,
+    examined: Sequence[Examination],
+    *,
+    unexamined: Mapping[str, str],
 ) -> str:
-    """Render the page of a run.
+    """Render the page of a run; ``unexamined`` are causes by candidate.
 
     Returns:
         Self-contained HTML without scripts.
@@ -41,6 +45,8 @@ def draw_page(
             summaries={model.candidate.name: model.summary for model in models},
             validation={evaluation.metrics.candidate: evaluation for evaluation in validation},
             test={evaluation.metrics.candidate: evaluation for evaluation in test},
+            examinations={one.findings.candidate: one for one in examined},
+            unexamined=unexamined,
             checks=checks_summary(checks),
             warnings=len(checks.failed("warning")),
             lineage={

@@ -118,6 +118,7 @@ def ask_for_review(
         policy=filed.policy if filed else None,
         outcome=filed.outcome if filed else None,
         dossier=filed.digest if filed else None,
+        against=filed.against if filed else None,
     )
 
 

@@ -25,6 +25,7 @@ TRAINING_STEPS = (
     "validate",
     "train",
     "evaluate_validation",
+    "examine",
     "select_best",
     "open_test",
     "evaluate_test",

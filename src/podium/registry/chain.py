@@ -63,7 +63,7 @@ def explain(
     aliases = versions.aliases(mlflow, name)
     with tempfile.TemporaryDirectory(prefix="podium-explain-") as scratch:
         documents = _documents(settings, mlflow, version, Path(scratch), findings)
-    _verify(settings, mlflow, log, version, findings)
+    _verify(settings, mlflow, log, version, review.request.dossier if review else None, findings)
     findings.mismatches += discrepancies(state, aliases)
     board = documents.get("leaderboard", {}).get("data", {})
     findings.compare("the leaderboard is of data", version.digests.data, board.get("digest"))
@@ -151,10 +151,15 @@ def _documents(
 
 
 def _verify(
-    settings: Settings, client: MlflowClient, log: EventLog, version: RegisteredVersion, findings: Findings
+    settings: Settings,
+    client: MlflowClient,
+    log: EventLog,
+    version: RegisteredVersion,
+    dossier: str | None,
+    findings: Findings,
 ) -> None:
     """Compare the artifacts with the digests, and follow the log's hash chain."""
-    for check in (lambda: verify_version(settings, client, version), log.verify):
+    for check in (lambda: verify_version(settings, client, version, dossier), log.verify):
         try:
             check()
         except PodiumError as error:

@@ -58,7 +58,7 @@ def write(folder: Path, papers: Papers) -> Path:
 
 
 def fetch(settings: Settings, version: RegisteredVersion, digest: str, target: Path) -> Path:
-    """Download a dossier into ``target``, an existing folder, and return the folder that holds its files.
+    """Download a dossier into the folder ``target``, and return the folder that holds its files.
 
     Raises:
         RegistryError: It is gone.

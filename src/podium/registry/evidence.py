@@ -18,7 +18,12 @@ _REPORT: Final = "report.html"
 CONFIG: Final = "config.json"
 _OF_THE_OCCASION: Final = ("run", "version", "champion")
 """Fields of the leaderboard that say when it was shown, not what was measured."""
-_TIMINGS: Final = frozenset({"seconds", "part_seconds", "train_seconds", "milliseconds_per_image", "images_per_second"})
+_TIMINGS: Final = frozenset(
+    {
+        *("seconds", "part_seconds", "train_seconds", "milliseconds_per_image", "images_per_second"),
+        *("timing", "latency_p50", "latency_p95", "throughput"),
+    }
+)
 """Differ when the same measurement is made twice."""
 
 

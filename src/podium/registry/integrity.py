@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from podium.digest import digest_directory
 from podium.errors import RegistryError, ReviewError
-from podium.registry import evidence, versions
+from podium.registry import dossiers, evidence, versions
 from podium.registry.package import BUNDLE_PATH
 from podium.registry.state import RegisteredVersion
 from podium.settings import Settings
@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-def verify_version(settings: Settings, client: MlflowClient, recorded: RegisteredVersion) -> None:
+def verify_version(
+    settings: Settings, client: MlflowClient, recorded: RegisteredVersion, dossier: str | None = None
+) -> None:
     """Download a version's artifacts and compare everything with the record of its review.
+
+    Args:
+        settings: Where the registry is.
+        client: MLflow's.
+        recorded: As the review has it.
+        dossier: Digest of the dossier that the review is bound to, if there is one.
 
     Raises:
         ReviewError: Something is not what was reviewed; names each thing that changed.
@@ -34,6 +42,9 @@ def verify_version(settings: Settings, client: MlflowClient, recorded: Registere
             for name, expected, actual in _compare(recorded, package, documents)
             if expected != actual
         ]
+        if dossier is not None:
+            papers = dossiers.fetch(settings, recorded, dossier, folder / "dossier")
+            changed += dossiers.check(recorded, dossiers.read(papers))
     if versions.from_mlflow(found).digests != recorded.digests:
         changed.append("the digests in the version's tags")
     if changed:

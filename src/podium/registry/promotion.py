@@ -12,11 +12,20 @@ from podium.config.promotion import PromotionPolicy
 from podium.config.promotion_file import load_policy
 from podium.errors import NoSuchReview, RegistryError, ReviewError
 from podium.registry import tracking
+from podium.registry.carrying import Carrier
 from podium.registry.integrity import verify_version
-from podium.registry.log import EventLog
+from podium.registry.log import Event, EventLog
+from podium.registry.notices import tell
 from podium.registry.provenance import current_user
 from podium.registry.reviews import find
-from podium.registry.rules import check_approval, check_rejection, check_reviewer, policy_of, still_needed
+from podium.registry.rules import (
+    check_approval,
+    check_champion,
+    check_rejection,
+    check_reviewer,
+    policy_of,
+    still_needed,
+)
 from podium.registry.state import ModelState, Review, fold
 from podium.registry.sync import Mirror, carry_out
 from podium.registry.votes import parse_review_id
@@ -38,6 +47,8 @@ class Decider(TypedDict, total=False):
     """ZenML's, if the run had one."""
     client: MlflowClient | None
     """An existing one."""
+    carrier: Carrier | None
+    """Who carries a promotion out; it is done here where there is none, or it leaves it."""
     seen: int | None
     """``Review.event`` of what the reviewer was shown: a review that was renewed meanwhile is not decided."""
 
@@ -53,6 +64,8 @@ class Outcome(Frozen):
     changes: tuple[str, ...]
     missing: int = 0
     """Approvals that the review awaits still; 0: it is decided."""
+    warnings: tuple[str, ...] = ()
+    """Notices that did not go out."""
 
 
 def approve(settings: Settings, review_id: str, *, override: bool = False, **decider: Unpack[Decider]) -> Outcome:
@@ -75,6 +88,7 @@ def approve(settings: Settings, review_id: str, *, override: bool = False, **dec
     def event(state: ModelState, who: str, now: datetime) -> tuple[str, dict[str, Any]]:
         review = find(state, parse_review_id(review_id)[1])
         check_approval(review, who, override=override, seen=seen, in_force=in_force, now=now)
+        check_champion(review, state.champion)
         rules = policy_of(review.request, in_force)
         promotes = still_needed(review, in_force) == 1
         own = rules.same(who, review.request.author)
@@ -159,6 +173,7 @@ def _decide(
 ) -> Outcome:
     """Record a vote or a decision, and carry the latter out. ``event`` checks the state and gives what to record."""
     reason, mirror, client = decider["reason"], decider.get("mirror"), decider.get("client")
+    carrier = decider.get("carrier")
     if not reason.strip():
         raise ReviewError("a decision needs a reason", remedy='say why: --reason "…"')
     model, version = parse_review_id(review_id)
@@ -166,23 +181,43 @@ def _decide(
     log = EventLog(settings.reviews)
     review = find(fold(log.events(), model), version)
     mlflow = client or tracking.client(settings)
-    with tracking.registry_lock(settings):
-        before = _finish_pending(mlflow, log, model, who, mirror)
-        event(before, who, datetime.now(UTC))  # refuse what cannot be decided before the artifacts are fetched
-        if verify:
-            verify_version(settings, mlflow, review.request.version)
-        with log.writing() as writer:
-            kind, payload = event(fold(writer.events(), model), who, writer.time)
-            writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
-        changes = carry_out(mlflow, log, model, actor=who, mirror=mirror) if kind != "voted" else []
+    recorded: tuple[Event, ...] = ()
+    warnings: tuple[str, ...] = ()
+    try:
+        with tracking.registry_lock(settings):
+            before = _finish_pending(mlflow, log, model, who, mirror)
+            event(before, who, datetime.now(UTC))  # refuse what cannot be decided before the artifacts are fetched
+            if verify:
+                verify_version(settings, mlflow, review.request.version, review.request.dossier)
+            with log.writing() as writer:
+                kind, payload = event(fold(writer.events(), model), who, writer.time)
+                writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
+                events = writer.events()
+            recorded = events
+            if kind != "voted" and carrier is None:
+                carry_out(mlflow, log, model, actor=who, mirror=mirror)
+        if kind != "voted" and carrier is not None and not carrier(review, recorded[-1].seq):
+            with tracking.registry_lock(settings):
+                carry_out(mlflow, log, model, actor=who, mirror=mirror)
         after = fold(log.events(), model)
+    finally:  # a decision that could not be mirrored stands, too
+        if recorded:
+            warnings = tell(settings, recorded)
     return Outcome(
         review=after.reviews[version],
         champion=after.champion,
         previous=before.champion,
-        changes=tuple(changes),
+        changes=_changes(log, model, recorded[-1]),
         missing=still_needed(after.reviews[version], in_force),
+        warnings=warnings,
     )
+
+
+def _changes(log: EventLog, model: str, decision: Event) -> tuple[str, ...]:
+    """What was changed when a decision was carried out, here or elsewhere; nothing for a vote."""
+    done = (event.payload for event in log.events() if event.kind == "applied" and event.seq > decision.seq)
+    mine = (payload["changes"] for payload in done if payload["model"] == model and decision.kind != "voted")
+    return tuple(next(mine, ()))
 
 
 def _bound(review: Review) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from podium.config.promotion_file import load_policy, policy_digest
 from podium.errors import NoSuchReview, ReviewError
 from podium.gate.verdict import Outcome
 from podium.registry import tracking, versions
-from podium.registry.log import EventLog
+from podium.registry.log import Event, EventLog
+from podium.registry.notices import tell
 from podium.registry.provenance import current_user
 from podium.registry.state import (
     ModelState,
@@ -52,6 +53,7 @@ def open_review(
     policy: PromotionPolicy | None = None,
     outcome: Outcome | None = None,
     dossier: str | None = None,
+    against: int | None = None,
 ) -> Review:
     """Ask for a decision on a registered version. Asking the same twice gives the same review.
 
@@ -66,7 +68,8 @@ def open_review(
         zenml: Where ZenML mirrors the version.
         policy: What the gate judged by, and what the decision will follow; the one in force by default.
         outcome: The gate's; that of the request before by default, if there is one.
-        dossier: SHA-256 of the dossier's JSON; as ``outcome``.
+        dossier: SHA-256 of the dossier; as ``outcome``.
+        against: The champion's version that the dossier compares with.
 
     Raises:
         ConfigError: The policy's file is refused.
@@ -84,7 +87,9 @@ def open_review(
         policy_digest=policy_digest(rules),
         outcome=outcome,
         dossier=dossier,
+        against=against,
     )
+    recorded: tuple[Event, ...] = ()
     with EventLog(settings.reviews).writing() as log:
         existing = fold(log.events(), version.model).reviews.get(version.version)
         if existing is not None and existing.request.version.digests != version.digests:
@@ -98,19 +103,24 @@ def open_review(
             kind = "opened" if existing is None else "renewed"
             payload = {"model": version.model, "version": version.version, "request": request.model_dump(mode="json")}
             log.append(kind, who, payload)
-            existing = fold(log.events(), version.model).reviews[version.version]
+            recorded = log.events()
+            existing = fold(recorded, version.model).reviews[version.version]
+    if recorded:
+        tell(settings, recorded)
     return existing
 
 
 def _again(before: Request, request: Request) -> Request:
     """The same request once more: its author is who first ran it, and what is not told now stays as it was."""
-    kept = {"author": before.author, "outcome": request.outcome or before.outcome}
-    return request.model_copy(update=kept | {"dossier": request.dossier or before.dossier})
+    kept: dict[str, object] = {"author": before.author, "outcome": request.outcome or before.outcome}
+    if request.dossier is None:
+        kept |= {"dossier": before.dossier, "against": before.against}
+    return request.model_copy(update=kept)
 
 
 def _stale(review: Review, request: Request, now: datetime) -> bool:
     """Whether a review has to be renewed to be decided."""
-    bound = [(r.policy_digest, r.outcome, r.dossier) for r in (review.request, request)]
+    bound = [(r.policy_digest, r.outcome, r.dossier, r.against) for r in (review.request, request)]
     return review.expired(now) or bound[0] != bound[1]
 
 

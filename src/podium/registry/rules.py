@@ -62,6 +62,16 @@ def check_approval(
     _check_override(review, actor, rules, override)
 
 
+def check_champion(review: Review, champion: int | None) -> None:
+    """Raise ReviewError if the champion is another than the one that the gate held the candidate against."""
+    request = review.request
+    if request.dossier is not None and request.against != champion:
+        then, now = (f"version {version}" if version is not None else "none" for version in (request.against, champion))
+        raise ReviewError(
+            f"{review.id}: the champion has changed since the gate judged it (then {then}, now {now})", remedy=_RENEW
+        )
+
+
 def check_rejection(review: Review, actor: str, *, seen: int | None, in_force: PromotionPolicy) -> None:
     """Refuse a rejection that the rules do not allow; an expired request may be rejected, also by who approved it.
 
@@ -86,6 +96,29 @@ def check_rejection(review: Review, actor: str, *, seen: int | None, in_force: P
             f"{review.id} is bound to promotion policy {bound[:12]}, and the one in force is {now[:12]}", remedy=_RENEW
         )
     check_reviewer(policy_of(review.request, in_force), actor, review.id)
+
+
+def faults(review: Review) -> list[str]:
+    """What the rules that an approved review was bound to did not allow: nothing, unless something else than this
+    module decided. Reviews without a policy of their own cannot be judged.
+    """
+    decision, policy = review.decision, review.request.policy
+    if decision is None or decision.verdict != "approved" or policy is None:
+        return []
+    found = []
+    replayed = review.model_copy(update={"decision": None, "votes": ()})
+    for vote in review.votes:
+        try:
+            check_approval(replayed, vote.actor, override=vote.override, seen=None, in_force=policy, now=vote.time)
+        except ReviewError as error:
+            found.append(f"vote {vote.event} of the log should not have counted: {error.message}")
+        replayed = replayed.model_copy(update={"votes": (*replayed.votes, vote)})
+    if len(review.votes) < policy.decision.quorum:
+        found.append(
+            f"{review.id}: decision {decision.event} of the log rests on {len(review.votes)} of"
+            f" {policy.decision.quorum} approvals"
+        )
+    return found
 
 
 def check_reviewer(rules: DecisionPolicy, actor: str, subject: str) -> None:

@@ -95,7 +95,9 @@ class Request(Frozen):
     outcome: Outcome | None = None
     """The gate's; null if none judged."""
     dossier: str | None = None
-    """SHA-256 of the dossier's JSON."""
+    """SHA-256 of the dossier (``podium.registry.dossiers``)."""
+    against: int | None = None
+    """The champion's version that the dossier compares with; null where it knows of none."""
 
 
 class Review(Frozen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from podium.errors import RegistryError
 from podium.registry import tracking, versions
@@ -25,6 +25,9 @@ class Mirror(Protocol):
     def apply(self, model: str, stages: Mapping[int, str]) -> list[str]:
         """Set each version's stage and tell what changed. Raises RegistryError if it cannot."""
 
+    def differences(self, model: str, stages: Mapping[int, str]) -> list[str]:
+        """What :meth:`apply` would change, changing nothing. Raises RegistryError if it cannot be asked."""
+
 
 def sync(
     settings: Settings,
@@ -44,7 +47,15 @@ def sync(
     return changes
 
 
-def carry_out(client: MlflowClient, log: EventLog, model: str, *, actor: str, mirror: Mirror | None) -> list[str]:
+def carry_out(
+    client: MlflowClient,
+    log: EventLog,
+    model: str,
+    *,
+    actor: str,
+    mirror: Mirror | None,
+    record: Literal["synced", "repaired"] = "synced",
+) -> list[str]:
     """Bring aliases and stages to what the log says, then record that this was done.
 
     The caller holds the registry's lock. A decision counts as carried out only after the last step, so that a crash
@@ -53,24 +64,39 @@ def carry_out(client: MlflowClient, log: EventLog, model: str, *, actor: str, mi
     Raises:
         RegistryError: The mirror failed; the decision and the aliases stand.
     """
-    from mlflow.exceptions import MlflowException
-
     state = fold(log.events(), model)
-    try:
-        _anchor(client, log, state)
-        changes = _align(client, state)
-    except MlflowException as error:
-        raise RegistryError(
-            f"{model}: MLflow's aliases could not be set to what the decision log says ({error.message})",
-            remedy="the log stands; mend the registry and run `podium review sync`",
-        ) from error
+    changes = set_aliases(client, log, state)
+    always = record == "repaired" or not state.pending
     if mirror is not None:
-        changes += mirror.apply(model, stages(state, versions.aliases(client, model)))
+        try:
+            changes += mirror.apply(model, stages(state, versions.aliases(client, model)))
+        except RegistryError:
+            if changes and always:
+                log.append(record, actor, {"model": model, "changes": changes})
+            raise
     if state.pending:
         log.append("applied", actor, {"model": model, "decision": state.pending[-1], "changes": changes})
-    elif changes:
-        log.append("synced", actor, {"model": model, "changes": changes})
+    if changes and always:
+        log.append(record, actor, {"model": model, "changes": changes})
     return changes
+
+
+def set_aliases(client: MlflowClient, log: EventLog, state: ModelState) -> list[str]:
+    """Bring MLflow's aliases to what the log says; returns the changes. The caller holds the registry's lock.
+
+    Raises:
+        RegistryError: MLflow refused, or does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        _anchor(client, log, state)
+        return _align(client, state)
+    except MlflowException as error:
+        raise RegistryError(
+            f"{state.model}: MLflow's aliases could not be set to what the decision log says ({error.message})",
+            remedy="the log stands; mend the registry and run `podium review sync`",
+        ) from error
 
 
 def stages(state: ModelState, aliases: Mapping[str, int]) -> dict[int, str]:
@@ -80,16 +106,24 @@ def stages(state: ModelState, aliases: Mapping[str, int]) -> dict[int, str]:
     return wanted | {version: MIRRORED[alias] for alias, version in aliases.items() if alias in MIRRORED}
 
 
+def wanted_aliases(state: ModelState, aliases: Mapping[str, int]) -> dict[str, int | None]:
+    """Where the log wants the two aliases, champion first; a challenger without a review yet is left where it is."""
+    challenger = aliases.get(versions.CHALLENGER)
+    unreviewed = challenger is not None and challenger not in state.reviews
+    return {versions.CHAMPION: state.champion, versions.CHALLENGER: challenger if unreviewed else state.newest_open()}
+
+
+def wanted_stages(state: ModelState, aliases: Mapping[str, int]) -> dict[int, str]:
+    """ZenML's stages once the aliases are where the log wants them."""
+    wanted = {alias: version for alias, version in wanted_aliases(state, aliases).items() if version is not None}
+    return stages(state, wanted)
+
+
 def _align(client: MlflowClient, state: ModelState) -> list[str]:
     """Set the two aliases; the champion first, so that there is one at every moment."""
     aliases = versions.aliases(client, state.model)
-    challenger = aliases.get(versions.CHALLENGER)
-    unreviewed = challenger is not None and challenger not in state.reviews
-    wanted = {versions.CHAMPION: state.champion}
-    if not unreviewed:  # a run registered it and has not opened its review yet
-        wanted[versions.CHALLENGER] = state.newest_open()
     changes = []
-    for alias, version in wanted.items():
+    for alias, version in wanted_aliases(state, aliases).items():
         before = aliases.get(alias)
         if version == before:
             continue

@@ -70,7 +70,7 @@ def list_json(overviews: tuple[Overview, ...], *, include_decided: bool) -> dict
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """``{"review": as review_json, "champion": VERSION or null, "previous": VERSION or null, "changes": [text],
-    "missing": APPROVALS that it awaits still}``.
+    "missing": APPROVALS that it awaits still, "warnings": [text]}``.
     """
     return {
         "review": review_json(outcome.review),
@@ -78,4 +78,5 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "previous": outcome.previous,
         "changes": list(outcome.changes),
         "missing": outcome.missing,
+        "warnings": list(outcome.warnings),
     }

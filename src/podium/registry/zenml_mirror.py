@@ -75,6 +75,17 @@ def mirror_version(
         )
 
 
+def link_run(client: Client, model: str, number: int, run: UUID) -> None:
+    """Show a pipeline run with a version. Raises RegistryError as above."""
+    from zenml.models import ModelVersionPipelineRunRequest
+
+    with _reporting(model, number):
+        entry = _ensure(client, model, number)
+        client.zen_store.create_model_version_pipeline_run_link(
+            ModelVersionPipelineRunRequest(model_version=entry.id, pipeline_run=run)
+        )
+
+
 class ZenmlMirror:
     """Sets stages in the model control plane; a :class:`podium.registry.sync.Mirror`."""
 
@@ -96,6 +107,18 @@ class ZenmlMirror:
                     changes.append(f"{model}: ZenML stage of v{number}: {entry.stage or 'none'} → {stage}")
         return changes
 
+    def differences(self, model: str, stages: Mapping[int, str]) -> list[str]:
+        """Versions whose stage is not the given one, changing nothing; archived ones that ZenML never saw are none."""
+        found = []
+        for number, stage in sorted(stages.items()):
+            with _reporting(model, number):
+                entry = _find(self._client, model, number)
+            actual = (entry.stage or "none") if entry is not None else None
+            if actual != stage and not (actual is None and stage in (_ARCHIVED, "none")):
+                shown = actual or "not there"
+                found.append(f"{model}: ZenML's stage of v{number} is {shown}, the decision log says {stage}")
+        return found
+
 
 class LazyZenmlMirror:
     """The mirror of a recorded reference; imports ZenML and opens its store only when a stage has to be set."""
@@ -106,6 +129,10 @@ class LazyZenmlMirror:
     def apply(self, model: str, stages: Mapping[int, str]) -> list[str]:
         """Connect, then as :meth:`ZenmlMirror.apply`."""
         return ZenmlMirror(connect(self._reference)).apply(model, stages)
+
+    def differences(self, model: str, stages: Mapping[int, str]) -> list[str]:
+        """Connect, then as :meth:`ZenmlMirror.differences`."""
+        return ZenmlMirror(connect(self._reference)).differences(model, stages)
 
 
 def connect(reference: ZenmlReference) -> Client:

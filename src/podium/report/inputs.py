@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from podium.config import Candidate
 from podium.data import Dataset
 from podium.evaluation.evaluate import Evaluation
 from podium.results import Leaderboard, SplitName, TrainingSummary
+
+if TYPE_CHECKING:
+    from podium.evaluation.examine import Examination  # loads SciPy, which `podium leaderboard` need not
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,9 @@ class RunReport:
     test: Mapping[str, Evaluation]
     checks: str
     """Outcome of the data validation in a few words, such as ``19 checks passed``."""
+    examinations: Mapping[str, Examination] = field(default_factory=dict)
+    unexamined: Mapping[str, str] = field(default_factory=dict)
+    """Causes, by candidate, where an examination failed."""
     warnings: int = 0
     """Number of its warnings."""
     lineage: Mapping[str, str] = field(default_factory=dict)
@@ -45,6 +52,9 @@ class RunReport:
     """Of the augmented samples."""
 
     def __post_init__(self) -> None:
+        for one in self.examinations.values():
+            if one.findings.data_digest != self.dataset.manifest.digest:
+                raise ValueError(f"{one.findings.candidate}: an examination of other data")
         for evaluation in (*self.validation.values(), *self.test.values()):
             metrics = evaluation.metrics
             if metrics.count != len(self.dataset[metrics.split]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podium.report import confusion, gallery, text
+from podium.report import confusion, examination, gallery, text
 from podium.report.comparison import comparison
 from podium.report.curves import curves
 from podium.report.inputs import RunReport
@@ -27,6 +27,10 @@ def render_report(inputs: RunReport) -> str:
     augmented, plain = gallery.augmented_samples(inputs.dataset, inputs.candidates, order, inputs.seed)
     rows = confusion.class_rows(metrics) if metrics else ()
     histories = curves(inputs.summaries[name] for name in order if name in inputs.summaries)
+    found = inputs.examinations.get(board.selected) if board.selected else None
+    severities, heat = (
+        examination.heat_map(found.findings.robustness, inputs.dataset[found.findings.split]) if found else ((), ())
+    )
     page = environment().get_template("page.html")
     return page.render(
         board=board,
@@ -49,6 +53,15 @@ def render_report(inputs: RunReport) -> str:
         confusions=confusion.confusions(metrics) if metrics else (),
         class_rows=rows[:_CLASSES_IN_VIEW],
         folded_class_rows=rows[_CLASSES_IN_VIEW:],
+        bars=examination.reliability_bars(metrics.reliability) if metrics else (),
+        examined=found.findings if found else None,
+        slices=examination.slice_chart(found.findings.slices) if found else None,
+        severities=severities,
+        heat=heat,
+        looked=examination.looked_at(found, inputs.dataset[found.findings.split]) if found else (),
+        notes=found.findings.notes if found else (),
+        findings=[inputs.examinations[name].findings for name in order if name in inputs.examinations],
+        unexamined=inputs.unexamined,
         samples=gallery.class_samples(inputs.dataset),
         augmented=augmented,
         plain=plain,
