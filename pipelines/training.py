@@ -36,10 +36,10 @@ STEPS = (
     open_test,
     evaluate_test,
     evaluate_champion,
-    gate,
     compare,
     render,
     register,
+    gate,
     dossier,
     request_review,
 )

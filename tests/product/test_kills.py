@@ -7,8 +7,9 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,11 +18,14 @@ from podium.orchestration.strict import TRAINING_STEPS
 from podium.results import TrainingSummary
 from podium.settings import Settings
 from tests.product.prepared import Prepared
+from tests.product.warm import Started, Warm
 from tests.product.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
 RUN = ("podium", "run", "configs/tiny.yaml")
+REACHED = tuple(step for step in TRAINING_STEPS if step != "evaluate_champion")
+"""By a first run; it has no champion to evaluate."""
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +44,8 @@ def longer(workspace: Workspace, epochs: int) -> tuple[str, ...]:
     return ("podium", "run", f"configs/epochs_{epochs}.yaml")
 
 
-def kill_when(workspace: Workspace, pattern: str, delay: float = 0.0, run: Sequence[str] = RUN) -> bool:
-    """Start a run and kill its whole process group once a line matches. Returns False if it ended before."""
-    process = workspace.start(*run, PODIUM_VERBOSE="1")
+def kill_when(process: subprocess.Popen[str] | Started, pattern: str, delay: float = 0.0) -> bool:
+    """Kill a run's whole process group once a line matches. Returns False if it ended before."""
     assert process.stdout is not None
     try:
         for line in process.stdout:
@@ -52,18 +55,19 @@ def kill_when(workspace: Workspace, pattern: str, delay: float = 0.0, run: Seque
                 return True
         return False
     finally:
-        process.wait(60)
+        process.wait()
         process.stdout.close()
 
 
 def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> None:
     invocations = {"train": "train_cnn_3block", "evaluate_validation": "evaluate_", "evaluate_test": "test_"}
-    for step in TRAINING_STEPS:
-        if step == "evaluate_champion":  # there is none yet
-            continue
-        name = invocations.get(step, step)
-        assert kill_when(workspace, rf"Step {name}\S* has started"), f"the run never reached {step}"
-    assert kill_when(workspace, "Step register has started", delay=0.7), "the run never reached the registry's writes"
+    command = ("pipelines.training.training_pipeline", "configs/tiny.yaml")
+    with Warm(workspace) as warm:
+        for step in REACHED:
+            name = invocations.get(step, step)
+            assert kill_when(warm.start(*command), rf"Step {name}\S* has started"), f"the run never reached {step}"
+        run = warm.start(*command)
+        assert kill_when(run, "Step register has started", delay=0.2), "the run never reached the registry's writes"
     printed = workspace.call(*RUN)
     assert "awaiting a decision" in printed
     board = workspace.json("leaderboard")
@@ -75,10 +79,12 @@ def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> 
     assert workspace.call("podium", "review", "audit")
     check_registry(workspace)
     workspace.call("podium", "review", "approve", "tiny-1", "--reason", "tests")
-    run = longer(workspace, 3)
-    for step in ("evaluate_champion", "gate", "dossier"):
-        assert kill_when(workspace, rf"Step {step}\S* has started", run=run), f"the run never reached {step}"
-    assert "awaiting a decision" in workspace.call(*run)
+    again = longer(workspace, 3)
+    with Warm(workspace) as warm:
+        for step in ("evaluate_champion", "gate", "dossier"):
+            run = warm.start("pipelines.training.training_pipeline", again[-1])
+            assert kill_when(run, rf"Step {step}\S* has started"), f"the run never reached {step}"
+    workspace.call(*again)
     newest = workspace.json("review", "list", "--all")["reviews"][0]
     assert (newest["id"], newest["renewed"]) == ("tiny-2", None)
     assert workspace.json("review", "audit")["findings"] == []
@@ -86,7 +92,7 @@ def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> 
 
 def test_a_kill_amid_training_goes_on_from_the_checkpoint(shared: Workspace) -> None:
     run = longer(shared, 6)
-    assert kill_when(shared, r"cnn_3block: epoch 3", run=run)
+    assert kill_when(shared.start(*run), r"cnn_3block: epoch 3")
     assert list((shared.state / "work").glob("*")), "no checkpoint was written before the kill"
     shared.call(*run)
     import mlflow
@@ -144,4 +150,4 @@ def check_registry(workspace: Workspace) -> None:
     )
     environment = isolated_environment(Settings.from_environment({"PODIUM_ROOT": str(workspace.root)}))
     states = ast.literal_eval(workspace.call("python", "-c", code, **environment).splitlines()[-1])
-    assert states == [("completed", 1), ("failed", len(TRAINING_STEPS) + 1)]
+    assert states == [("completed", 1), ("failed", len(REACHED) + 1)]

@@ -30,10 +30,10 @@ TRAINING_STEPS = (
     "open_test",
     "evaluate_test",
     "evaluate_champion",
-    "gate",
     "compare",
     "render",
     "register",
+    "gate",
     "dossier",
     "request_review",
 )
