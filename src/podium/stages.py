@@ -74,7 +74,9 @@ def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path
 
 
 def evaluate_all(config: RunConfig, settings: Settings, models: Path, out: Path, *, file: Path | None = None) -> None:
-    """Write ``metrics.json``, and ``history.csv`` and ``confusion.csv`` for plots, into ``out``.
+    """Write ``metrics.json``, and ``history.csv`` and ``confusion.csv`` for plots, into ``out``: validation figures.
+
+    The test split stays closed: whoever repeats experiments would choose by it. The gate of a run opens it.
 
     Raises:
         DataError: The data set is not what its manifest records.
@@ -86,13 +88,11 @@ def evaluate_all(config: RunConfig, settings: Settings, models: Path, out: Path,
     bundles = {name: Bundle.load(models / name) for name in names}
     validation = {name: evaluate(bundle, dataset, "validation").metrics for name, bundle in bundles.items()}
     selection = select(list(validation.values()), config.selection.metric)
-    test = {name: evaluate(bundle, dataset, "test").metrics for name, bundle in bundles.items()}
     figures = {
         "selected": selection.selected,
         "candidates": {
             name: {
                 "validation": _figures(validation[name]),
-                "test": _figures(test[name]),
                 "parameters": bundles[name].summary.parameters,
             }
             for name in names
@@ -102,7 +102,7 @@ def evaluate_all(config: RunConfig, settings: Settings, models: Path, out: Path,
     atomic.write_text(
         out / "history.csv", _table(["candidate", "epoch", "validation_accuracy"], _history(bundles.values()))
     )
-    best = test[selection.selected]
+    best = validation[selection.selected]
     atomic.write_text(out / "confusion.csv", _table(["actual", "predicted"], _pairs(best)))
 
 

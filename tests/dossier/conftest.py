@@ -39,8 +39,8 @@ def dataset(tmp_path: Path) -> Dataset:
 def make(dataset: Dataset) -> Make:
     """Makes dossiers; how much more probability challenger and champion give to the true class is theirs to say."""
 
-    def made(challenger: float = 0.5, champion: float | None = 0.1, **changes: Any) -> Dossier:
-        new = guess(dataset, "resnet20", "test", challenger, seed=3)
+    def made(sure: float = 0.5, champion: float | None = 0.1, **changes: Any) -> Dossier:
+        new = guess(dataset, "resnet20", "test", sure, seed=3)
         old = guess(dataset, "simple_cnn", "test", champion, seed=4) if champion is not None else None
         given = {
             "subject": SUBJECT, "bound": BOUND, "gate": result(dataset, new, old), "dataset": dataset,
@@ -49,6 +49,11 @@ def make(dataset: Dataset) -> Make:
         return compose(**{**given, **changes})
 
     return made
+
+
+def challenger(dataset: Dataset, sure: float) -> Evaluation:
+    """The challenger's answers in a dossier that was made with the same number."""
+    return guess(dataset, "resnet20", "test", sure, seed=3)
 
 
 def result(dataset: Dataset, challenger: Evaluation, champion: Evaluation | None) -> GateResult:

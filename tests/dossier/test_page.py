@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import numpy as np
+
 from podium.data import Dataset
 from podium.dossier.page import render
 from podium.dossier.words import title
-from tests.dossier.conftest import Make, caution
+from podium.report.gallery import MISTAKES
+from tests.dossier.conftest import Make, caution, challenger
 from tests.report.conftest import HOSTILE
 
 
@@ -35,10 +38,13 @@ class Outline(HTMLParser):
 
 def test_it_shows_verdict_pictures_criteria_and_digests(make: Make, dataset: Dataset) -> None:
     dossier = make(0.5, 0.1, cautions=[caution("two images are equal")])
-    page = render(dossier, dataset)
+    page = render(dossier, dataset, challenger(dataset, 0.5))
     outline = Outline(page)
     assert dossier.examples
-    assert outline.tags.count("img") == len(dossier.examples)
+    labels = np.asarray(dataset["test"].labels)
+    wrong = int((challenger(dataset, 0.5).probabilities.argmax(1) != labels).sum())
+    assert wrong
+    assert outline.tags.count("img") == len(dossier.examples) + min(wrong, MISTAKES)
     for criterion in dossier.criteria:
         assert title(criterion) in page
     for digest in ("a" * 64, "e" * 64, "4" * 64, "two images are equal"):
@@ -48,7 +54,7 @@ def test_it_shows_verdict_pictures_criteria_and_digests(make: Make, dataset: Dat
 
 
 def test_it_loads_nothing_and_runs_nothing(make: Make, dataset: Dataset) -> None:
-    page = render(make(), dataset)
+    page = render(make(), dataset, challenger(dataset, 0.5))
     outline = Outline(page)
     assert "script" not in outline.tags
     assert "link" not in outline.tags
@@ -57,17 +63,17 @@ def test_it_loads_nothing_and_runs_nothing(make: Make, dataset: Dataset) -> None
 
 
 def test_hostile_names_stay_text(make: Make, dataset: Dataset) -> None:
-    page = render(make(0.3, 0.3, cautions=[caution(HOSTILE)]), dataset)
+    page = render(make(0.3, 0.3, cautions=[caution(HOSTILE)]), dataset, challenger(dataset, 0.3))
     assert HOSTILE not in page
     assert "&lt;img src=x onerror" in page
 
 
 def test_a_first_candidate_has_a_page_as_well(make: Make, dataset: Dataset) -> None:
-    page = render(make(0.6, None), dataset)
+    page = render(make(0.6, None), dataset, challenger(dataset, 0.6))
     assert "Where the two differ" not in page
     assert "Challenger less champion" not in page
     assert "there is no champion" in page
 
 
 def test_it_is_the_same_file_for_the_same_dossier(make: Make, dataset: Dataset) -> None:
-    assert render(make(), dataset) == render(make(), dataset)
+    assert render(make(), dataset, challenger(dataset, 0.5)) == render(make(), dataset, challenger(dataset, 0.5))

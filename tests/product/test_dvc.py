@@ -66,7 +66,8 @@ def test_repro_metrics_plots_and_push(repository: Workspace) -> None:
     git(repository, "commit", "-qm", "first")
     first = json.loads((repository.root / ".podium" / "dvc" / "metrics.json").read_text())
     assert first["selected"] == "simple_cnn"
-    assert 0.5 < first["candidates"]["simple_cnn"]["test"]["accuracy"] <= 1
+    assert 0.5 < first["candidates"]["simple_cnn"]["validation"]["accuracy"] <= 1
+    assert "test" not in first["candidates"]["simple_cnn"], "the gate alone opens the test split"
 
     assert "didn't change" in repository.call("dvc", "repro")
     recipe = repository.root / "configs" / "recipes" / "simple_cnn.yaml"

@@ -24,7 +24,7 @@ parameters:
     seed: SEED
     trainer: {epochs: EPOCHS, learning_rate: RATE, batch_size: 32, early_stopping: null, augment: {flip: false}}
     candidates: [simple_cnn]
-    registry: {model: scenario}
+    registry: {model: scenario, onnx: false}
 """
 
 

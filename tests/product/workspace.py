@@ -96,6 +96,6 @@ parameters:
     name: tiny
     trainer: {epochs: 2, augment: {flip: false, rotation: 5}}
     candidates: [simple_cnn, cnn_3block]
-    registry: {model: tiny}
+    registry: {model: tiny, onnx: false}
 """
 """Two candidates, two epochs: a whole run in seconds."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import onnxruntime
 import pytest
 
 from podium.bundle import Bundle
@@ -17,6 +18,7 @@ from podium.registry import promotion, reviews
 from podium.registry.champion import load_champion_bundle
 from podium.registry.evidence import folder_digest
 from podium.registry.integrity import verify_version
+from podium.registry.package import ONNX_PATH
 from podium.training import build_from_bundle, predict_probabilities
 from tests.registry.support import CONTRACT, DATA, EXAMPLES, Crash, CrashingClient, House, make_bundle, make_evidence
 
@@ -172,3 +174,27 @@ def test_champion_is_explained_and_cache_is_verified(house: House) -> None:
     with pytest.raises(RegistryError, match="no version 9") as refused:
         load_champion_bundle(house.settings, "podium", 9, client=house.client)
     assert refused.value.exit_code == 2
+
+
+@pytest.mark.slow
+def test_the_version_holds_the_network_as_onnx(house: House) -> None:
+    house.register(onnx=True)
+    found = house.client.get_model_version("podium", "1")
+    assert found.tags["podium.onnx"] == ONNX_PATH
+    session = onnxruntime.InferenceSession(house.package(1) / ONNX_PATH / "model.onnx")
+    (given,) = session.get_inputs()
+    bundle, _ = load_champion_bundle(house.settings, "podium", "challenger", client=house.client)
+    for images in (EXAMPLES, EXAMPLES[:1], np.repeat(EXAMPLES, 5, axis=0)):
+        (answer,) = session.run(None, {given.name: images})
+        expected = predict_probabilities(build_from_bundle(bundle), images, bundle.contract)
+        np.testing.assert_allclose(answer, expected, atol=1e-5)
+
+
+def test_a_network_that_cannot_be_exported_is_registered_without(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("podium.training.portable.write_onnx", lambda *_: "no graph")
+    house.register(onnx=True)
+    assert house.client.get_model_version("podium", "1").tags["podium.onnx"] == "no graph"
+    assert not (house.package(1) / ONNX_PATH).exists()
+    assert "tiny is registered without ONNX: no graph" in caplog.text

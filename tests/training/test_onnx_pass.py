@@ -25,6 +25,7 @@ from podium.training import onnx_pass as module
 from podium.training.feature_pass import Asked
 from podium.training.features import pretrained_backbone
 from podium.training.onnx_pass import LEAST_WORK, TOLERANCE, onnx_pass
+from podium.training.onnx_session import opened
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ENOUGH = 10**9
@@ -62,8 +63,8 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Any:
     """In place of the export: a file that gives what a function says."""
 
     def exported(run: Any) -> None:
-        monkeypatch.setattr(module, "_export", lambda *_: None)
-        monkeypatch.setattr(module, "_opened", lambda *_: run)
+        monkeypatch.setattr(module, "export", lambda *_: None)
+        monkeypatch.setattr(module, "opened", lambda *_: run)
 
     return exported
 
@@ -162,9 +163,9 @@ def test_a_file_that_onnx_runtime_refuses_stays_in_pytorch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def damaged(part: nn.Module, sample: Tensor, folder: Path, *_: object) -> None:
-        (folder / "part.onnx").write_bytes(b"no network")
+        (folder / onnx_export.MADE).write_bytes(b"no network")
 
-    monkeypatch.setattr(module, "_export", damaged)
+    monkeypatch.setattr(module, "export", damaged)
     with caplog.at_level(logging.INFO):
         assert onnx_pass(small(), images(4), ENOUGH, threads=1, stop=never) is None
     assert "since it cannot in ONNX Runtime: InvalidProtobuf" in caplog.text
@@ -244,7 +245,7 @@ def test_it_runs_on_the_threads_that_are_asked_for(doubling: Path, monkeypatch: 
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     batch = images(2)
-    assert torch.equal(module._opened(doubling, 3)(batch), 2 * batch)
+    assert torch.equal(opened(doubling, 3)(batch), 2 * batch)
     assert (seen[0].intra_op_num_threads, seen[0].inter_op_num_threads) == (3, 1)
 
 
@@ -255,7 +256,7 @@ def test_onnx_runtime_sends_and_leaves_nothing(doubling: Path, tmp_path: Path) -
     home.mkdir()
     names = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME")
     environment = {key: value for key, value in os.environ.items() if key not in names}
-    text = "import sys, torch, podium.training.onnx_pass as p; p._opened(sys.argv[1], 1)(torch.zeros(1, 3, 32, 32))"
+    text = "import sys, torch, podium.training.onnx_session as p; p.opened(sys.argv[1], 1)(torch.zeros(1, 3, 32, 32))"
     subprocess.run(
         [sys.executable, "-c", text, doubling],
         env={**environment, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -76,6 +76,8 @@ class RegistryConfig(Frozen):
 
     model: str = Field("podium", pattern=NAME)
     """Name of the registered model, in MLflow and in ZenML's model control plane."""
+    onnx: bool = True
+    """Whether registered versions hold the network as ONNX as well; the export takes some ten seconds."""
 
 
 class RunConfig(Frozen):

@@ -10,8 +10,10 @@ import yaml
 from podium.data import Dataset
 from podium.dossier.facts import Dossier
 from podium.dossier.words import SAID, headline, title
+from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import Difference
 from podium.gate.verdict import Outcome
+from podium.report.gallery import predictions
 from podium.report.pictures import picture
 from podium.report.templating import environment
 from podium.report.text import significant
@@ -49,12 +51,13 @@ class _Chart:
     description: str
 
 
-def render(dossier: Dossier, dataset: Dataset) -> str:
+def render(dossier: Dossier, dataset: Dataset, challenger: Evaluation) -> str:
     """Self-contained HTML; everything that comes from data or configuration is escaped.
 
     Args:
         dossier: What is told.
         dataset: Its test images are shown; the data version that the dossier is of.
+        challenger: On its test split, for the surest mistakes.
     """
     images = dataset["test"].images
     examples = [(one, picture(images[one.index], f"test image {one.index}: {one.truth}")) for one in dossier.examples]
@@ -71,6 +74,7 @@ def render(dossier: Dossier, dataset: Dataset) -> str:
         number=_number,
         chart=_chart(dossier.difference, dossier.policy["comparison"]["margin"]) if dossier.difference else None,
         examples=examples,
+        mistakes=predictions(dataset, challenger)[0],
         classes=classes[:_CLASSES],
         more=max(0, len(classes) - _CLASSES),
         policy=yaml.safe_dump(dossier.policy, sort_keys=False),
@@ -82,7 +86,7 @@ def _number(value: float | None) -> str:
     """Counts without decimals."""
     if value is None:
         return "–"
-    return count(int(value)) if float(value).is_integer() and abs(value) > 1 else significant(value)
+    return count(int(value)) if float(value).is_integer() else significant(value)
 
 
 def _chart(difference: Difference, margin: float) -> _Chart:

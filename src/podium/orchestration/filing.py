@@ -95,7 +95,7 @@ def draw_dossier(
         manifest=dataset.manifest,
         weights=weights,
     )
-    return Papers(dossier, render(dossier, dataset), card)
+    return Papers(dossier, render(dossier, dataset, challenger), card)
 
 
 def test_drift(dataset: Dataset) -> DriftReport | None:

@@ -87,6 +87,7 @@ def register_winner(
             lock=environment_lock(),
             examples=dataset["validation"].images[:_EXAMPLES],
             expected=expected[:_EXAMPLES],
+            onnx=config.registry.onnx,
         )
 
 

@@ -20,6 +20,8 @@ from podium.errors import RegistryError
 
 BUNDLE_PATH: Final = "artifacts/bundle"
 """Where the bundle lies inside the MLflow model directory."""
+ONNX_PATH: Final = "artifacts/onnx"
+"""Where ``model.onnx`` lies, if there is one: uint8 N×H×W×3 → probabilities N×C."""
 ARTIFACT: Final = "bundle"
 """MLflow's name of the bundle among the model's artifacts."""
 _REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "pillow", "pydantic", "safetensors", "torch")
@@ -36,13 +38,14 @@ _TOLERANCE: Final = 1e-4
 """Largest difference of a probability: batches of another size sum in another order."""
 
 
-def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8]) -> None:
+def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8], *, onnx: Path | None = None) -> None:
     """Write the MLflow model directory ``target`` (must not exist): bundle, code, signature, example, requirements.
 
     Args:
         bundle: Folder of a saved bundle.
         target: The directory to make.
         examples: Validation images, uint8 N×H×W×3; the first becomes the input example.
+        onnx: Folder of the same network as ONNX (``podium.training.portable``), to be kept in :data:`ONNX_PATH`.
     """
     import mlflow
     from mlflow.models.signature import ModelSignature
@@ -71,7 +74,7 @@ def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8]) -> No
         mlflow.pyfunc.save_model(
             path=target,
             python_model=str(code),
-            artifacts={ARTIFACT: str(source / "bundle")},
+            artifacts={ARTIFACT: str(source / "bundle")} | ({"onnx": str(onnx)} if onnx else {}),
             signature=signature,
             input_example=np.asarray(examples[:1]),
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],

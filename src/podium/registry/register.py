@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from podium.errors import RegistryError
 from podium.registry import tracking, versions
 from podium.registry.evidence import Evidence
 from podium.registry.log import EventLog
-from podium.registry.package import build_package, bundle_digest, check_predictions, reference_predictions
+from podium.registry.package import ONNX_PATH, build_package, bundle_digest, check_predictions, reference_predictions
 from podium.registry.provenance import CodeState
 from podium.registry.state import Digests, ModelState, RegisteredVersion, fold
 from podium.settings import Settings
@@ -24,6 +25,7 @@ from podium.settings import Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_log = logging.getLogger(__name__)
 _CODE = ("podium.validation", "podium.training", "podium.evaluation.evaluate", "podium.evaluation.compare")
 """Steps are cached by their code, so what these are now is what made the model and its figures."""
 
@@ -42,6 +44,7 @@ def register(
     lock: str | None = None,
     examples: NDArray[np.uint8],
     expected: NDArray[np.float32] | None = None,
+    onnx: bool = False,
     client: MlflowClient | None = None,
 ) -> RegisteredVersion:
     """Register the winner; may be repeated after a crash at any point, and run in several processes.
@@ -62,6 +65,8 @@ def register(
         lock: SHA-256 of the lock file of the packages, if there is one.
         examples: Some validation images, uint8 N×H×W×3, N ≥ 1.
         expected: Their probabilities as evaluated, float32 N×C; computed from the bundle if not given.
+        onnx: Whether the version holds the network as ONNX, too. One that cannot be exported is registered without,
+            which the log and the tag ``podium.onnx`` tell.
         client: An existing MLflow client; a new one by default.
 
     Returns:
@@ -99,7 +104,7 @@ def register(
         found = _find(mlflow, state, digests, model, submission)
         if found is None:
             probabilities = reference_predictions(bundle, examples) if expected is None else expected
-            version = _create(settings, mlflow, wanted, submission, bundle, evidence, examples, probabilities)
+            version = _create(settings, mlflow, wanted, submission, bundle, evidence, examples, probabilities, onnx)
         else:
             version = versions.from_mlflow(found)
         version = version.model_copy(update={"standing": state.standing(version.version)})
@@ -131,11 +136,14 @@ def _create(
     evidence: Evidence,
     examples: NDArray[np.uint8],
     probabilities: NDArray[np.float32],
+    onnx: bool,
 ) -> RegisteredVersion:
     """Upload and check the artifacts, then make the version, tags included, in one transaction of MLflow's."""
     with tempfile.TemporaryDirectory(prefix="podium-register-") as scratch:
         package = Path(scratch) / "model"
-        build_package(bundle, package, examples)
+        portable = Path(scratch) / "onnx"
+        missing = _export(bundle, examples, portable) if onnx else "not asked for"
+        build_package(bundle, package, examples, onnx=portable if missing is None else None)
         digests = wanted.digests.model_copy(update={"package": digest_directory(package)})
         source, evidence_path = _upload(client, wanted.mlflow_run, submission, package, evidence)
         check_predictions(_fetch(settings, source, Path(scratch), digests.package), examples, probabilities)
@@ -145,11 +153,28 @@ def _create(
         wanted.model,
         source,
         run_id=wanted.mlflow_run,
-        tags=versions.to_tags(wanted) | {versions.SUBMISSION_TAG: submission, versions.EVIDENCE_TAG: evidence_path},
+        tags={
+            **versions.to_tags(wanted),
+            versions.SUBMISSION_TAG: submission,
+            versions.EVIDENCE_TAG: evidence_path,
+            versions.ONNX_TAG: missing or ONNX_PATH,
+        },
         description=_describe(wanted),
         await_creation_for=0,
     )
     return wanted.model_copy(update={"version": int(made.version), "created": True})
+
+
+def _export(bundle: Path, examples: NDArray[np.uint8], folder: Path) -> str | None:
+    """Why the network is not in ``folder`` as ONNX; None if it is."""
+    from podium.training.portable import write_onnx  # brings torch, which finding a version does not need
+
+    folder.mkdir()
+    loaded = Bundle.load(bundle)
+    reason = write_onnx(loaded, examples, folder)
+    if reason is not None:
+        _log.warning("%s is registered without ONNX: %s", loaded.candidate.name, reason)
+    return reason
 
 
 def _upload(client: MlflowClient, run: str, submission: str, package: Path, evidence: Evidence) -> tuple[str, str]:

@@ -19,6 +19,8 @@ CHALLENGER: Final = "challenger"
 SUBMISSION_TAG: Final = "podium.submission"
 EVIDENCE_TAG: Final = "podium.evidence_path"
 """The evidence folder, relative to the run's artifacts."""
+ONNX_TAG: Final = "podium.onnx"
+"""Where the network lies as ONNX inside the model's directory, or why it does not."""
 DECISION_TAG: Final = "podium.decision"
 """Hash of the log's event that decided on the version: binds the log's length to the registry."""
 

@@ -17,7 +17,7 @@ import torch
 
 GIVEN: Final = "part.pt"
 """In the folder: the pickled module and an example of its input."""
-MADE: Final = "part.onnx"
+MADE: Final = "model.onnx"
 
 
 def main(folder: Path) -> None:
