@@ -102,6 +102,8 @@ def _sources(modules: tuple[str, ...]) -> set[Path]:
         path = None if name == "podium" or name.split(".")[1] in PLUMBING else _file(name)
         if path is not None and path not in found:
             found.add(path)
-            waiting += [imported for imported in _imports(path) if imported.startswith("podium.")]
+            waiting += [
+                imported for imported in _imports(path.read_text(encoding="utf-8")) if imported.startswith("podium.")
+            ]
             waiting.append(name.rpartition(".")[0])
     return found

@@ -45,14 +45,17 @@ def longer(workspace: Workspace, epochs: int) -> tuple[str, ...]:
 
 
 def kill_when(process: subprocess.Popen[str] | Started, pattern: str, delay: float = 0.0) -> bool:
-    """Kill a run's whole process group once a line matches. Returns False if it ended before."""
+    """Kill a run's whole process group once a line matches. Returns False, and prints the run's lines, if none did."""
     assert process.stdout is not None
+    lines = []
     try:
         for line in process.stdout:
+            lines.append(line)
             if re.search(pattern, re.sub(r"\x1b\[[0-9;]*m", "", line)):
                 time.sleep(delay)
                 os.killpg(process.pid, signal.SIGKILL)
                 return True
+        print("".join(lines))  # noqa: T201 (pytest shows it where the test fails)
         return False
     finally:
         process.wait()

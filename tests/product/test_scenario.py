@@ -44,8 +44,8 @@ class Story:
         newest: dict[str, Any] = self.workspace.json("review", "list", "--all")["reviews"][0]
         return newest
 
-    def decide(self, verb: str, review: str, who: str, expect: int = 0) -> str:
-        told = ("--reason", f"{who} says so", "--as", who)
+    def decide(self, verb: str, review: str, who: str, expect: int = 0, *, zenml: bool = False) -> str:
+        told = ("--reason", f"{who} says so", "--as", who, *([] if zenml else ["--no-zenml"]))
         return self.workspace.call("podium", "review", verb, review, *told, expect=expect)
 
     def champion(self) -> int | None:
@@ -94,7 +94,7 @@ def test_from_a_blocked_candidate_to_a_rollback(workspace: Workspace) -> None:
     other = story.train(epochs=4, rate=0.001, seed=1)
     assert other["outcome"] != "blocked", story.dossier().summary
     story.decide("approve", "scenario-4", "linus")
-    story.decide("approve", "scenario-4", "grace")
+    story.decide("approve", "scenario-4", "grace", zenml=True)
     assert story.champion() == 4
 
     workspace.call("podium", "review", "rollback", "--reason", "complaints", "--as", "ada")

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from podium.cli.review import app
 from podium.errors import ReviewError
-from podium.registry import reviews
+from podium.registry import dossiers, reviews
+from tests.registry.dossiers import papers
 from tests.registry.support import AUTHOR, House
 
 
@@ -99,10 +100,12 @@ def test_votes_are_shown_until_the_quorum_is_reached(house: House, cli: Any) -> 
     (house.settings.root / "configs" / "promotion.yaml").write_text(
         "decision: {quorum: 2, reviewers: [grace, joan], overrides: [grace, joan]}"
     )
-    reviews.open_review(house.settings, house.register(), author=AUTHOR, outcome="blocked", dossier="1" * 64)
+    version = house.register()
+    dossier = dossiers.store(house.client, version, papers(version))
+    reviews.open_review(house.settings, version, author=AUTHOR, outcome="blocked", dossier=dossier)
     assert "blocked 0/2" in cli("list")
     shown = cli("show", "podium-1")
-    for words in ("2 of grace, joan", "blocked", "1" * 64, "expires", "--override"):
+    for words in ("2 of grace, joan", "blocked", dossier, "expires", "--override"):
         assert words in shown
     outcome = cli("approve", "podium-1", "--reason", "fixed [since]", "--as", "grace", "--override", "--json")
     assert (outcome["missing"], outcome["champion"], outcome["review"]["status"]) == (1, None, "open")
