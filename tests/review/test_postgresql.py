@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from tests.registry.postgres import Database
+import pytest
+from typer.testing import CliRunner
+
+from podium.cli.review import app
+from podium.errors import ReviewError
+from tests.registry.postgres import PASSWORD, Database
 from tests.review import test_votes
 from tests.review.made import Office
 
@@ -24,3 +29,22 @@ class TestQuorum(test_votes.TestQuorum):
 
 class TestOldLogs(test_votes.TestOldLogs):
     pass
+
+
+def test_a_log_is_imported_by_the_command(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = office.settings.model_copy(update={"reviews_uri": None})
+    old = Office(before, office.client)
+    old.policy(quorum=2)
+    old.open()
+    old.approve("grace@lab")
+    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
+    monkeypatch.setenv("PODIUM_STATE", str(before.state))
+    monkeypatch.setenv("PODIUM_REVIEWS_URI", str(office.settings.reviews))
+    told = CliRunner().invoke(app, ["import", str(before.reviews)])
+    assert (told.exit_code, told.stdout.split(": ")[1]) == (0, f"2 events taken from {before.reviews}\n")
+    assert PASSWORD not in told.stdout
+    assert office.approve("joan@lab").champion == 1
+    assert office.log.verify() == 4
+    again = CliRunner().invoke(app, ["import", str(before.reviews)])
+    assert isinstance(again.exception, ReviewError)
+    assert "has 4 events already" in again.exception.message
