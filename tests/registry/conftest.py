@@ -1,5 +1,5 @@
 """The fixtures of the registry."""
 
-from tests.registry.fixtures import house, mlflow_database
+from tests.registry.fixtures import database, house, mlflow_database, postgres_server
 
-__all__ = ["house", "mlflow_database"]
+__all__ = ["database", "house", "mlflow_database", "postgres_server"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from tests.registry.postgres import Database, Server, server
 from tests.registry.support import House, make_house
 
 
@@ -28,3 +30,15 @@ def mlflow_database(request: pytest.FixtureRequest) -> Path:
 def house(tmp_path: Path, mlflow_database: Path) -> House:
     """An empty registry and decision log."""
     return make_house(tmp_path, mlflow_database)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with server() as made:
+        yield made
+
+
+@pytest.fixture
+def database(postgres_server: Server) -> Database:
+    """An empty PostgreSQL database."""
+    return Database(postgres_server, postgres_server.new_database())

@@ -9,17 +9,62 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from podium.errors import ReviewError
-from podium.registry.log import GENESIS, EventLog
+from podium.registry.log import EventLog
+from podium.registry.log_table import GENESIS
+from tests.registry.postgres import Database
+
+
+@dataclass
+class Place:
+    """Where a log is, and a way to its table past Podium."""
+
+    where: Path | Database
+    table: str
+
+    @property
+    def log(self) -> EventLog:
+        return EventLog(self.where if isinstance(self.where, Path) else self.where.uri)
+
+    @property
+    def argument(self) -> str:
+        return str(self.where) if isinstance(self.where, Path) else self.where.uri
+
+    def execute(self, statement: str) -> None:
+        text = statement.format(table=self.table)
+        if isinstance(self.where, Path):
+            with closing(sqlite3.connect(self.where)) as connection, connection:
+                connection.execute(text)
+        else:
+            self.where.execute(text)
+
+    def unguard(self) -> None:
+        """As somebody may who owns the file, or the table."""
+        if isinstance(self.where, Path):
+            self.execute("DROP TRIGGER events_no_update")
+            self.execute("DROP TRIGGER events_no_delete")
+        else:
+            self.execute("ALTER TABLE {table} DISABLE TRIGGER ALL")
+            self.execute("ALTER TABLE {table} DROP CONSTRAINT podium_events_previous_sha256")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "sqlite":
+        return Place(tmp_path / "reviews.db", "events")
+    return Place(request.getfixturevalue("database"), "podium_events")
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> EventLog:
-    made = EventLog(tmp_path / "reviews.db")
+def log(place: Place) -> EventLog:
+    made = place.log
     for number in range(4):
         made.append("note", "ada", {"model": "podium", "number": number, "text": "größer"})
     return made
@@ -33,35 +78,36 @@ def test_events_come_back_in_order_and_linked(log: EventLog) -> None:
     assert log.verify() == 4
 
 
+def test_an_empty_log(place: Place) -> None:
+    assert (place.log.events(), place.log.verify()) == ((), 0)
+
+
 def test_reading_makes_no_file(tmp_path: Path) -> None:
     empty = EventLog(tmp_path / "none" / "reviews.db")
-    assert empty.events() == ()
-    assert empty.verify() == 0
-    assert not empty.path.parent.exists()
+    assert (empty.events(), empty.verify()) == ((), 0)
+    assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("statement", ["UPDATE events SET actor = 'eve'", "DELETE FROM events WHERE seq = 4"])
-def test_edits_are_refused(log: EventLog, statement: str) -> None:
-    with sqlite3.connect(log.path) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        connection.execute(statement)
+@pytest.mark.parametrize("statement", ["UPDATE {table} SET actor = 'eve'", "DELETE FROM {table} WHERE seq = 4"])
+def test_edits_are_refused(place: Place, log: EventLog, statement: str) -> None:
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match="append-only"):
+        place.execute(statement)
     assert log.verify() == 4
 
 
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("UPDATE events SET payload = replace(payload, '1', '9') WHERE seq = 2", r"event 2 .* was changed"),
-        ("UPDATE events SET actor = 'eve' WHERE seq = 4", r"event 4 .* was changed"),
-        ("UPDATE events SET previous = 'x' WHERE seq = 3", r"event 3 .* does not follow event 2"),
-        ("DELETE FROM events WHERE seq = 2", r"event 2 is missing"),
-        ("DELETE FROM events WHERE seq = 1", r"event 1 is missing"),
+        ("UPDATE {table} SET payload = replace(payload, '1', '9') WHERE seq = 2", r"event 2 .* was changed"),
+        ("UPDATE {table} SET actor = 'eve' WHERE seq = 4", r"event 4 .* was changed"),
+        ("UPDATE {table} SET previous = 'x' WHERE seq = 3", r"event 3 .* does not follow event 2"),
+        ("DELETE FROM {table} WHERE seq = 2", r"event 2 is missing"),
+        ("DELETE FROM {table} WHERE seq = 1", r"event 1 is missing"),
     ],
 )
-def test_verify_names_the_first_broken_link(log: EventLog, statement: str, message: str) -> None:
-    with sqlite3.connect(log.path) as connection:
-        connection.execute("DROP TRIGGER events_no_update")
-        connection.execute("DROP TRIGGER events_no_delete")
-        connection.execute(statement)
+def test_verify_names_the_first_broken_link(place: Place, log: EventLog, statement: str, message: str) -> None:
+    place.unguard()
+    place.execute(statement)
     with pytest.raises(ReviewError, match=message):
         log.verify()
 
@@ -97,6 +143,21 @@ def test_two_writers_see_each_other(log: EventLog) -> None:
     assert log.verify() == 5
 
 
+def test_a_log_is_taken_over_once_and_whole(place: Place, log: EventLog, tmp_path: Path) -> None:
+    copy = EventLog(tmp_path / "copy.db")
+    assert copy.take(log) == 4
+    assert (copy.events(), copy.verify()) == (log.events(), 4)
+    with pytest.raises(ReviewError, match="has 4 events already"):
+        copy.take(log)
+    with pytest.raises(ReviewError, match=r"none\.db: there is no decision log"):
+        copy.take(EventLog(tmp_path / "none.db"))
+    place.unguard()
+    place.execute("UPDATE {table} SET actor = 'eve' WHERE seq = 2")
+    with pytest.raises(ReviewError, match="chain is broken"):
+        EventLog(tmp_path / "other.db").take(log)
+    assert EventLog(tmp_path / "other.db").events() == ()
+
+
 def test_a_file_that_is_no_log_is_one_error(tmp_path: Path) -> None:
     path = tmp_path / "reviews.db"
     path.write_bytes(b"not a database at all, but longer than a header" * 10)
@@ -108,7 +169,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from podium.registry.log import EventLog
-log = EventLog(Path(sys.argv[1]))
+log = EventLog(sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1]))
 n = 0
 while True:
     event = log.append("note", sys.argv[2], {"n": n, "filler": "x" * 3000})
@@ -118,11 +179,11 @@ while True:
 
 
 @pytest.mark.slow
-def test_killed_writers_leave_a_valid_chain(tmp_path: Path) -> None:
+def test_killed_writers_leave_a_valid_chain(place: Place) -> None:
     """Three writers at once, each killed in the middle of its work; what was reported as written is there."""
-    path, rng = tmp_path / "reviews.db", random.Random(3)
+    rng = random.Random(3)
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(i)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", WRITER, place.argument, str(i)], stdout=subprocess.PIPE, text=True)
         for i in range(3)
     ]
     for writer in writers:
@@ -134,7 +195,7 @@ def test_killed_writers_leave_a_valid_chain(tmp_path: Path) -> None:
         writer.send_signal(signal.SIGKILL)
         output, _ = writer.communicate()
         reported = max([reported, *map(int, output.split())])
-    log = EventLog(path)
+    log = place.log
     count = log.verify()
     assert count >= reported
     assert {event.actor for event in log.events()} == {"0", "1", "2"}

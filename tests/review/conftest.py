@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from podium.registry import audit, promotion
-from tests.registry.fixtures import house, mlflow_database
+from tests.registry.fixtures import database, house, mlflow_database, postgres_server
 from tests.review.made import Office, make_office
 
-__all__ = ["house", "mlflow_database", "office"]
+__all__ = ["database", "house", "mlflow_database", "office", "postgres_server"]
 
 
 @pytest.fixture

@@ -57,10 +57,20 @@ sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 """
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def house(house: House, request: pytest.FixtureRequest) -> House:
+    """Its decision log in either database."""
+    if request.param == "postgresql":
+        uri = request.getfixturevalue("database").uri
+        house.settings = house.settings.model_copy(update={"reviews_uri": uri})
+    return house
+
+
 def vote(house: House, people: dict[str, list[str]]) -> list[str]:
     """What each was told, who votes in a process of their own on these reviews, all from one moment on."""
     environ = {**os.environ, "PODIUM_STATE": str(house.settings.state), "PODIUM_ROOT": str(house.settings.root)}
     environ.pop("PODIUM_TRACKING_URI", None)
+    environ["PODIUM_REVIEWS_URI"] = house.settings.reviews_uri or ""
     folder = house.folder / "people"
     folder.mkdir()
     subprocess.run([sys.executable, "-c", PEOPLE, str(folder), json.dumps(people)], env=environ, check=True)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from podium.cli.notify import notify
 from podium.cli.review_dossier import dossier
+from podium.cli.review_import import import_log
 from podium.wording import plural
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ def audit(
 
 
 app.command()(notify)
+app.command("import")(import_log)
 
 
 def _settings() -> Settings:

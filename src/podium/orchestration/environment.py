@@ -30,6 +30,8 @@ def isolated_environment(settings: Settings) -> dict[str, str]:
         "PODIUM_ROOT": str(_plain(settings.root)),
         "PODIUM_STATE": str(state),
         "PODIUM_TRACKING_URI": _absolute(settings.tracking_uri),
+        **({"PODIUM_REVIEWS_URI": _absolute(settings.reviews_uri)} if settings.reviews_uri else {}),
+        **({"PODIUM_ARTIFACT_ROOT": settings.artifact_root} if settings.artifact_root else {}),
         **({"PODIUM_WEIGHTS": str(_plain(settings.weights))} if settings.weights else {}),
     }
 

@@ -1,8 +1,7 @@
-"""The decision log: append-only, hash-chained events in one SQLite file.
+"""The decision log: append-only, hash-chained events in one table of SQLite or PostgreSQL.
 
-Triggers refuse UPDATE and DELETE; each event's hash covers the one before, so that an edit around the triggers breaks
-the chain. Write-ahead logging, a busy timeout and ``BEGIN IMMEDIATE`` keep it whole with several writers and after
-SIGKILL.
+The database refuses UPDATE and DELETE; each event's hash covers the one before, so that an edit around that breaks the
+chain. Events are the same to the letter in both databases, and so are their hashes.
 """
 
 from __future__ import annotations
@@ -10,38 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
-from filelock import FileLock
 
 from podium.config import Frozen
 from podium.digest import digest_json
 from podium.errors import ReviewError
-
-GENESIS: Final = "0" * 64
-"""What the first event names as the hash before it."""
-_BUSY_MILLISECONDS: Final = 60_000
-
-_metadata = sa.MetaData()
-_events = sa.Table(
-    "events",
-    _metadata,
-    sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("time", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("previous", sa.Text, nullable=False, unique=True),
-    sa.Column("hash", sa.Text, nullable=False, unique=True),
-)
-_TRIGGERS: Final = tuple(
-    f"CREATE TRIGGER IF NOT EXISTS events_no_{action.lower()} BEFORE {action} ON events"
-    f" BEGIN SELECT RAISE(ABORT, 'the decision log is append-only: {action} is refused'); END"
-    for action in ("UPDATE", "DELETE")
-)
+from podium.registry.log_sqlite import SqliteStore
+from podium.registry.log_table import GENESIS, Store
 
 
 class Event(Frozen):
@@ -65,18 +43,19 @@ class Event(Frozen):
 class Writer:
     """The log inside one write transaction: what is read is still true when the event is appended."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self.time = datetime.now(UTC)
+    def __init__(self, connection: sa.Connection, table: sa.Table, time: datetime) -> None:
+        self._connection, self._table = connection, table
+        self.time = time
         """Of the transaction, in UTC: what is checked against it holds for the events, which bear it."""
 
     def events(self) -> tuple[Event, ...]:
         """All events so far, this transaction's included."""
-        return _read(self._connection)
+        return _read(self._connection, self._table)
 
     def append(self, kind: str, actor: str, payload: Mapping[str, Any]) -> Event:
         """Add one event; it is durable when the transaction ends."""
-        last = self._connection.execute(sa.select(_events).order_by(_events.c.seq.desc()).limit(1)).first()
+        newest = sa.select(self._table).order_by(self._table.c.seq.desc()).limit(1)
+        last = self._connection.execute(newest).first()
         seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
         time = self.time
         content = json.loads(json.dumps(dict(payload), allow_nan=False))
@@ -89,41 +68,70 @@ class Writer:
             previous=previous,
             hash=_hash(seq, time.isoformat(), kind, actor, content, previous),
         )
-        row = event.model_dump() | {"time": time.isoformat(), "payload": json.dumps(content, ensure_ascii=False)}
-        self._connection.execute(_events.insert().values(**row))
+        self.repeat(event)
         return event
+
+    def repeat(self, event: Event) -> None:
+        """Add an event of another log as it is there."""
+        text = {"time": event.time.isoformat(), "payload": json.dumps(event.payload, ensure_ascii=False)}
+        self._connection.execute(self._table.insert().values(**event.model_dump() | text))
 
 
 class EventLog:
-    """The log in the SQLite file ``path``; it is made by the first write."""
+    """The log in a SQLite file, or in the PostgreSQL database at an address (``Settings.reviews``).
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    It is made by the first write.
+
+    Raises:
+        ReviewError: The address is none of PostgreSQL.
+    """
+
+    def __init__(self, where: Path | str) -> None:
+        self._store = _store(where)
+
+    @property
+    def place(self) -> str:
+        """The file, or the address without its password."""
+        return self._store.place
 
     def events(self) -> tuple[Event, ...]:
-        """All events in order; none if there is no log yet. Raises ReviewError if the file is no log."""
-        if not self.path.is_file():
-            return ()
-        with self._engine() as engine, self._reporting(), engine.connect() as connection:
-            return _read(connection)
+        """All events in order; none if there is no log yet. Raises ReviewError if it cannot be read."""
+        with self._store.reading() as connection:
+            return () if connection is None else _read(connection, self._store.table)
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
         """Hold the write lock for a block: it sees the latest state, and commits all its events or none."""
-        self._create()
-        with self._engine() as engine, self._reporting(), engine.connect() as connection:
-            connection.execute(sa.text("BEGIN IMMEDIATE"))
-            try:
-                yield Writer(connection)
-            except BaseException:
-                connection.execute(sa.text("ROLLBACK"))
-                raise
-            connection.execute(sa.text("COMMIT"))
+        with self._store.writing() as connection:
+            yield Writer(connection, self._store.table, self._store.now(connection))
 
     def append(self, kind: str, actor: str, payload: Mapping[str, Any]) -> Event:
         """Add one event unconditionally."""
         with self.writing() as writer:
             return writer.append(kind, actor, payload)
+
+    def take(self, other: EventLog) -> int:
+        """Copy all events of another log, whose chain is verified first, into this one, which is empty.
+
+        Returns:
+            Their number.
+
+        Raises:
+            ReviewError: The other's chain is broken, it is empty, or this one is not.
+        """
+        other.verify()
+        events = other.events()
+        if not events:
+            raise ReviewError(f"{other.place}: there is no decision log", remedy="name the file that was used so far")
+        with self.writing() as writer:
+            if found := len(writer.events()):
+                raise ReviewError(
+                    f"{self.place}: the decision log there has {found} events already",
+                    remedy="take over a log before anything is decided or tested at the new place",
+                )
+            for event in events:
+                writer.repeat(event)
+        return len(events)
 
     def verify(self) -> int:
         """Check every link and return the number of events.
@@ -142,64 +150,23 @@ class EventLog:
                 fault = f"event {event.seq} ({event.kind}, {event.time:%Y-%m-%d %H:%M} UTC) was changed after the fact"
             if fault:
                 raise ReviewError(
-                    f"{self.path}: the decision log's chain is broken: {fault}",
-                    remedy="restore the log from a backup, and find out who can write to that file",
+                    f"{self.place}: the decision log's chain is broken: {fault}",
+                    remedy="restore the log from a backup, and find out who can write to it",
                 )
             previous = event.hash
         return count
 
-    def _create(self) -> None:
-        if self.path.is_file() and self._has_triggers():
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            FileLock(self.path.with_suffix(".lock")),
-            self._engine() as engine,
-            self._reporting(),
-            engine.connect() as connection,
-        ):
-            connection.execute(sa.text("PRAGMA journal_mode=WAL"))
-            connection.execute(sa.text("BEGIN IMMEDIATE"))
-            connection.execute(sa.schema.CreateTable(_events, if_not_exists=True))
-            for trigger in _TRIGGERS:
-                connection.execute(sa.text(trigger))
-            connection.execute(sa.text("COMMIT"))
 
-    def _has_triggers(self) -> bool:
-        query = sa.text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'events'")
-        with self._engine() as engine, self._reporting(), engine.connect() as connection:
-            return connection.execute(query).scalar() == len(_TRIGGERS)
+def _store(where: Path | str) -> Store:
+    if isinstance(where, Path):
+        return SqliteStore(where)
+    from podium.registry.log_postgresql import PostgresStore
 
-    @contextmanager
-    def _engine(self) -> Iterator[sa.Engine]:
-        """An engine whose transactions are ours alone (pysqlite's own BEGIN would come too late)."""
-        engine = sa.create_engine(
-            f"sqlite:///{self.path}", poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
-        )
-
-        @sa.event.listens_for(engine, "connect")
-        def _configure(connection: Any, _record: Any) -> None:
-            connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
-            connection.execute("PRAGMA synchronous=FULL")
-
-        try:
-            yield engine
-        finally:
-            engine.dispose()
-
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.DBAPIError as error:
-            raise ReviewError(
-                f"{self.path}: the decision log cannot be used: {error.orig}",
-                remedy="check that the file is a Podium log, that the disk has room, and that you may write there",
-            ) from None
+    return PostgresStore(where)
 
 
-def _read(connection: sa.Connection) -> tuple[Event, ...]:
-    rows = connection.execute(sa.select(_events).order_by(_events.c.seq))
+def _read(connection: sa.Connection, table: sa.Table) -> tuple[Event, ...]:
+    rows = connection.execute(sa.select(table).order_by(table.c.seq))
     return tuple(
         Event.model_validate(dict(row) | {"payload": json.loads(row["payload"])}, strict=False)
         for row in rows.mappings()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from filelock import FileLock
 
@@ -57,8 +58,9 @@ def client(settings: Settings) -> MlflowClient:
             made = MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
             _ensure_experiment(made, settings)
     except (MlflowException, SQLAlchemyError, OSError) as error:
+        uri = settings.tracking_uri
         raise RegistryError(
-            f"{settings.tracking_uri}: no MLflow tracking store can be opened there ({error})",
+            _without_password(f"{uri}: no MLflow tracking store can be opened there ({error})", uri),
             remedy="check PODIUM_TRACKING_URI, the server behind it, and the room on the disk",
         ) from error
     return made
@@ -74,9 +76,31 @@ def exists(settings: Settings) -> bool:
     return not is_local(settings) or Path(settings.tracking_uri.removeprefix("sqlite:///")).is_file()
 
 
+def _without_password(text: str, uri: str) -> str:
+    """A text that may repeat an address, or what a server said to its password."""
+    parts = urlsplit(uri)
+    for secret in (parts.password, *parse_qs(parts.query).get("password", ())):
+        for form in (secret, unquote(secret), quote(secret)) if secret else ():
+            text = text.replace(form, "***")
+    return text
+
+
 @contextmanager
 def registry_lock(settings: Settings, name: str = "registry") -> Iterator[None]:
-    """Hold a lock of this installation against other processes and threads; released when its holder dies."""
+    """Hold a lock of this installation against other processes and threads; released when its holder dies.
+
+    It holds for all machines that share the decision log if that is in PostgreSQL, but for ``cache``, which is each
+    machine's own.
+
+    Raises:
+        ReviewError: The database is out of reach, or somebody holds the lock for very long.
+    """
+    if isinstance(settings.reviews, str) and name != "cache":
+        from podium.registry.postgresql import advisory_lock
+
+        with advisory_lock(settings.reviews, name):
+            yield
+        return
     folder = settings.state / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{name}.lock", thread_local=False):
@@ -96,7 +120,8 @@ def _ensure_experiment(client: MlflowClient, settings: Settings) -> None:
     if found is not None and found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     elif found is None:
-        location = settings.artifacts.as_uri() if is_local(settings) else None
+        own = settings.artifacts.as_uri() if settings.tracking_is_database else None
+        location = settings.artifact_root or own
         client.create_experiment(EXPERIMENT, artifact_location=location)
 
 
