@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,13 @@ def small_dataset(tmp_path: Path) -> Dataset:
         licence="CC0-1.0",
     )
     return open_dataset(tmp_path / "data")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_shared_places() -> None:
+    """A test writes into no decision log or artifact store that the developer works with."""
+    for name in ("PODIUM_REVIEWS_URI", "PODIUM_ARTIFACT_ROOT"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True)
