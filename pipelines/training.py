@@ -92,7 +92,7 @@ def training_pipeline(config: RunConfig) -> None:
     results = (list(models.values()), list(validation.values()), test)
     leaderboard = compare(config, data, selection, *results, failures, examined)
     report = render(config, data, leaderboard, *results, checks, examined, unexamined)
-    version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page)
+    version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page, incumbent, use)
     filed = []
     if use.load().use is not None:  # else the winner is the champion itself, and nothing is to be decided
         verdict = gate(config, policy, data, winner, test, incumbent, rival, use, leaderboard)

@@ -9,7 +9,9 @@ from podium.bundle import Bundle
 from podium.config import RunConfig
 from podium.data import open_dataset
 from podium.evaluation.evaluate import Evaluation
+from podium.gate.result import Incumbent
 from podium.orchestration.registration import keep_page, register_winner
+from podium.registry.ledger import Use
 from podium.registry.state import RegisteredVersion
 from podium.results import Leaderboard
 from podium.settings import Settings
@@ -27,12 +29,15 @@ def register(
     checks: ValidationReport,
     report: HTMLString,
     checks_page: HTMLString,
+    incumbent: Incumbent,
+    use: Use,
 ) -> Annotated[RegisteredVersion, "version"]:
     """Always runs and finds what is already there: the registry may have changed since the last run."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / leaderboard.data.path)
     version = register_winner(
-        settings, config, dataset, winner, leaderboard, validation, test, checks, report=report, code=training_code()
-    )
+        settings, config, dataset, winner, leaderboard, validation, test, checks,
+        report=report, code=training_code(), itself=incumbent if use.use is None else None,
+    )  # fmt: skip
     keep_page(settings, leaderboard, version.version, report, checks_page)
     return version

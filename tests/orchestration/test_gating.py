@@ -18,7 +18,8 @@ from podium.evaluation.evaluate import evaluate
 from podium.gate.result import GateResult
 from podium.models import build
 from podium.orchestration.gating import decide, evaluate_incumbent, open_test_split, siblings, weights_digest
-from podium.registry import promotion
+from podium.orchestration.registration import registered_champion
+from podium.registry import promotion, reviews
 from podium.results import LeaderboardRow
 from tests.evaluation.test_evaluate import make_bundle
 from tests.registry.support import House, candidate
@@ -133,3 +134,14 @@ def test_siblings_differ_in_their_seed_alone() -> None:
     twin = own.model_copy(update={"name": "two", "seed": 5})
     other = Candidate(name="three", recipe=own.recipe.model_copy(update={"id": "another"}))
     assert siblings({"three": other, "two": twin, "one": own}, "one") == ["one", "two"]
+
+
+def test_other_files_with_the_champions_weights_are_no_new_version(house: House, small_dataset: Dataset) -> None:
+    old = bundle(small_dataset, 0)
+    crown(house, small_dataset, old)
+    slower = replace(old, summary=old.summary.model_copy(update={"train_seconds": 99.0}))
+    incumbent, use = open_test_split(house.settings, CONFIG, small_dataset, slower)
+    assert use.use is None
+    found = registered_champion(house.settings, CONFIG, incumbent)
+    assert (found.version, found.standing) == (1, "champion")
+    assert found.digests == reviews.show(house.settings, "podium-1").request.version.digests

@@ -82,7 +82,10 @@ def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> 
     assert workspace.call("podium", "review", "audit")
     check_registry(workspace)
     workspace.call("podium", "review", "approve", "tiny-1", "--reason", "tests")
-    again = longer(workspace, 3)
+    (workspace.root / "configs" / "other.yaml").write_text(
+        (workspace.root / "configs" / "tiny.yaml").read_text().replace("name: tiny\n", "name: tiny\n    seed: 7\n")
+    )
+    again = ("podium", "run", "configs/other.yaml")
     with Warm(workspace) as warm:
         for step in ("evaluate_champion", "gate", "dossier"):
             run = warm.start("pipelines.training.training_pipeline", again[-1])

@@ -15,8 +15,10 @@ from podium.data import Dataset
 from podium.data.content import seen_rows
 from podium.digest import digest_json
 from podium.evaluation.evaluate import Evaluation
+from podium.gate.result import Incumbent
 from podium.orchestration.filing import Filed
 from podium.orchestration.training import tracked_run
+from podium.registry import tracking, versions
 from podium.registry.evidence import Evidence
 from podium.registry.provenance import code_state, data_revision, environment_lock
 from podium.registry.register import register
@@ -46,6 +48,7 @@ def register_winner(
     *,
     report: str,
     code: str,
+    itself: Incumbent | None = None,
 ) -> RegisteredVersion:
     """Register the selected candidate with its evidence; repeating it finds the same version.
 
@@ -60,10 +63,13 @@ def register_winner(
         checks: The data validation's outcome.
         report: The run's page.
         code: Digest of the training's code, which finds the winner's MLflow run.
+        itself: The champion, where the winner has its very weights: its version is returned, nothing is registered.
 
     Raises:
         RegistryError: The registered model predicts something else, or no store answers.
     """
+    if itself is not None:
+        return registered_champion(settings, config, itself)
     evidence = Evidence(
         leaderboard=leaderboard,
         evaluations=tuple(evaluation.metrics for evaluation in (*validation, *test)),
@@ -89,6 +95,18 @@ def register_winner(
             expected=expected[:_EXAMPLES],
             onnx=config.registry.onnx,
         )
+
+
+def registered_champion(settings: Settings, config: RunConfig, incumbent: Incumbent) -> RegisteredVersion:
+    """The champion's version, for a run whose winner has its very weights: there is nothing to register or decide.
+
+    Raises:
+        RegistryError: It is gone, or Podium did not register it.
+    """
+    if incumbent.version is None:
+        raise ValueError("there is no champion")
+    found = versions.get_version(tracking.client(settings), config.registry.model, incumbent.version)
+    return versions.from_mlflow(found).model_copy(update={"standing": "champion"})
 
 
 def ask_for_review(
