@@ -45,6 +45,13 @@ def new_file(path: Path) -> Iterator[Path]:
     _sync_folder(path.parent)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers left directly in a folder. Only for who knows that nobody writes there now."""
+    for pattern in (".*.new-*", ".*.old-*"):
+        for entry in folder.glob(pattern):
+            _remove(entry)
+
+
 def write_text(path: Path, content: str) -> None:
     """Replace ``path`` by ``content`` in UTF-8."""
     write_bytes(path, content.encode())

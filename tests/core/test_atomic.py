@@ -168,3 +168,14 @@ atomic.write_text(Path({str(tmp_path)!r}, "a.json"), "new")
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     assert len(list(tmp_path.glob(".a.json.new-*"))) == 1
     assert not (tmp_path / "a.json").exists()
+
+
+def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".report.html.new-abc").write_text("half")
+    (tmp_path / ".data.old-xyz").mkdir()
+    (tmp_path / ".data.old-xyz" / "file").touch()
+    (tmp_path / "report.html").write_text("whole")
+    (tmp_path / ".gitignore").touch()
+    atomic.remove_leftovers(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".gitignore", "report.html"]
+    atomic.remove_leftovers(tmp_path / "nowhere")

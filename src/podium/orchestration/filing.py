@@ -116,7 +116,8 @@ def backbone(settings: Settings, winner: Bundle) -> Provenance | None:
 
 def file_dossier(settings: Settings, version: RegisteredVersion, gate: GateResult, papers: Papers) -> Filed:
     """Keep a dossier with the version, and in the run's folder for those who look there."""
-    dossiers.write(settings.runs / version.run, papers)
+    with tracking.registry_lock(settings, "cache"):
+        dossiers.write(settings.runs / version.run, papers)
     digest = dossiers.store(tracking.client(settings), version, papers)
     return Filed(digest=digest, outcome=papers.dossier.outcome, policy=gate.policy, against=gate.champion.version)
 

@@ -145,7 +145,10 @@ def keep_page(settings: Settings, leaderboard: Leaderboard, version: int, report
     """Write leaderboard, report and validation page to the run's folder, and point ``latest`` at it."""
     folder = settings.runs / leaderboard.run
     board = leaderboard.model_copy(update={"version": version})
-    atomic.write_text(folder / "report.html", report)
-    atomic.write_text(folder / "validation.html", checks_page)
-    atomic.write_text(folder / "leaderboard.json", board.model_dump_json(indent=2) + "\n")
-    atomic.write_text(settings.runs / "latest", leaderboard.run + "\n")
+    with tracking.registry_lock(settings, "cache"):  # of this machine: a run that is repeated has the same folder
+        atomic.remove_leftovers(folder)
+        atomic.remove_leftovers(settings.runs)
+        atomic.write_text(folder / "report.html", report)
+        atomic.write_text(folder / "validation.html", checks_page)
+        atomic.write_text(folder / "leaderboard.json", board.model_dump_json(indent=2) + "\n")
+        atomic.write_text(settings.runs / "latest", leaderboard.run + "\n")
