@@ -15,6 +15,7 @@ from podium.orchestration.outcome import say
 from podium.orchestration.progress import Board
 from podium.orchestration.stopping import stop_training
 from podium.orchestration.training import cause_of
+from podium.registry import tracking
 from podium.results import DataReference
 from podium.settings import Settings
 
@@ -89,8 +90,9 @@ def require_one(
         run=run, config_name=config.name, model=config.registry.model, data=data, selection=None,
         summaries={}, validation={}, test={}, failures=failures, metric=config.selection.metric,
     )  # fmt: skip
-    atomic.write_text(settings.runs / run / "leaderboard.json", board.model_dump_json(indent=2) + "\n")
-    atomic.write_text(settings.runs / "latest", run + "\n")
+    with tracking.registry_lock(settings, "cache"):
+        atomic.write_text(settings.runs / run / "leaderboard.json", board.model_dump_json(indent=2) + "\n")
+        atomic.write_text(settings.runs / "latest", run + "\n")
     causes = "\n".join(f"  {name}: {cause}" for name, cause in failures.items())
     raise TrainingFailed(
         f"all {len(failures)} candidates failed:\n{causes}", remedy="mend the first cause and run again"
