@@ -37,12 +37,12 @@ class Outline(HTMLParser):
 
 
 def test_it_shows_verdict_pictures_criteria_and_digests(make: Make, dataset: Dataset) -> None:
-    dossier = make(0.5, 0.1, cautions=[caution("two images are equal")])
-    page = render(dossier, dataset, challenger(dataset, 0.5))
+    dossier = make(0.2, 0.1, cautions=[caution("two images are equal")])
+    page = render(dossier, dataset, challenger(dataset, 0.2))
     outline = Outline(page)
     assert dossier.examples
     labels = np.asarray(dataset["test"].labels)
-    wrong = int((challenger(dataset, 0.5).probabilities.argmax(1) != labels).sum())
+    wrong = int((challenger(dataset, 0.2).probabilities.argmax(1) != labels).sum())
     assert wrong
     assert outline.tags.count("img") == len(dossier.examples) + min(wrong, MISTAKES)
     for criterion in dossier.criteria:

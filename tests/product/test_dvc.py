@@ -82,7 +82,7 @@ def test_repro_metrics_plots_and_push(repository: Workspace) -> None:
     quick.write_text(quick.read_text().replace("epochs: 2", "epochs: 3"))
     repository.call("dvc", "repro")
     change = json.loads(repository.call("dvc", "metrics", "diff", "--json"))
-    assert "candidates.simple_cnn.test.loss" in change[".podium/dvc/metrics.json"]
+    assert "candidates.simple_cnn.validation.loss" in change[".podium/dvc/metrics.json"]
     page = repository.call("dvc", "plots", "show").strip().splitlines()[-1]
     assert "vega" in Path(page.removeprefix("file://")).read_text()
 

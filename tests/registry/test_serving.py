@@ -27,7 +27,8 @@ def environment(house: House) -> dict[str, str]:
     """Of processes that use the small registry."""
     root = {"PODIUM_ROOT": str(house.folder), "PODIUM_STATE": str(house.settings.state)}
     offline = {"MLFLOW_TRACKING_URI": house.settings.tracking_uri, "OMP_NUM_THREADS": "1"}
-    return {**os.environ, **root, **offline}
+    found = os.pathsep.join([str(BIN), os.environ["PATH"]])  # MLflow asks a shell for its server
+    return {**os.environ, **root, **offline, "PATH": found}
 
 
 @pytest.fixture
@@ -54,7 +55,8 @@ def served(house: House, environment: dict[str, str], tmp_path: Path) -> Iterato
             time.sleep(0.2)
         yield address
     finally:
-        os.killpg(server.pid, 15)
+        if server.poll() is None:
+            os.killpg(server.pid, 15)
         server.wait(60)
 
 

@@ -52,6 +52,7 @@ class Asked:
     policy: dict[str, Any]
     outcome: str
     dossier: str
+    against: int | None
     day: int
     votes: list[str] = field(default_factory=list)
     verdict: str | None = None
@@ -66,6 +67,10 @@ class Model:
     asked: dict[int, Asked] = field(default_factory=dict)
     champions: list[int] = field(default_factory=list)
 
+    @property
+    def champion(self) -> int | None:
+        return self.champions[-1] if self.champions else None
+
     def expired(self, asked: Asked) -> bool:
         days = asked.policy["expires_days"]
         return days is not None and self.day - asked.day >= days
@@ -74,9 +79,11 @@ class Model:
         before = self.asked.get(number)
         if before and before.verdict:
             return True
-        same = before and (before.policy, before.outcome, before.dossier) == (self.policy, outcome, dossier)
+        same = before and (before.policy, before.outcome, before.dossier, before.against) == (
+            self.policy, outcome, dossier, self.champion,
+        )  # fmt: skip
         if before is None or not same or self.expired(before):
-            self.asked[number] = Asked(self.policy, outcome, dossier, self.day)
+            self.asked[number] = Asked(self.policy, outcome, dossier, self.champion, self.day)
         return True
 
     def may_decide(self, number: int, who: str) -> bool:
@@ -90,7 +97,7 @@ class Model:
             return False
         asked = self.asked[number]
         blocked = asked.outcome == "blocked"
-        if self.expired(asked) or who in asked.votes or override != blocked:
+        if self.expired(asked) or who in asked.votes or override != blocked or asked.against != self.champion:
             return False
         if (who == AUTHOR and not self.policy["self_approval"]) or (blocked and who not in self.policy["overrides"]):
             return False
@@ -119,7 +126,7 @@ def perform(office: Office, model: Model, step: tuple[Any, ...]) -> bool:
     try:
         if kind == "open":
             number, outcome, dossier = arguments
-            office.open(number, outcome=outcome, dossier=dossier * 64)
+            office.open(number, outcome=outcome, dossier=dossier * 64, against=model.champion)
         elif kind == "approve":
             number, who, override = arguments
             office.approve(who, number, override=override)
