@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podium.errors import PodiumError
-from podium.registry import log as decision_log
-from podium.registry import promotion, rules
+from podium.registry import log_sqlite, promotion, rules
 from podium.registry.audit import audit
 from podium.registry.sync import sync
 from tests.review.made import AUTHOR, Office, make_office
@@ -145,7 +144,7 @@ def perform(office: Office, model: Model, step: tuple[Any, ...]) -> bool:
 def run_random(policies: tuple[dict[str, Any], ...], steps: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory(dir=MEMORY) as folder, pytest.MonkeyPatch.context() as patch:
         clock = Clock()
-        for module in (promotion, decision_log):
+        for module in (promotion, log_sqlite):
             patch.setattr(module, "datetime", clock)
         for name in ("promotion", "audit"):
             patch.setattr(f"podium.registry.{name}.verify_version", lambda *_: None)
