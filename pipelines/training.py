@@ -97,7 +97,8 @@ def training_pipeline(config: RunConfig) -> None:
     if use.load().use is not None:  # else the winner is the champion itself, and nothing is to be decided
         verdict = gate(config, policy, data, winner, test, incumbent, rival, use, leaderboard)
         say(verdict_line(verdict.load()))
-        _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks)
+        looked = (examined, unexamined)
+        _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks, *looked)
         filed.append(bound)
     review = request_review(version, winner, report, filed)
     for candidate in candidates:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from podium.bundle import Bundle
 from podium.config import Frozen, RunConfig
 from podium.config.promotion import PromotionPolicy
@@ -17,6 +19,7 @@ from podium.drift.population import DatasetPopulation
 from podium.drift.results import DriftReport
 from podium.drift.side import LEAST
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.examine import Examination
 from podium.gate.result import GateResult
 from podium.gate.verdict import Outcome
 from podium.models import family_of, options_of
@@ -33,7 +36,7 @@ class Filed(Frozen):
     """What a review is bound to."""
 
     digest: str
-    """Of the dossier's two files (``podium.registry.dossiers``)."""
+    """Of the dossier's files (``podium.registry.dossiers``)."""
     outcome: Outcome
     policy: PromotionPolicy
     against: int | None
@@ -51,6 +54,8 @@ def draw_dossier(
     checks: ValidationReport,
     drift: DriftReport | None,
     weights: Provenance | None,
+    examined: Sequence[Examination] = (),
+    unexamined: Mapping[str, str] | None = None,
 ) -> Papers:
     """The dossier of a registered version, with its page and its model card.
 
@@ -65,7 +70,10 @@ def draw_dossier(
         checks: The data validation.
         drift: Of :func:`test_drift`.
         weights: Of the pretrained backbone that the winner started from, if it did.
+        examined: Examinations on validation, the winner's among them.
+        unexamined: Causes by candidate, where one failed.
     """
+    examination = next((one for one in examined if one.findings.candidate == version.candidate), None)
     dossier = compose(
         subject=Subject(
             model=version.model,
@@ -80,6 +88,8 @@ def draw_dossier(
         challenger=challenger,
         champion=champion,
         training=winner.summary,
+        examination=examination.findings if examination else None,
+        unexamined=(unexamined or {}).get(version.candidate),
         cautions=[
             *data_cautions([*checks.failed("critical"), *checks.failed("warning")]),
             *_drift_cautions(drift),
@@ -95,7 +105,7 @@ def draw_dossier(
         manifest=dataset.manifest,
         weights=weights,
     )
-    return Papers(dossier, render(dossier, dataset, challenger), card)
+    return Papers(dossier, render(dossier, dataset, challenger, examination), card)
 
 
 def test_drift(dataset: Dataset) -> DriftReport | None:
