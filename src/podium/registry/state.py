@@ -35,7 +35,8 @@ class Digests(Frozen):
     config: str
     """Of the run's configuration."""
     evidence: str
-    """Of leaderboard, evaluations and validation report."""
+    """Of leaderboard, evaluations, validation report, the run's page and the data's profile; of versions that were
+    registered before pages were bound, of the first three."""
 
 
 class RegisteredVersion(Frozen):
