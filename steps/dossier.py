@@ -12,7 +12,8 @@ from podium.dossier.facts import Dossier
 from podium.evaluation.evaluate import Evaluation
 from podium.evaluation.examine import Examination
 from podium.gate.result import GateResult
-from podium.orchestration.filing import Filed, backbone, draw_dossier, file_dossier, test_drift
+from podium.orchestration.drifting import data_drift, split_drift
+from podium.orchestration.filing import Filed, backbone, draw_dossier, file_dossier
 from podium.registry.state import RegisteredVersion
 from podium.results import DataReference
 from podium.settings import Settings
@@ -35,9 +36,10 @@ def dossier(
     """Put it together and file it with the version; ``test`` begins with the winner's evaluation."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
+    versions = data_drift(settings, dataset, version.model, verdict)
     papers = draw_dossier(
         config, dataset, version, verdict, winner, test[0], next(iter(champion), None), checks,
-        test_drift(dataset), backbone(settings, winner), examined, unexamined,
+        split_drift(dataset), versions, backbone(settings, winner), examined, unexamined,
     )  # fmt: skip
     filed = file_dossier(settings, version, verdict, papers)
     return papers.dossier, filed, HTMLString(papers.page)

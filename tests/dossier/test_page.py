@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from podium.data import Dataset
-from podium.dossier.facts import Dossier
+from podium.dossier.facts import DataDrift, Dossier
 from podium.dossier.page import render
 from podium.dossier.words import title
+from podium.drift.profile import profile_of
+from podium.drift.versions import compare_profiles
 from podium.evaluation.corruptions import CORRUPTIONS
 from podium.report.gallery import MISTAKES
 from tests.dossier.conftest import Make, caution, challenger, examined
@@ -124,3 +126,23 @@ def test_why_there_is_no_examination_is_told(make: Make, dataset: Dataset) -> No
 def test_pictures_of_another_examination_are_refused(make: Make, dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="not the one"):
         render(make(), dataset, challenger(dataset, 0.5), examined(dataset))
+
+
+def test_the_data_is_shown_against_the_champions(make: Make, dataset: Dataset) -> None:
+    splits = compare_profiles(profile_of(dataset), profile_of(dataset))
+    drift = DataDrift(state="compared", sentence="It is another version.", version=2, data="e" * 64, splits=splits)
+
+    def section(found: DataDrift | None) -> str:
+        page = render(make(0.3, 0.1, data_drift=found), dataset, challenger(dataset, 0.3))
+        assert ('href="#drift"' in page) is ('id="drift"' in page)
+        return page.partition('<section id="drift">')[2].partition("</section>")[0]
+
+    shown = section(drift)
+    assert "It is another version." in shown
+    assert "Training images" in shown
+    for test in splits[1].tests:
+        assert f'<th scope="row">{test.name}</th>' in shown
+    same = section(DataDrift(state="same data", sentence="The champion, version 2, is of the same data."))
+    assert "is of the same data." in same
+    assert "<table" not in same
+    assert section(None) == section(DataDrift(state="no champion", sentence="-")) == ""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.data import Dataset
-from podium.dossier.facts import Bound, Caution, Disagreement, Dossier, Figures, Subject, Topic
+from podium.dossier.facts import Bound, Caution, DataDrift, Disagreement, Dossier, Figures, Subject, Topic
 from podium.dossier.words import summary
 from podium.evaluation.evaluate import Evaluation
 from podium.evaluation.records import Findings, Slice
@@ -32,6 +32,7 @@ def compose(
     training: TrainingSummary,
     examination: Findings | None = None,
     unexamined: str | None = None,
+    data_drift: DataDrift | None = None,
     cautions: Sequence[Caution] = (),
     lineage: Mapping[str, str],
 ) -> Dossier:
@@ -47,6 +48,7 @@ def compose(
         training: Of the challenger; its warnings become cautions.
         examination: Of the challenger, on validation.
         unexamined: Why there is none.
+        data_drift: Of the data version from the champion's.
         cautions: Of data validation, drift and lineage.
         lineage: Label → value.
 
@@ -82,6 +84,7 @@ def compose(
         examples=_examples(dataset, challenger, champion, differ) if champion else (),
         examination=examination,
         unexamined=unexamined,
+        data_drift=data_drift,
         cautions=tuple(found),
         lineage=dict(lineage),
         policy=gate.policy.model_dump(mode="json"),

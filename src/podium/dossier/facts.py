@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, Self
 
 from podium.config import Frozen
+from podium.drift.versions import SplitDrift
 from podium.evaluation.records import Findings, Slice
 from podium.gate.result import Difference
 from podium.gate.verdict import Criterion, Outcome
@@ -88,6 +89,24 @@ class Caution(Frozen):
     text: str
 
 
+class DataDrift(Frozen):
+    """The data version against that of the champion in office."""
+
+    state: Literal["no champion", "same data", "unknown", "compared"]
+    """``unknown``: nothing was kept of the champion's data."""
+    sentence: str
+    version: int | None = None
+    """The champion's."""
+    data: str | None = None
+    """Digest of its data version."""
+    splits: tuple[SplitDrift, ...] = ()
+
+    @property
+    def drifted(self) -> tuple[SplitDrift, ...]:
+        """The splits in which drift was found."""
+        return tuple(split for split in self.splits if split.drift)
+
+
 class Dossier(Frozen):
     """All that a reviewer needs to decide on one version, and to defend the decision later."""
 
@@ -113,6 +132,8 @@ class Dossier(Frozen):
     """Of the challenger on *validation*: corruptions, saliency, cost, gap; its slices are of that split, too."""
     unexamined: str | None = None
     """Why there is none."""
+    data_drift: DataDrift | None = None
+    """Null in dossiers that were written before it was measured."""
     cautions: tuple[Caution, ...]
     lineage: dict[str, str]
     policy: dict[str, Any]

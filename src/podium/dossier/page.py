@@ -10,6 +10,7 @@ import yaml
 from podium.data import Dataset
 from podium.dossier.facts import Dossier, Figures
 from podium.dossier.words import SAID, headline, title
+from podium.drift.page import p_value
 from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import Difference
 from podium.gate.verdict import Outcome
@@ -74,8 +75,9 @@ def render(dossier: Dossier, dataset: Dataset, challenger: Evaluation, examinati
     recalls = dossier.challenger.recalls
     classes = sorted(recalls, key=lambda name: (recalls[name] is None, recalls[name] or 0.0, name))
     bound = dossier.bound.model_dump()
-    page = environment("podium.dossier").get_template("dossier.html")
-    return page.render(
+    pages = environment("podium.dossier", "podium.drift")
+    pages.filters["p"] = p_value
+    return pages.get_template("dossier.html").render(
         dossier=dossier,
         headline=headline(dossier),
         said=SAID[dossier.outcome],
