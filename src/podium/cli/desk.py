@@ -29,14 +29,14 @@ def serve(
     """
     from rich.console import Console
 
+    from podium.cli.deciding import settings_of_decisions
     from podium.cli.promotion import PipelineCarrier
     from podium.cli.review import recorded_mirror
     from podium.config.desk import DeskConfig
     from podium.config.load import parse
     from podium.desk.serve import Place, listen, open_desk, read_config, server
-    from podium.settings import Settings
 
-    settings = Settings.from_environment()
+    settings = settings_of_decisions()
     chosen = read_config(settings.find(config) if config else None)
     if zenml_server is not None:
         changed = chosen.model_dump(mode="json") | {"zenml_server": zenml_server}

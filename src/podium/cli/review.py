@@ -198,9 +198,9 @@ app.command("import")(import_log)
 
 
 def _settings() -> Settings:
-    from podium.settings import Settings
+    from podium.cli.deciding import settings_of_decisions
 
-    return Settings.from_environment()
+    return settings_of_decisions()
 
 
 def recorded_mirror(settings: Settings, review_id: str | None = None) -> Mirror | None:
