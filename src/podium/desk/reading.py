@@ -28,14 +28,15 @@ DOCUMENTS: Final = ("dossier", "report")
 
 @router.get("/")
 def show_inbox(visitor: Somebody) -> Response:
-    """All reviews, open ones first, and where the registry departs from the log."""
+    """All reviews, open ones first, expired ones folded away, and where the registry departs from the log."""
     desk = visitor.desk
     found = reviews.overviews(desk.settings, client=desk.client(), under_way=desk.errands.under_way)
     views = inbox(found, desk.errands.under_way)
     return page(
         visitor,
         "inbox.html",
-        waiting=[view for view in views if view.decision is None],
+        waiting=[view for view in views if view.decision is None and not view.expired],
+        expired=[view for view in views if view.expired],
         decided=[view for view in views if view.decision is not None],
         champions=[(overview.model, overview.champion) for overview in found],
         findings=[finding for overview in found for finding in overview.findings],

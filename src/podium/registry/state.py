@@ -131,6 +131,10 @@ class Review(Frozen):
         """Whether it awaits a decision, and can no longer be approved."""
         return self.decision is None and self.expires is not None and now >= self.expires
 
+    def waiting(self, now: datetime) -> bool:
+        """Whether it awaits a decision that can still be an approval."""
+        return self.decision is None and not self.expired(now)
+
 
 class ModelState(Frozen):
     """All reviews of one model, and who is champion."""
