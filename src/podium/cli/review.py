@@ -58,12 +58,12 @@ def list_(
 def show(review: Id, json: Json = False) -> None:
     """Show a review: the candidate beside the champion, what the decision binds, and how to decide.
 
-    JSON: {"id", "model", "version", "status": "open|expired|approved|rejected",
-    "standing": "open|champion|retired|rejected", "opened", "renewed", "expires", "expired",
-    "author", "run", "candidate", "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run",
-    "zenml_model_version", "outcome", "dossier", "policy", "rules", "event", "votes": [{"event", "time",
-    "actor", "reason", "self_approved", "override"}], "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "override", "event"}, "champion": null or the champion's review with
-    the same keys}.
+    JSON: {"id", "model", "version", "status": "open|expired|approved|rejected", "standing":
+    "open|champion|retired|rejected", "opened", "renewed", "expires", "expired", "author", "run", "candidate",
+    "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version", "outcome",
+    "dossier", "policy", "rules", "event", "votes": [{"event", "time", "actor", "reason", "self_approved",
+    "override"}], "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "override", "event"},
+    "champion": null or the champion's review with the same keys}.
     """
     from podium.cli.review_view import print_review
     from podium.registry import reviews

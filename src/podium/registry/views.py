@@ -13,14 +13,14 @@ from podium.registry.state import Review
 def review_json(review: Review) -> dict[str, Any]:
     """One review.
 
-    ``{"id", "model", "version", "status": "open|expired|approved|rejected",
-    "standing": "open|champion|retired|rejected", "opened", "renewed": null or time,
-    "expires": null or time, "expired", "author", "run", "candidate", "recipe", "figures": {a leaderboard row}, "digests": {"model", "package", "data", "code", "config", "evidence"},
-    "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run", "zenml_model_version",
-    "outcome": null or "promote-eligible|needs-review-with-warnings|blocked", "dossier", "policy": its digest,
-    "rules": null or the policy's section ``decision``, "event", "votes": [{"event", "time", "actor", "reason",
-    "self_approved", "override"}], "decision": null or {"verdict", "actor", "time", "reason", "self_approved",
-    "override", "event"}}``. Times are ISO 8601 in UTC.
+    ``{"id", "model", "version", "status": "open|expired|approved|rejected", "standing":
+    "open|champion|retired|rejected", "opened", "renewed": null or time, "expires": null or time, "expired",
+    "author", "run", "candidate", "recipe", "figures": {a leaderboard row}, "digests": {"model", "package", "data",
+    "code", "config", "evidence"}, "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run",
+    "zenml_model_version", "outcome": null or "promote-eligible|needs-review-with-warnings|blocked", "dossier",
+    "policy": its digest, "rules": null or the policy's section ``decision``, "event", "votes": [{"event", "time",
+    "actor", "reason", "self_approved", "override"}], "decision": null or {"verdict", "actor", "time", "reason",
+    "self_approved", "override", "event"}}``. Times are ISO 8601 in UTC.
     """
     version, policy, expired = review.request.version, review.request.policy, review.expired(datetime.now(UTC))
     return {
