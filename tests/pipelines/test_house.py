@@ -20,6 +20,7 @@ STEP_FILES = sorted(p for p in (ROOT / "steps").glob("*.py") if p.name != "__ini
 PODIUM = sorted((ROOT / "src" / "podium").rglob("*.py"))
 
 
+@pytest.mark.slow
 def test_the_checked_step_names_are_the_pipelines() -> None:
     from pipelines.sweep import sweep_pipeline
     from pipelines.training import training_pipeline

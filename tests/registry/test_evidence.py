@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from podium.data import Dataset
 from podium.registry.evidence import Evidence
 from podium.validation import validate_dataset
@@ -12,6 +14,7 @@ from tests.conftest import ROOT
 from tests.registry.support import make_evidence
 
 
+@pytest.mark.slow
 def test_the_same_validation_done_twice_is_the_same_evidence(small_dataset: Dataset) -> None:
     suite = load_suite("default", ROOT)
     reports = [validate_dataset(small_dataset, suite, {}).model_dump(mode="json") for _ in range(2)]
