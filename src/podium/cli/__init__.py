@@ -23,6 +23,7 @@ def build_app() -> typer.Typer:
         leaderboard,
         predict,
         recipes,
+        retrain,
         review,
         stages,
         sweep,
@@ -40,6 +41,7 @@ def build_app() -> typer.Typer:
     app.add_typer(config.app, name="config", help="Check and describe run configurations.")
     app.add_typer(data.app, name="data", help="Import and show the data set.")
     app.add_typer(recipes.app, name="recipes", help="List the networks and how they are trained.")
+    app.add_typer(retrain.app, name="retrain", help="Train again when there is something new.")
     review.app.command("serve")(desk.serve)
     app.add_typer(review.app, name="review", help="Decide what is promoted.")
     app.add_typer(sweep.app, name="sweep", help="Show what a search over a recipe's fields found.")
