@@ -93,7 +93,8 @@ def train_and_judge(
     if use.load().use is not None:  # else the winner is the champion itself, and nothing is to be decided
         verdict = gate(config, policy, data, winner, test, incumbent, rival, use, leaderboard)
         say(verdict_line(verdict.load()))
-        _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks)
+        looked = (examined, unexamined)
+        _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks, *looked)
         filed.append(bound)
     asked = not filed or ask_if_blocked or verdict.load().verdict.outcome != "blocked"
     review = request_review(version, winner, report, filed).load() if asked else None

@@ -51,7 +51,10 @@ def test_two_approvals(shared: Desk, house: House) -> None:
 def test_an_expired_request_can_only_be_rejected(page: Page, house: House) -> None:
     policy(house, "expires_days: 1.0e-9")
     house.open(0)
-    assert "expired" in page.get("/").words
+    assert "Nothing awaits a decision" in page.get("/").words
+    listed = page.text.partition('id="expired"')[2].partition("</details>")[0]
+    assert "/reviews/podium-1" in listed
+    assert "expired on" in listed
     form = page.get("/reviews/podium-1").form("/decision")
     assert "The request has expired" in page.words
     assert form.buttons == [("verdict", "reject")]

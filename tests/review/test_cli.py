@@ -98,6 +98,34 @@ def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
 
 
 @pytest.mark.slow
+def test_expired_requests_are_out_of_the_way(house: House, cli: Any) -> None:
+    file = house.settings.root / "configs" / "promotion.yaml"
+    file.parent.mkdir()
+    short = "decision: {expires_days: 1.0e-9}\n"
+    file.write_text(short)
+    house.open(0)
+    file.unlink()
+    house.open(1)
+    shown = cli("list")
+    assert "podium-2" in shown
+    assert "podium-1" not in shown
+    assert "1 expired request: podium review list --all" in shown
+    (row,) = [line for line in cli("list", "--all").splitlines() if line.startswith("podium-1")]
+    assert "expired" in row
+    assert "expired request:" not in cli("list", "--all")
+    found = cli("list", "--json")
+    assert ([review["id"] for review in found["reviews"]], found["expired"]) == (["podium-2"], ["podium-1"])
+    everything = cli("list", "--all", "--json")
+    assert [(review["id"], review["status"]) for review in everything["reviews"]] == [
+        ("podium-2", "open"), ("podium-1", "expired"),
+    ]  # fmt: skip
+    assert "It has expired" in cli("show", "podium-1")
+    file.write_text(short)
+    assert cli("reject", "podium-1", "--reason", "too late", "--json")["review"]["status"] == "rejected"
+    assert cli("list", "--json")["expired"] == []
+
+
+@pytest.mark.slow
 def test_votes_are_shown_until_the_quorum_is_reached(house: House, cli: Any) -> None:
     (house.settings.root / "configs").mkdir()
     (house.settings.root / "configs" / "promotion.yaml").write_text(
@@ -175,7 +203,7 @@ def test_looking_brings_no_framework() -> None:
 def test_before_anything_was_run(cli: Any, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = house.folder / "empty"
     monkeypatch.setenv("PODIUM_STATE", str(empty))
-    assert cli("list", "--json") == {"champions": {}, "reviews": [], "findings": []}
+    assert cli("list", "--json") == {"champions": {}, "reviews": [], "expired": [], "findings": []}
     assert "no review awaits a decision" in cli("list")
     assert cli("audit", "--json")["findings"] == []
     assert not empty.exists(), "looking must not make a registry"
