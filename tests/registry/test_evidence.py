@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import pytest
-
 from podium.data import Dataset
 from podium.digest import digest_json
 from podium.registry.evidence import PROFILE, REPORT, Evidence, folder_digest
