@@ -17,6 +17,7 @@ def build_app() -> typer.Typer:
         config,
         data,
         desk,
+        doctor,
         drift,
         environment,
         explain,
@@ -55,6 +56,7 @@ def build_app() -> typer.Typer:
     app.command("predict")(predict.predict)
     app.command("explain")(explain.explain)
     app.command("drift")(drift.drift)
+    app.command("doctor")(doctor.doctor)
     app.command("env")(environment.env)
     app.command("dashboard")(environment.dashboard)
     app.command("dashboard-stop")(environment.dashboard_stop)
