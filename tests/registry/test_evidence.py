@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 from tests.registry.support import make_evidence
 
 
+@pytest.mark.slow
 def test_the_same_validation_done_twice_is_the_same_evidence(small_dataset: Dataset) -> None:
     suite = load_suite("default", ROOT)
     reports = [validate_dataset(small_dataset, suite, {}).model_dump(mode="json") for _ in range(2)]

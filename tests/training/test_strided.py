@@ -43,6 +43,7 @@ def test_values_and_gradients_stay(conv: nn.Conv2d, mended: int) -> None:
     assert mine.state_dict().keys() == conv.state_dict().keys()
 
 
+@pytest.mark.slow
 def test_a_process_survives_its_gradients() -> None:
     """Unmended, the same lines crash, hang or are wrong with AVX2 (and pass where the processor has another path)."""
     script = """
