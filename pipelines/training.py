@@ -45,7 +45,7 @@ STEPS = (
 )
 
 
-@strict_pipeline(name="training", depends_on=STEPS)
+@strict_pipeline(name="training", depends_on=STEPS, placed=(train,))
 def training_pipeline(config: RunConfig) -> None:
     """Load, validate, train all candidates in parallel, evaluate, select, judge, register the best, open a review.
 

@@ -24,6 +24,7 @@ def build_app() -> typer.Typer:
         predict,
         recipes,
         review,
+        stack,
         stages,
         sweep,
         validate,
@@ -42,6 +43,7 @@ def build_app() -> typer.Typer:
     app.add_typer(recipes.app, name="recipes", help="List the networks and how they are trained.")
     review.app.command("serve")(desk.serve)
     app.add_typer(review.app, name="review", help="Decide what is promoted.")
+    app.add_typer(stack.app, name="stack", help="Register where pipelines run.")
     app.add_typer(sweep.app, name="sweep", help="Show what a search over a recipe's fields found.")
     app.add_typer(weights.app, name="weights", help="Fetch, list and check pretrained weights.")
     app.command("run")(environment.run)

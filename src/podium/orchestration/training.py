@@ -118,8 +118,9 @@ def backbone_digest(candidate: Candidate, settings: Settings) -> str | None:
 
 def cause_of(error: BaseException) -> str:
     """One line that says why a candidate failed."""
-    if isinstance(error, PodiumError):
-        return error.message
+    # ZenML makes a job's error anew from its whole text, and of a class of "src.podium" where that is below its root.
+    if isinstance(error, PodiumError) or type(error).__module__.endswith("podium.errors"):
+        return str(error).split("\n  →")[0]
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
