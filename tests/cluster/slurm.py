@@ -60,6 +60,7 @@ class Cluster:
     gpus: int = 2
     options: Mapping[str, str] = field(default_factory=dict)
     """More lines of slurm.conf, which replace those here."""
+    before_controller: Callable[[], None] = lambda: None
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,12 +98,13 @@ class Cluster:
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
         run, log = self.folder / "run", self.folder / "log"
-        self._spawn(
+        self.spawn(
             "munged", "munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.socket}",
             f"--pid-file={run / 'munged.pid'}", f"--log-file={log / 'munged'}", f"--seed-file={run / 'munge.seed'}",
             "--num-threads=2",
         )  # fmt: skip
         until(self.socket.exists, "munge's socket")
+        self.before_controller()
         self.start_controller()
         for node in self.nodes:
             self.start_node(node)
@@ -118,7 +120,7 @@ class Cluster:
         return states == dict.fromkeys(self.nodes, "idle")
 
     def start_controller(self) -> None:
-        self._spawn("slurmctld", "slurmctld", "-D", "-f", self.conf)
+        self.spawn("slurmctld", "slurmctld", "-D", "-f", self.conf)
 
     def stop_controller(self) -> None:
         """In good order: one that is killed forgets what happened within its last seconds."""
@@ -129,7 +131,7 @@ class Cluster:
         names = f"mount --bind {self.folder}/hosts /etc/hosts && hostname {node}"
         inside = f'{names} && slurmd -D -f "$SLURM_CONF" -N {node} & wait'
         unshare = ("unshare", "--fork", "--pid", "--kill-child=SIGKILL", "--mount-proc", "--uts", "--mount")
-        self._spawn(node, *unshare, "--propagation", "slave", "bash", "-c", inside)
+        self.spawn(node, *unshare, "--propagation", "slave", "bash", "-c", inside)
 
     def lose(self, node: str) -> None:
         """Cut the node's power. What the controller finds out later, an administrator tells it now."""
@@ -160,7 +162,7 @@ class Cluster:
         for name in reversed(list(self._processes)):
             self._kill(name)
 
-    def _spawn(self, name: str, program: str, *arguments: str | Path) -> None:
+    def spawn(self, name: str, program: str, *arguments: str | Path) -> None:
         with (self.folder / "log" / f"{name}.out").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", found(program) or program, *arguments],

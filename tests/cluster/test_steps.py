@@ -56,6 +56,7 @@ class Run:
 @pytest.fixture
 def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Run]]:
     runs: list[Run] = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
 
     def begin(branches: dict[str, Any]) -> Run:
         runs.append(Run(site, cluster, tmp_path, branches))
@@ -66,6 +67,7 @@ def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callabl
         run.process.kill()
         run.process.wait()
         run.log.close()
+    signal.signal(signal.SIGINT, before)
     for mark in site.state.glob("begun.*"):
         mark.unlink()
 

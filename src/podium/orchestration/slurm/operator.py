@@ -27,7 +27,7 @@ from podium.orchestration.slurm.follow import Follower
 from podium.orchestration.slurm.poller import Poller, poller_for
 from podium.orchestration.slurm.script import ENDED, ENVIRONMENT, STARTED, asked_for, render
 from podium.orchestration.slurm.settings import SlurmSettings, SlurmStepOperatorConfig
-from podium.orchestration.slurm.states import Job, Phase
+from podium.orchestration.slurm.states import STUCK, Job, Phase
 from podium.orchestration.slurm.transport import SlurmError, Transport
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ FOLDER: Final = "slurm_folder"
 _FORWARDED: Final = ("PODIUM_", "MLFLOW_", "OMP_NUM_THREADS")
 _places: Final[dict[tuple[Transport, float], Follower]] = {}
 _lock: Final = threading.Lock()
-_hurried: Final[set[tuple[str, int]]] = set()
+_waiting: Final[set[tuple[str, int, str]]] = set()
 _live: Final[dict[str, tuple[Transport, str]]] = {}
 """Jobs of this process's runs that have not been seen to end: job id to place and folder."""
 
@@ -100,7 +100,7 @@ class SlurmStepOperator(BaseStepOperator):
         if seen is None:
             seen = self._forgotten(step_run, job, folder)
         if seen.phase is Phase.WAITING:
-            self._hurry(seen)
+            self._waiting(step_run, seen)
             return ExecutionStatus.PROVISIONING
         if seen.phase is Phase.RUNNING:
             return ExecutionStatus.RUNNING
@@ -201,11 +201,20 @@ class SlurmStepOperator(BaseStepOperator):
         self._record(step_run, again, folder)
         return Job(again, "PENDING")
 
-    def _hurry(self, job: Job) -> None:
-        """Start a requeued job at once. Slurm would hold it back for two minutes, lest it meet a broken node again."""
-        if job.restarts and job.reason == "BeginTime" and (job.id, job.restarts) not in _hurried:
-            _hurried.add((job.id, job.restarts))
+    def _waiting(self, step_run: StepRunResponse, job: Job) -> None:
+        """Start a requeued job at once (Slurm would hold it back for two minutes, lest it meet a broken node again).
+
+        Say, once, of a job that cannot start until somebody changes something.
+        """
+        key = (job.id, job.restarts, job.reason)
+        if key in _waiting:
+            return
+        _waiting.add(key)
+        if job.restarts and job.reason == "BeginTime":
             self.transport.run("scontrol", "update", f"JobId={job.id}", "StartTime=now")
+        elif job.reason in STUCK:
+            advice = f"`scontrol show job {job.id}`, `scancel {job.id}`"
+            logger.warning("%s: job %s cannot start as things are (%s): %s", step_run.name, job.id, job.reason, advice)
 
     def _ended(self, step_run: StepRunResponse, job: Job, output: list[str]) -> ExecutionStatus:
         """The step's own word counts; where it left none, the job's end is recorded as the step's."""

@@ -38,6 +38,14 @@ PHASES: Final[dict[str, Phase]] = {
 COMPLETING still runs: only the state after it tells whether the job ended or was queued again."""
 
 
+STUCK: Final = frozenset(
+    ("AccountNotAllowed", "BadConstraints", "InvalidAccount", "InvalidQOS", "JobHeldAdmin", "JobHeldUser",
+     "PartitionConfig", "PartitionDown", "PartitionInactive", "PartitionNodeLimit", "PartitionTimeLimit",
+     "QOSNotAllowed")
+)  # fmt: skip
+"""Reasons for which a waiting job starts only when somebody changes something; Slurm takes such jobs nevertheless."""
+
+
 def phase_of(state: str) -> Phase:
     """The phase of a state; one that is not known here, of a newer Slurm, counts as running."""
     return PHASES.get(state, Phase.RUNNING)
