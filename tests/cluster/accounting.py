@@ -7,7 +7,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 from tests.cluster.slurm import Cluster, found, install, until
@@ -75,9 +74,6 @@ class Accounting:
             f"StoragePass={self.database.password}\nStorageLoc=slurm\nPidFile={folder}/run/slurmdbd.pid\n"
         )
         self.cluster.spawn("slurmdbd", "slurmdbd", "-D")
-        last = time.monotonic() + 60
+        until(lambda: self.cluster.works("sacctmgr", "--noheader", "list", "cluster"), "slurmdbd", 60)
         for arguments in (("cluster", "podium"), ("account", "thesis"), ("user", user, "account=thesis")):
-            command = ("sacctmgr", "--immediate", "--quiet", "add", *arguments)
-            while "Unable to connect" in self.cluster.call(*command, expect=None) and time.monotonic() < last:
-                time.sleep(0.2)
-        until(lambda: "thesis" in self.cluster.call("sacctmgr", "-n", "list", "account", expect=None), "the account")
+            self.cluster.call("sacctmgr", "--immediate", "--quiet", "add", *arguments)

@@ -92,6 +92,11 @@ class Cluster:
         assert expect is None or done.returncode == expect, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def works(self, *command: str) -> bool:
+        """Whether a command of Slurm's succeeds."""
+        environment = os.environ | self.environment()
+        return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60).returncode == 0
+
     def start(self) -> None:
         self._write()
         key = self.folder / "munge.key"

@@ -154,6 +154,11 @@ ASKED = Asked(1, 2, "50M")
         (Job("7", "CANCELLED"), (), "job 7 was cancelled in Slurm (scancel)"),
         (Job("7", "NODE_FAIL", nodes="n1"), (), "lost with its node"),
         (Job("7", "FAILED", 3), ("Traceback …", "KeyError: 'x'", ""), "job 7 ended with status 3: KeyError: 'x'"),
+        (
+            Job("7", "FAILED", 1),
+            ("│ ❱ 9 x │", "TokenExpired: log in", "again"),
+            "with status 1: TokenExpired: log in again",
+        ),
         (Job("7", "FAILED", 0, 11), (), "job 7 was ended by signal 11, without a word"),
         (Job("7", "COMPLETED"), (), "job 7 ended with status 0, without a word"),
     ],

@@ -25,12 +25,15 @@ PROGRAM = "import sys; from tests.cluster.tiny import main; main(*sys.argv[1:])"
 class Run:
     """A run of the tiny pipeline in a process of its own."""
 
-    def __init__(self, site: Workspace, cluster: Cluster, folder: Path, branches: dict[str, dict[str, Any]]) -> None:
+    def __init__(
+        self, site: Workspace, cluster: Cluster, folder: Path, branches: dict[str, dict[str, Any]], more: dict[str, str]
+    ) -> None:
+        variables = {**more, "PYTHONPATH": str(ROOT), "ZENML_CUSTOM_SOURCE_ROOT": str(ROOT)}
         self.cluster, self.state, self.told = cluster, site.state, folder / "told.json"
         self.log = (folder / "log").open("w+")
         self.process = subprocess.Popen(
             [BIN / "python", "-c", PROGRAM, json.dumps(branches), str(self.told)],
-            env=site.environment(**user_environment(site, cluster, ROOT)), cwd=ROOT, stdout=self.log, stderr=self.log,
+            env=site.environment(**variables), cwd=ROOT, stdout=self.log, stderr=self.log,
         )  # fmt: skip
 
     def begun(self, kind: str) -> str:
@@ -59,7 +62,7 @@ def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callabl
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
 
     def begin(branches: dict[str, Any]) -> Run:
-        runs.append(Run(site, cluster, tmp_path, branches))
+        runs.append(Run(site, cluster, tmp_path, branches, user_environment(site, cluster, ROOT)))
         return runs[-1]
 
     yield begin

@@ -70,9 +70,13 @@ class Store:
         if name not in self.flavors:
             raise KeyError(name)
 
-    def create_flavor(self, source: str, kind: StackComponentType) -> None:
-        assert source.endswith("SlurmStepOperatorFlavor")
-        self.flavors.append("slurm")
+    @property
+    def zen_store(self) -> Store:
+        return self
+
+    def create_flavor(self, flavor: Any) -> None:
+        assert flavor.source == "podium.orchestration.slurm.flavor.SlurmStepOperatorFlavor", "wherever ZenML's root is"
+        self.flavors.append(flavor.name)
 
     def get_stack_component(self, kind: StackComponentType, name: str, *, allow_name_prefix_match: bool) -> Any:
         return self.components[kind.value, name]

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from zenml.client import Client
 from zenml.enums import StackComponentType
 from zenml.models import ComponentResponse
+from zenml.stack.flavor import validate_flavor_source
 
 from podium.config.base import Frozen
 from podium.config.load import explain, load_yaml
@@ -103,7 +104,9 @@ def _have_flavor(client: Client, kind: StackComponentType, flavor: str, tell: Ca
     try:
         client.get_flavor_by_name_and_type(flavor, kind)
     except KeyError:
-        client.create_flavor(source, kind)
+        # Not client.create_flavor: it would write the path that the class has below this process's source root.
+        made = validate_flavor_source(source, kind)[1].to_model(integration="podium", is_custom=True)
+        client.zen_store.create_flavor(made.model_copy(update={"source": source}))
         tell(f"{kind.value} flavor {flavor}: registered")
 
 

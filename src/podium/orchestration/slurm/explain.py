@@ -20,6 +20,7 @@ AGAIN: Final = (
 FULL: Final = ("job submit limit", "MaxSubmitJob", "Reached maximum job count", "SubmitJobs")
 """The user's place in the queue is used up until some job ends."""
 _MEMORY: Final = re.compile(r"exceeded (job )?memory limit|oom[-_ ]kill|Out Of Memory", re.IGNORECASE)
+_RAISED: Final = re.compile(r"^[A-Z][\w.]+: \S")
 _LIMIT: Final = re.compile(r"DUE TO TIME LIMIT", re.IGNORECASE)
 
 
@@ -103,5 +104,11 @@ def cause(job: Job, asked: Asked, settings: SlurmSettings, output: Sequence[str]
     if said:
         return SlurmError(f"{where} {said}", remedy="run the same command again: trainings go on where they were")
     ending = f"was ended by signal {job.signal}" if job.signal else f"ended with status {job.exit_code}"
-    last = next((line.strip() for line in reversed(output) if line.strip()), "")
+    last = _last_words([line.strip() for line in output if line.strip()])
     return SlurmError(f"{where} {ending}" + (f": {last}" if last else ", without a word"))
+
+
+def _last_words(lines: Sequence[str]) -> str:
+    """The error with which a program ended, also if it goes on in further lines; else its last line."""
+    raised = [number for number, line in enumerate(lines) if _RAISED.match(line)]
+    return " ".join(lines[raised[-1] : raised[-1] + 4] if raised else lines[-1:])

@@ -20,6 +20,7 @@ from zenml.orchestrators.publish_utils import publish_step_run_metadata
 from zenml.step_operators import BaseStepOperator
 from zenml.utils import source_utils
 
+from podium.errors import PodiumError
 from podium.orchestration.slurm import jobs
 from podium.orchestration.slurm.entrypoint import SlurmEntrypointConfiguration
 from podium.orchestration.slurm.explain import cause
@@ -228,7 +229,11 @@ class SlurmStepOperator(BaseStepOperator):
                 StepRunUpdate(
                     status=ExecutionStatus.FAILED,
                     end_time=datetime.now(UTC).replace(tzinfo=None),
-                    exception_info=ExceptionInfo(traceback=str(error), message=error.message),
+                    exception_info=ExceptionInfo(
+                        traceback=str(error),
+                        message=str(error),
+                        source=f"{PodiumError.__module__}.{PodiumError.__name__}",
+                    ),
                 ),
             )
             return ExecutionStatus.FAILED
