@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from podium.orchestration.slurm import jobs
 from podium.orchestration.slurm.explain import cause, refusal
 from podium.orchestration.slurm.poller import Poller
 from podium.orchestration.slurm.script import Asked
@@ -136,6 +137,18 @@ def test_a_silent_controller_changes_nothing_and_is_told_once_a_minute(caplog: p
         watched.controller.up, watched.controller.queue = True, row("7", "COMPLETED")
         assert watched.look() == "COMPLETED"
     assert "answers again" in caplog.records[-1].message
+
+
+def test_a_requeued_job_is_released_once_when_it_has_settled() -> None:
+    controller, now = Controller(), [0.0]
+    job = Job("99", "PENDING", reason="BeginTime", restarts=1)
+    for second in range(20):
+        now[0] = float(second)
+        jobs.release(controller, job, clock=lambda: now[0])
+        assert controller.asked == (["scontrol"] if second >= jobs.SETTLED else [])
+    jobs.release(controller, Job("98", "PENDING", reason="BeginTime"), clock=lambda: 1e9)
+    jobs.release(controller, Job("97", "PENDING", reason="Resources", restarts=1), clock=lambda: 1e9)
+    assert controller.asked == ["scontrol"], "a job that was told to begin later, or waits for its turn, is left alone"
 
 
 ASKED = Asked(1, 2, "50M")

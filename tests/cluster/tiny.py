@@ -83,5 +83,5 @@ def tiny_pipeline(branches: dict[str, dict[str, Any]], told: str) -> None:
 def main(branches: str, told: str) -> None:
     """Run the pipeline as a program (``python -c``: ZenML has to find it under its module's name)."""
     os.environ |= {"ZENML_DYNAMIC_PIPELINE_MONITORING_INTERVAL": "1", "ZENML_PARAMETER_SIZE_THRESHOLD": "100000"}
-    Client().activate_stack("slurm")
+    Client().activate_stack(os.environ.get("STACK", "slurm"))
     tiny_pipeline(json.loads(branches), told)

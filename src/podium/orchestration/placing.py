@@ -44,6 +44,6 @@ def no_jobs_left() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if operator := sys.modules.get("podium.orchestration.slurm.operator"):
+        if operator := sys.modules.get("podium.orchestration.slurm.step_operator"):
             operator.cancel_all()
         raise

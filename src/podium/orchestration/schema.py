@@ -17,7 +17,7 @@ from zenml.enums import StackComponentType
 
 from podium.config.load import explain, nearest
 from podium.errors import ConfigError
-from podium.orchestration.slurm.settings import SlurmStepOperatorConfig
+from podium.orchestration.slurm.settings import SlurmOrchestratorConfig, SlurmStepOperatorConfig
 
 SETTINGS: Mapping[str, type[BaseModel]] = {
     RESOURCE_SETTINGS_KEY: ResourceSettings,
@@ -134,7 +134,7 @@ def _flavors() -> dict[str, dict[str, type[BaseModel]]]:
     found: dict[str, dict[str, type[BaseModel]]] = {str(kind): {} for kind in StackComponentType.values()}
     for made in (flavor() for flavor in (*registry.builtin_flavors, *registry.integration_flavors)):
         found[made.type.value][str(getattr(made.name, "value", made.name))] = made.config_class
-    found["step_operator"]["slurm"] = SlurmStepOperatorConfig  # our own
+    found["step_operator"]["slurm"], found["orchestrator"]["slurm"] = SlurmStepOperatorConfig, SlurmOrchestratorConfig
     return found
 
 

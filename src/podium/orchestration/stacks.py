@@ -21,7 +21,8 @@ from podium.orchestration import schema
 from podium.settings import Settings
 
 OUR_FLAVORS: Final = {
-    (StackComponentType.STEP_OPERATOR, "slurm"): "podium.orchestration.slurm.flavor.SlurmStepOperatorFlavor"
+    (StackComponentType.STEP_OPERATOR, "slurm"): "podium.orchestration.slurm.flavor.SlurmStepOperatorFlavor",
+    (StackComponentType.ORCHESTRATOR, "slurm"): "podium.orchestration.slurm.flavor.SlurmOrchestratorFlavor",
 }
 """Flavors that Podium brings, by kind and name."""
 

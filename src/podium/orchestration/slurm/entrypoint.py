@@ -18,6 +18,7 @@ from zenml.integrations.registry import integration_registry
 from zenml.models import PipelineSnapshotResponse
 from zenml.orchestrators import input_utils, output_utils
 from zenml.orchestrators.step_runner import StepRunner
+from zenml.pipelines.dynamic.entrypoint_configuration import RUN_ID_OPTION, DynamicPipelineEntrypointConfiguration
 from zenml.step_operators.step_operator_entrypoint_configuration import (
     STEP_RUN_ID_OPTION,
     StepOperatorEntrypointConfiguration,
@@ -83,6 +84,24 @@ class SlurmEntrypointConfiguration(StepOperatorEntrypointConfiguration):
             output_artifact_uris=output_utils.prepare_output_artifact_uris(step_run=step_run, stack=stack, step=step),
             step_run_info=info,
         )
+
+
+class SlurmDriverEntrypointConfiguration(DynamicPipelineEntrypointConfiguration):
+    """The driver of a dynamic pipeline. Started again, it goes on with its run and finds the jobs of its steps."""
+
+    def prepare_code_environment(self) -> None:
+        """Find the code where it lies."""
+        if (root := source_utils.get_source_root()) not in sys.path:
+            sys.path.insert(0, root)
+
+    def run(self) -> None:
+        """Drive the run, unless it is over. SIGTERM ends the driver alone: Slurm starts it again, or it was stopped."""
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(REQUEUE))
+        recorded = Client().get_pipeline_run(UUID(self.entrypoint_args[RUN_ID_OPTION]))
+        if recorded.status.is_finished:
+            logger.info("run %s is %s already", recorded.name, recorded.status.value)
+            return
+        super().run()
 
 
 class ResumableRunner(StepRunner):

@@ -1,15 +1,17 @@
-"""The flavor ``slurm``, as ZenML registers it."""
+"""The flavors ``slurm``, as ZenML registers them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zenml.orchestrators import BaseOrchestratorFlavor
 from zenml.step_operators import BaseStepOperatorFlavor
 
-from podium.orchestration.slurm.settings import SlurmStepOperatorConfig
+from podium.orchestration.slurm.settings import SlurmOrchestratorConfig, SlurmStepOperatorConfig
 
 if TYPE_CHECKING:
-    from podium.orchestration.slurm.operator import SlurmStepOperator
+    from podium.orchestration.slurm.orchestrator import SlurmOrchestrator
+    from podium.orchestration.slurm.step_operator import SlurmStepOperator
 
 
 class SlurmStepOperatorFlavor(BaseStepOperatorFlavor):
@@ -28,6 +30,27 @@ class SlurmStepOperatorFlavor(BaseStepOperatorFlavor):
     @property
     def implementation_class(self) -> type[SlurmStepOperator]:
         """The component."""
-        from podium.orchestration.slurm.operator import SlurmStepOperator
+        from podium.orchestration.slurm.step_operator import SlurmStepOperator
 
         return SlurmStepOperator
+
+
+class SlurmOrchestratorFlavor(BaseOrchestratorFlavor):
+    """Likewise, for the driver."""
+
+    @property
+    def name(self) -> str:
+        """The flavor's name."""
+        return "slurm"
+
+    @property
+    def config_class(self) -> type[SlurmOrchestratorConfig]:
+        """The component's configuration."""
+        return SlurmOrchestratorConfig
+
+    @property
+    def implementation_class(self) -> type[SlurmOrchestrator]:
+        """The component."""
+        from podium.orchestration.slurm.orchestrator import SlurmOrchestrator
+
+        return SlurmOrchestrator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,13 +14,18 @@ from podium.orchestration.slurm.explain import AGAIN, FULL, refusal
 from podium.orchestration.slurm.poller import Poller
 from podium.orchestration.slurm.script import CANCELLED, ENVIRONMENT, SCRIPT, Asked, environment_file
 from podium.orchestration.slurm.settings import SlurmSettings
+from podium.orchestration.slurm.states import Job
 from podium.orchestration.slurm.transport import Done, SlurmError, SlurmUnreachable, Transport
 
 logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 600.0
 """Seconds for which a submission waits for a controller that does not answer."""
+SETTLED: Final = 5.0
+"""Seconds. If a requeued job starts at once, Slurm takes the end of its first start, told late, for that of the second
+(seen with 22.05)."""
 _submitting: Final = threading.Lock()
+_requeued: Final[dict[tuple[str, int], float]] = {}
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,19 @@ def cancel(transport: Transport, jobs: Sequence[str], folders: Sequence[str]) ->
         raise SlurmError(f"jobs {', '.join(jobs)} could not be cancelled: {done.stderr.strip()}")
     for folder in folders:
         transport.remove(folder, ENVIRONMENT)
+
+
+def release(transport: Transport, job: Job, clock: Callable[[], float] = time.monotonic) -> None:
+    """Have a requeued job start once it has waited for ``SETTLED`` seconds; call it again and again.
+
+    Slurm would hold it back for two minutes, lest it meet a broken node again.
+    """
+    if not job.restarts or job.reason != "BeginTime":
+        return
+    since = _requeued.setdefault((job.id, job.restarts), clock())
+    if clock() - since >= SETTLED:
+        _requeued[job.id, job.restarts] = math.inf
+        transport.run("scontrol", "update", f"JobId={job.id}", "StartTime=now")
 
 
 def await_place(poller: Poller, limit: int | None, sleep: Callable[[float], None] = time.sleep) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from zenml.config.base_settings import BaseSettings
+from zenml.orchestrators import BaseOrchestratorConfig
 from zenml.step_operators import BaseStepOperatorConfig
 
 _WORD: Final = r"^[^\s,;'\"\\$`]+$"
@@ -86,7 +87,7 @@ class SlurmSettings(BaseSettings):
     """A job that was started more often than this is not queued again when it reaches its time limit."""
 
 
-class SlurmStepOperatorConfig(BaseStepOperatorConfig, SlurmSettings):
+class SlurmCluster(SlurmSettings):
     """The cluster, and what its jobs ask for unless a step says otherwise."""
 
     folder: Line
@@ -114,6 +115,10 @@ class SlurmStepOperatorConfig(BaseStepOperatorConfig, SlurmSettings):
             raise ValueError(f"host {self.host!r} is no name of a machine")
         return self
 
+
+class SlurmStepOperatorConfig(BaseStepOperatorConfig, SlurmCluster):
+    """Of the step operator."""
+
     @property
     def is_remote(self) -> bool:
         """False: a remote component would demand a remote ZenML server, which one machine does not need."""
@@ -122,4 +127,31 @@ class SlurmStepOperatorConfig(BaseStepOperatorConfig, SlurmSettings):
     @property
     def is_local(self) -> bool:
         """False: jobs run elsewhere."""
+        return False
+
+
+class SlurmOrchestratorConfig(BaseOrchestratorConfig, SlurmCluster):
+    """Of the orchestrator: what the driver's job asks for. A CPU and 3 GB are enough for it."""
+
+    synchronous: bool = True
+    """Whether ``zenml pipeline run`` shows what the driver prints until it ends; Ctrl-C leaves it running."""
+
+    @property
+    def is_remote(self) -> bool:
+        """False, as above."""
+        return False
+
+    @property
+    def is_local(self) -> bool:
+        """False, as above."""
+        return False
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether it waits."""
+        return self.synchronous
+
+    @property
+    def is_schedulable(self) -> bool:
+        """Not yet."""
         return False

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import getpass
 import logging
-import os
-import sys
 import threading
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from zenml.client import Client
 from zenml.config.base_settings import BaseSettings
-from zenml.config.global_config import GlobalConfiguration
 from zenml.config.step_run_info import StepRunInfo
 from zenml.enums import ExecutionStatus
 from zenml.models import ExceptionInfo, StepRunResponse, StepRunUpdate
 from zenml.orchestrators.publish_utils import publish_step_run_metadata
 from zenml.step_operators import BaseStepOperator
-from zenml.utils import source_utils
 
 from podium.errors import PodiumError
 from podium.orchestration.slurm import jobs
 from podium.orchestration.slurm.entrypoint import SlurmEntrypointConfiguration
+from podium.orchestration.slurm.environment import job_environment, on_the_nodes
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
 from podium.orchestration.slurm.poller import Poller, poller_for
@@ -36,10 +33,9 @@ logger = logging.getLogger(__name__)
 JOB: Final = "slurm_job"
 FOLDER: Final = "slurm_folder"
 """Keys of the step run's metadata, from which a new driver finds the job again."""
-_FORWARDED: Final = ("PODIUM_", "MLFLOW_", "OMP_NUM_THREADS")
 _places: Final[dict[tuple[Transport, float], Follower]] = {}
 _lock: Final = threading.Lock()
-_waiting: Final[set[tuple[str, int, str]]] = set()
+_told: Final[set[tuple[str, str]]] = set()
 _live: Final[dict[str, tuple[Transport, str]]] = {}
 """Jobs of this process's runs that have not been seen to end: job id to place and folder."""
 
@@ -130,36 +126,12 @@ class SlurmStepOperator(BaseStepOperator):
         folder = self._folder(info.run_name, info.pipeline_step_name, str(info.step_run_id))
         name = f"{info.pipeline.name}.{info.pipeline_step_name}.{str(info.step_run_id)[:8]}"
         comment = f"ZenML run {info.run_name}, step {info.pipeline_step_name}, user {_user()}"
-        if command[:1] == ["python"]:
-            command = [self.config.python or sys.executable, *command[1:]]
+        command = on_the_nodes(self.config, command)
         script = render(name=name, comment=comment, folder=folder, command=command, asked=asked, settings=settings)
-        return jobs.Submission(name, folder, script, self._environment(folder, environment), asked, settings)
+        return jobs.Submission(name, folder, script, job_environment(self.config, folder, environment), asked, settings)
 
     def _folder(self, run: str, step: str, step_run: str) -> str:
         return f"{self.config.folder.rstrip('/')}/{run}/{step}.{step_run}"
-
-    def _environment(self, folder: str, environment: dict[str, str]) -> dict[str, str]:
-        """What the job's process gets.
-
-        A configuration folder of its own, since every ZenML process rewrites its own, and two at once spoil it.
-        """
-        names = [name for name in os.environ if name.startswith(_FORWARDED) or name in self.config.forward]
-        root = self.config.source_root or source_utils.get_source_root()
-        paths = (
-            [root] if self.config.source_root else [root, *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]
-        )
-        return {
-            **{name: os.environ[name] for name in names},
-            **environment,
-            "ZENML_CONFIG_PATH": f"{folder}/zenml",
-            "ZENML_REPOSITORY_PATH": f"{folder}/zenml",
-            "ZENML_LOCAL_STORES_PATH": GlobalConfiguration().local_stores_path,
-            "ZENML_CUSTOM_SOURCE_ROOT": root,
-            "ZENML_ANALYTICS_OPT_IN": "false",
-            "PYTHONPATH": ":".join(paths),
-            "PYTHONUNBUFFERED": "1",
-            "DISABLE_DATABASE_MIGRATION": "true",
-        }
 
     def _record(self, step_run: StepRunResponse, job: str, folder: str) -> None:
         found = {JOB: job, FOLDER: folder}
@@ -203,17 +175,10 @@ class SlurmStepOperator(BaseStepOperator):
         return Job(again, "PENDING")
 
     def _waiting(self, step_run: StepRunResponse, job: Job) -> None:
-        """Start a requeued job at once (Slurm would hold it back for two minutes, lest it meet a broken node again).
-
-        Say, once, of a job that cannot start until somebody changes something.
-        """
-        key = (job.id, job.restarts, job.reason)
-        if key in _waiting:
-            return
-        _waiting.add(key)
-        if job.restarts and job.reason == "BeginTime":
-            self.transport.run("scontrol", "update", f"JobId={job.id}", "StartTime=now")
-        elif job.reason in STUCK:
+        """Start a requeued job soon; say, once, of a job that cannot start until somebody changes something."""
+        jobs.release(self.transport, job)
+        if job.reason in STUCK and (job.id, job.reason) not in _told:
+            _told.add((job.id, job.reason))
             advice = f"`scontrol show job {job.id}`, `scancel {job.id}`"
             logger.warning("%s: job %s cannot start as things are (%s): %s", step_run.name, job.id, job.reason, advice)
 
