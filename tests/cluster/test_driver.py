@@ -57,3 +57,17 @@ def test_a_lost_driver_starts_again_and_finds_its_jobs(run: Run, cluster: Cluste
     assert run.process.wait(60) == 0, run.printed()
     assert len(list(driven.state.glob("slurm/*/train.*"))) == 1, "one job, though two drivers"
     assert not list(driven.state.glob("slurm/*/*/environment"))
+
+
+def test_a_stopped_run_leaves_no_job(run: Run, cluster: Cluster, driven: Workspace) -> None:
+    train, driver = run.begun("train"), job_of(cluster, "driver")
+    name = max(driven.state.glob("slurm/*/driver.*"), key=lambda folder: folder.stat().st_mtime).parent.name
+    variables = user_environment(driven, cluster, ROOT)
+    printed = driven.call("zenml", "pipeline", "runs", "stop", name, "--yes", **variables)
+    until(
+        lambda: "JobState=CANCELLED" in cluster.job(train) and "JobState=CANCELLED" in cluster.job(driver),
+        lambda: printed,
+    )
+    assert run.process.wait(60) != 0
+    code = f"from zenml.client import Client; r = Client().get_pipeline_run({name!r}); print(r.status.value)"
+    assert driven.call("python", "-c", code, **variables).split()[-1] == "stopped"
