@@ -18,7 +18,7 @@ from steps.validate import validate
 COMMAND = "podium run configs/pretraining.yaml --pipeline pipelines.pretraining.pretraining_pipeline"
 
 
-@strict_pipeline(name="pretraining", depends_on=(load, validate, train, export))
+@strict_pipeline(name="pretraining", depends_on=(load, validate, train, export), placed=(train,))
 def pretraining_pipeline(config: RunConfig) -> None:
     """Load, validate, train every candidate, and export its backbone under the candidate's name.
 

@@ -7,9 +7,16 @@ from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.retraining import conclude, retraining, run_of, with_champions
 from podium.orchestration.strict import check_retraining_file
 from podium.settings import Settings
+from steps.train import train
 
 
-@strict_pipeline(name="retraining", depends_on=STEPS, check=check_retraining_file, example="configs/retraining.yaml")
+@strict_pipeline(
+    name="retraining",
+    depends_on=STEPS,
+    check=check_retraining_file,
+    example="configs/retraining.yaml",
+    placed=(train,),
+)
 def retraining_pipeline(config: RetrainingConfig) -> None:
     """Look first; where nothing has changed, end without a step.
 

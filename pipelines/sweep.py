@@ -14,7 +14,7 @@ from steps.train import code as training_code
 STEPS = (load_for_sweep, trial, rank)
 
 
-@strict_pipeline(name="sweep", depends_on=STEPS, check=check_sweep_file, example="configs/sweep.yaml")
+@strict_pipeline(name="sweep", depends_on=STEPS, check=check_sweep_file, example="configs/sweep.yaml", placed=(trial,))
 def sweep_pipeline(config: SweepConfig) -> None:
     """Suggest, train and prune trials of one recipe; the test split is not opened.
 

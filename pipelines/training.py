@@ -106,7 +106,7 @@ def train_and_judge(
     return Judged(leaderboard=leaderboard.load(), version=version.load(), verdict=result, review=review)
 
 
-@strict_pipeline(name="training", depends_on=STEPS)
+@strict_pipeline(name="training", depends_on=STEPS, placed=(train,))
 def training_pipeline(config: RunConfig) -> None:
     """Load, validate, train all candidates in parallel, evaluate, select, judge, register the best, open a review.
 

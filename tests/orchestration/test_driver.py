@@ -38,6 +38,16 @@ def test_only_dead_drivers_of_this_store_are_closed(tmp_path: Path, closed: list
     assert before - after == {driver.lock_file(tmp_path, here, dead).name}
 
 
+def test_the_second_driver_of_a_run_does_not_close_it(tmp_path: Path, closed: list[UUID]) -> None:
+    client: Any = object()
+    store, mine, dead = uuid4(), uuid4(), uuid4()
+    for run in (mine, dead):
+        driver.lock_file(tmp_path, store, run).touch()
+    driver.bury(client, tmp_path, store, but=mine)
+    assert closed == [dead]
+    assert driver.lock_file(tmp_path, store, mine).exists()
+
+
 def test_a_store_that_does_not_answer_leaves_the_lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(client: Any, run: UUID) -> None:
         raise ConnectionError("down")

@@ -9,9 +9,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
-from podium.orchestration.training import ABANDONED_DAYS, prune_work
+from podium.orchestration import training
+from podium.orchestration.training import ABANDONED_DAYS, candidate_key, forget_work, prune_work, work_folder
 from podium.settings import Settings
+from tests.training.helpers import candidate
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_the_driver_forgets_what_a_job_trained_on_another_kind_of_device(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.from_environment({"PODIUM_ROOT": str(tmp_path), "PODIUM_STATE": str(tmp_path / "state")})
+    monkeypatch.setattr(training, "default_device", lambda: torch.device(kind))
+    in_the_job = work_folder(settings, candidate_key(candidate(threads=3), "d", "c", settings))
+    in_the_job.mkdir(parents=True)
+    monkeypatch.setattr(training, "default_device", lambda: torch.device("meta"))
+    forget_work(settings, candidate(threads=3), "d", "c")
+    assert not in_the_job.exists()
 
 
 def test_only_abandoned_work_is_removed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from tests.conftest import ROOT
 
 BIN = Path(sys.executable).parent
-_LINKS = ("pipelines", "steps", "src", "pyproject.toml", "requirements.lock", "Makefile", "README.md")
+_LINKS = ("pipelines", "steps", "src", "pyproject.toml", "requirements.lock", "Makefile", "README.md", "infra")
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ def build_app() -> typer.Typer:
         recipes,
         retrain,
         review,
+        stack,
         stages,
         sweep,
         validate,
@@ -45,6 +46,7 @@ def build_app() -> typer.Typer:
     app.add_typer(retrain.app, name="retrain", help="Train again when there is something new.")
     review.app.command("serve")(desk.serve)
     app.add_typer(review.app, name="review", help="Decide what is promoted.")
+    app.add_typer(stack.app, name="stack", help="Register where pipelines run.")
     app.add_typer(sweep.app, name="sweep", help="Show what a search over a recipe's fields found.")
     app.add_typer(weights.app, name="weights", help="Fetch, list and check pretrained weights.")
     app.command("run")(environment.run)

@@ -64,7 +64,13 @@ def dashboard_stop() -> None:
 
 
 def _zenml(arguments: list[str], settings: Settings) -> None:
-    """Become ZenML's own command, when its database has been made as :mod:`podium.orchestration.prepare` makes it."""
+    """Become ZenML's own command, when its database has been made."""
+    prepared(settings)
+    _replace("zenml", arguments, settings)
+
+
+def prepared(settings: Settings) -> None:
+    """Have ZenML's database made as :mod:`podium.orchestration.prepare` makes it; end the process if that fails."""
     from podium.orchestration.prepare import ready_mark
 
     if not ready_mark(settings).exists():
@@ -72,7 +78,6 @@ def _zenml(arguments: list[str], settings: Settings) -> None:
         preparing = subprocess.run(command, env=zenml_environment(settings), cwd=settings.root, check=False)
         if preparing.returncode:
             sys.exit(preparing.returncode)
-    _replace("zenml", arguments, settings)
 
 
 def _replace(program: str, arguments: list[str], settings: Settings) -> None:

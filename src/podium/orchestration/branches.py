@@ -12,6 +12,7 @@ from podium.config import RunConfig
 from podium.errors import TrainingFailed, TrainingStopped
 from podium.evaluation.compare import build_leaderboard
 from podium.orchestration.outcome import say
+from podium.orchestration.placing import wait
 from podium.orchestration.progress import Board
 from podium.orchestration.stopping import stop_training
 from podium.orchestration.training import cause_of
@@ -42,6 +43,7 @@ def gather(branches: Mapping[str, Any], progress: Board) -> tuple[dict[str, Any]
     failures: dict[str, str] = {}
     for name, future in branches.items():
         try:
+            wait(future)
             done[name] = future.result()
         except (KeyboardInterrupt, TrainingStopped):
             stop_training()

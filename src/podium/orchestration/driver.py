@@ -37,7 +37,7 @@ def driving(settings: Settings) -> Iterator[None]:
     store = client.zen_store.get_store_info().id
     mine = FileLock(lock_file(folder, store, context.run.id))
     with FileLock(folder / "guard"):  # nobody sees a lock file that is made but not yet held
-        bury(client, folder, store)
+        bury(client, folder, store, but=context.run.id)  # it may be this run's second driver
         mine.acquire()
     try:
         yield
@@ -51,12 +51,17 @@ def lock_file(folder: Path, store: UUID, run: UUID) -> Path:
     return folder / f"{store}.{run}.lock"
 
 
-def bury(client: Client, folder: Path, store: UUID) -> None:
-    """Close the runs of this store whose driver is dead. Files of other stores or with other names are left alone."""
+def bury(client: Client, folder: Path, store: UUID, *, but: UUID | None = None) -> None:
+    """Close the runs of this store whose driver is dead. Files of other stores or with other names are left alone.
+
+    ``but`` is a run that goes on.
+    """
     for file in sorted(folder.glob(f"{store}.*.lock")):
         try:
             run = UUID(file.name.removeprefix(f"{store}.").removesuffix(".lock"))
         except ValueError:
+            continue
+        if run == but:
             continue
         lock = FileLock(file)
         try:

@@ -18,6 +18,7 @@ from podium.config.sweep import SweepConfig
 from podium.data.policy import check_configured
 from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.driver import driving
+from podium.orchestration.placing import no_jobs_left, placing
 from podium.orchestration.strict import check_file, step_name
 from podium.settings import Settings
 
@@ -26,6 +27,9 @@ _ENVIRONMENT = {
     "ZENML_PARAMETER_SIZE_THRESHOLD": "100000",
     # Candidates beyond ZenML's ten workers would wait for others without need.
     "ZENML_DYNAMIC_PIPELINE_WORKER_COUNT": "32",
+    # Seconds between two looks at steps that run as jobs; a step operator asks its cluster no more often than it wants.
+    "ZENML_DYNAMIC_PIPELINE_MONITORING_INTERVAL": "1",
+    "ZENML_DYNAMIC_PIPELINE_MONITORING_DELAY": "0",
 }
 
 
@@ -51,6 +55,8 @@ class StrictPipeline(DynamicPipeline):
 
     check: CheckFile = staticmethod(check_file)
     example: str = "configs/quickstart.yaml"
+    placed: frozenset[str] = frozenset()
+    """Names of the steps that run as jobs where the stack has a step operator."""
 
     def with_options(self, *, config_path: str | None = None, **kwargs: Any) -> StrictPipeline:  # type: ignore[override]
         """Copy the pipeline with options; see ZenML. Raises RunError if the file is refused."""
@@ -58,6 +64,7 @@ class StrictPipeline(DynamicPipeline):
             config = self.checked(config_path)
             # As we read it: ZenML's YAML reader takes 1e-3 for a text and the last of two equal keys.
             kwargs["parameters"] = {"config": config.model_dump(mode="json", exclude_unset=True)}
+            kwargs["steps"] = placing(self.placed, Path(config_path))
         copy = super().with_options(config_path=config_path, **kwargs)
         assert isinstance(copy, StrictPipeline)
         return copy
@@ -95,6 +102,7 @@ def strict_pipeline(
     depends_on: Sequence[Any],
     check: CheckFile = check_file,
     example: str = StrictPipeline.example,
+    placed: Sequence[Any] = (),
 ) -> Callable[[Callable[..., None]], StrictPipeline]:
     """Decorate a function as a dynamic pipeline whose failed branches don't stop the others.
 
@@ -103,12 +111,13 @@ def strict_pipeline(
         depends_on: Its steps.
         check: Checks its files.
         example: Such a file.
+        placed: Those of its steps that run as jobs where the stack has a step operator.
     """
 
     def decorate(function: Callable[..., None]) -> StrictPipeline:
         @functools.wraps(function)
         def driven(*args: Any, **kwargs: Any) -> None:
-            with driving(Settings.from_environment()):
+            with driving(Settings.from_environment()), no_jobs_left():
                 function(*args, **kwargs)
 
         pipeline = StrictPipeline(
@@ -119,6 +128,7 @@ def strict_pipeline(
         )
         pipeline.__doc__ = function.__doc__
         pipeline.check, pipeline.example = check, example
+        pipeline.placed = frozenset(step_name(step) for step in placed)
         return pipeline
 
     return decorate

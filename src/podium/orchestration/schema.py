@@ -17,6 +17,7 @@ from zenml.enums import StackComponentType
 
 from podium.config.load import explain, nearest
 from podium.errors import ConfigError
+from podium.orchestration.slurm.settings import SlurmOrchestratorConfig, SlurmStepOperatorConfig
 
 SETTINGS: Mapping[str, type[BaseModel]] = {
     RESOURCE_SETTINGS_KEY: ResourceSettings,
@@ -78,6 +79,23 @@ def check_settings(value: dict[str, Any], file: Path, path: str) -> None:
             _refuse_unknown(section, known, file, where, hint)
 
 
+def check_component(kind: str, flavor: str, section: dict[str, Any], file: Path) -> None:
+    """Check the configuration of a stack's component, as a file of ``infra/stacks`` has it.
+
+    Raises:
+        ConfigError: There is no such flavor, or the flavor refuses a key or a value.
+    """
+    flavors = _flavors()[kind]
+    path = f"components.{kind}"
+    if flavor not in flavors:
+        raise ConfigError(f"{file}: {path}.flavor: there is no flavor {flavor!r}", remedy=nearest(flavor, flavors))
+    _refuse_unknown(section, flavors[flavor].model_fields, file, f"{path}.configuration", "")
+    try:
+        flavors[flavor].model_validate(section)
+    except ValidationError as error:
+        raise explain(error, flavors[flavor], file, f"{path}.configuration") from None
+
+
 def _check_flavor(kind: str, flavor: str, section: dict[str, Any], file: Path, path: str) -> None:
     config = _flavors()[kind].get(flavor)
     if config is None:
@@ -109,13 +127,14 @@ def _split(key: str) -> tuple[str, str, str]:
 
 @functools.cache
 def _flavors() -> dict[str, dict[str, type[BaseModel]]]:
-    """The configuration classes of all flavors that ZenML ships, by kind and name; takes half a second once."""
+    """Configuration classes of all flavors that ZenML and Podium ship, by kind and name; takes half a second once."""
     from zenml.stack.flavor_registry import FlavorRegistry
 
     registry = FlavorRegistry()
     found: dict[str, dict[str, type[BaseModel]]] = {str(kind): {} for kind in StackComponentType.values()}
     for made in (flavor() for flavor in (*registry.builtin_flavors, *registry.integration_flavors)):
         found[made.type.value][str(getattr(made.name, "value", made.name))] = made.config_class
+    found["step_operator"]["slurm"], found["orchestrator"]["slurm"] = SlurmStepOperatorConfig, SlurmOrchestratorConfig
     return found
 
 

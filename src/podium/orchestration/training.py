@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+import torch
 
 from podium.bundle import Bundle
 from podium.config import Candidate
@@ -29,10 +31,16 @@ ABANDONED_DAYS: Final = 30
 """Checkpoints untouched for so long belong to nothing that will go on."""
 
 
-def candidate_key(candidate: Candidate, data_digest: str, code: str, settings: Settings) -> str:
-    """The identity of a training: the same key gives the same weights on the same machine."""
+def candidate_key(
+    candidate: Candidate, data_digest: str, code: str, settings: Settings, kind: Literal["cpu", "cuda"] | None = None
+) -> str:
+    """The identity of a training: the same key gives the same weights on the same machine.
+
+    ``kind`` is that of its device; this machine's unless given. A training that was a job may have had another.
+    """
     parts = {"data": data_digest, "code": code, "backbone": backbone_digest(candidate, settings)}
-    return digest_json({"candidate": what_counts(candidate, default_device()), **parts})
+    device = default_device() if kind is None else torch.device(kind)
+    return digest_json({"candidate": what_counts(candidate, device), **parts})
 
 
 def work_folder(settings: Settings, key: str) -> Path:
@@ -86,7 +94,8 @@ def train_tracked(
 
 def tracked_run(settings: Settings, bundle: Bundle, *, run: str, code: str) -> str:
     """The id of the MLflow run in which a model was trained; made from its summary if the store has forgotten it."""
-    key = candidate_key(bundle.candidate, bundle.data_digest, code, settings)
+    kind: Literal["cpu", "cuda"] = "cpu" if bundle.summary.device == "cpu" else "cuda"
+    key = candidate_key(bundle.candidate, bundle.data_digest, code, settings, kind)
     client = tracking.client(settings)
     query = f"tags.`{tracking.KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
     found = client.search_runs([tracking.experiment_id(client)], query, max_results=1, order_by=["start_time DESC"])
@@ -118,14 +127,17 @@ def backbone_digest(candidate: Candidate, settings: Settings) -> str | None:
 
 def cause_of(error: BaseException) -> str:
     """One line that says why a candidate failed."""
-    if isinstance(error, PodiumError):
-        return error.message
+    # ZenML makes a job's error anew from its whole text, and of a class of "src.podium" where that is below its root.
+    if isinstance(error, PodiumError) or type(error).__module__.endswith("podium.errors"):
+        return str(error).split("\n  →")[0]
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def forget_work(settings: Settings, candidate: Candidate, data_digest: str, code: str) -> None:
-    """Remove the checkpoints of a training whose result is stored."""
-    discard(work_folder(settings, candidate_key(candidate, data_digest, code, settings)))
+    """Remove the checkpoints of a training whose result is stored, whatever kind of device it was on."""
+    kinds: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
+    for kind in kinds:
+        discard(work_folder(settings, candidate_key(candidate, data_digest, code, settings, kind)))
 
 
 def prune_work(settings: Settings, days: int = ABANDONED_DAYS) -> None:

@@ -1,0 +1,66 @@
+"""The cluster of a test session, and workspaces whose stack it is."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podium.orchestration.environment import isolated_environment
+from podium.settings import Settings
+from tests.cluster.slurm import Cluster
+from tests.product.conftest import stock
+from tests.product.prepared import Prepared
+from tests.product.workspace import Workspace
+from tests.registry.fixtures import mlflow_database
+
+__all__ = ["mlflow_database", "stock"]
+
+
+@pytest.fixture(scope="session")
+def started_cluster() -> Iterator[Cluster]:
+    """A running cluster. Its folder is not below pytest's, whose path is too long for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="podium-slurm-"))
+    made: Cluster | None = None
+    try:
+        made = Cluster(folder)
+        made.start()
+        yield made
+    finally:
+        if made is not None:
+            made.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def cluster(started_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """The cluster without jobs, with all its nodes; its commands work in this process."""
+    monkeypatch.setenv("SLURM_CONF", str(started_cluster.conf))
+    yield started_cluster
+    started_cluster.clear()
+
+
+@pytest.fixture(scope="session")
+def site(started_cluster: Cluster, stock: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A checkout on the cluster's shared file system, with the stack ``slurm``."""
+    made = stock.workspace(tmp_path_factory.mktemp("site") / "checkout")
+    stock.begin(made.state)
+    printed = made.call("podium", "stack", "up", "slurm")
+    assert "stack slurm: registered" in printed
+    return made
+
+
+def user_environment(site: Workspace, cluster: Cluster, root: Path) -> dict[str, str]:
+    """What a user has who called ``eval "$(podium env)"``; pipelines are looked for below ``root``."""
+    settings = Settings.from_environment({"PODIUM_ROOT": str(site.root)})
+    return isolated_environment(settings) | {
+        **cluster.environment(),
+        "ZENML_CUSTOM_SOURCE_ROOT": str(root),
+        "PYTHONPATH": str(root),
+        "ZENML_LOGGING_VERBOSITY": "INFO",
+        "ZENML_LOGGING_COLORS_DISABLED": "true",
+        "OMP_NUM_THREADS": "1",
+    }

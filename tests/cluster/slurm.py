@@ -1,0 +1,229 @@
+"""A real Slurm cluster on this machine: Debian's daemons, three nodes in namespaces of their own, two made GPUs each.
+
+A node is a process, mount and host name namespace: SIGKILL for its first process takes daemon, jobs and all at once, as
+a power loss does. Every process dies with the one that started the cluster, so nothing outlives a killed test.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.product.remote_servers import free_port, unavailable
+
+PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
+CPUS, MEMORY = 4, 4000
+"""Of a node; the memory in MB."""
+
+
+def install(packages: tuple[str, ...], program: str) -> None:
+    """Have the distribution's packages; its daemons are not started."""
+    if not found(program) and os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+            subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, check=False, timeout=300)
+    if not found(program):
+        unavailable(f"no {program} here, and it can be installed by root with apt-get alone")
+
+
+def found(program: str) -> str | None:
+    return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"]))
+
+
+def until(
+    condition: Callable[[], object], what: str | Callable[[], str], seconds: float = 30.0, pause: float = 0.05
+) -> None:
+    """Wait for a condition; the test fails if it does not come."""
+    last = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > last:
+            pytest.fail(f"not within {seconds:.0f} s: {what() if callable(what) else what}")
+        time.sleep(pause)
+
+
+@dataclass
+class Cluster:
+    """``start`` it, and ``stop`` it whatever happens; its folder holds all that it writes."""
+
+    folder: Path
+    nodes: tuple[str, ...] = ("n1", "n2", "n3")
+    gpus: int = 2
+    options: Mapping[str, str] = field(default_factory=dict)
+    """More lines of slurm.conf, which replace those here."""
+    before_controller: Callable[[], None] = lambda: None
+    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if os.geteuid() != 0:
+            unavailable("the nodes of the Slurm cluster are namespaces, which root makes")
+        install(PACKAGES, "slurmctld")
+        for name in ("state", "log", "run", "devices", "spool"):
+            (self.folder / name).mkdir()
+        self.folder.chmod(0o755)
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "slurm.conf"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "run" / "munge.socket"
+
+    def environment(self) -> dict[str, str]:
+        """What a user of the cluster has."""
+        return {"SLURM_CONF": str(self.conf)}
+
+    def call(self, *command: str | Path, expect: int | None = 0, stdin: str | None = None) -> str:
+        """Run a command of Slurm's; return what it printed."""
+        done = subprocess.run(
+            command, env=os.environ | self.environment(), capture_output=True, text=True, input=stdin, check=False,
+            timeout=60,
+        )  # fmt: skip
+        assert expect is None or done.returncode == expect, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def works(self, *command: str) -> bool:
+        """Whether a command of Slurm's succeeds."""
+        environment = os.environ | self.environment()
+        return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60).returncode == 0
+
+    def start(self) -> None:
+        self._write()
+        key = self.folder / "munge.key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o400)
+        run, log = self.folder / "run", self.folder / "log"
+        self.spawn(
+            "munged", "munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.socket}",
+            f"--pid-file={run / 'munged.pid'}", f"--log-file={log / 'munged'}", f"--seed-file={run / 'munge.seed'}",
+            "--num-threads=2",
+        )  # fmt: skip
+        until(self.socket.exists, "munge's socket")
+        self.before_controller()
+        self.start_controller()
+        for node in self.nodes:
+            self.start_node(node)
+        until(self.idle, "idle nodes", 60)
+
+    def idle(self) -> bool:
+        """Whether all nodes wait for work; those that are down are asked to come back."""
+        lines = self.call("sinfo", "-h", "-N", "-o", "%N %T", expect=None).splitlines()
+        states = dict(line.split() for line in lines)
+        for node, state in states.items():
+            if state.startswith("down"):
+                self.call("scontrol", "update", f"NodeName={node}", "State=RESUME", expect=None)
+        return states == dict.fromkeys(self.nodes, "idle")
+
+    def start_controller(self) -> None:
+        self.spawn("slurmctld", "slurmctld", "-D", "-f", self.conf)
+
+    def stop_controller(self) -> None:
+        """In good order: one that is killed forgets what happened within its last seconds."""
+        self._processes["slurmctld"].terminate()
+        self._processes["slurmctld"].wait(30)
+
+    def start_node(self, node: str) -> None:
+        names = f"mount --bind {self.folder}/hosts /etc/hosts && hostname {node}"
+        inside = f'{names} && slurmd -D -f "$SLURM_CONF" -N {node} & wait'
+        unshare = ("unshare", "--fork", "--pid", "--kill-child=SIGKILL", "--mount-proc", "--uts", "--mount")
+        self.spawn(node, *unshare, "--propagation", "slave", "bash", "-c", inside)
+
+    def lose(self, node: str) -> None:
+        """Cut the node's power. What the controller finds out later, an administrator tells it now."""
+        self._kill(node)
+        self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
+
+    def hurry(self, job: str) -> None:
+        """Have a requeued job start soon; Slurm would hold it back for two minutes.
+
+        Not at once: the end of its first start, told late, would be taken for that of the second (seen with 22.05).
+        """
+        until(lambda: "JobState=PENDING" in self.job(job), f"requeue of job {job}")
+        time.sleep(1.5)
+        self.call("scontrol", "update", f"JobId={job}", "StartTime=now", expect=None)
+
+    def job(self, job: str) -> str:
+        return self.call("scontrol", "show", "job", "-o", job, expect=None)
+
+    def clear(self) -> None:
+        """End all jobs, and repair all nodes, between tests."""
+        if self._processes["slurmctld"].poll() is not None:
+            self.start_controller()
+        for node in self.nodes:
+            if self._processes[node].poll() is not None:
+                self.start_node(node)
+        until(lambda: self.call("scontrol", "ping", expect=None).strip().endswith("UP"), "the controller")
+        self.call("scancel", "--signal=KILL", "--full", f"--user={getpass.getuser()}", expect=None)
+        self.call("scancel", f"--user={getpass.getuser()}", expect=None)
+        until(self.idle, lambda: self.call("sinfo", "-N", "-l") + self.call("squeue"))
+
+    def stop(self) -> None:
+        for name in reversed(list(self._processes)):
+            self._kill(name)
+
+    def spawn(self, name: str, program: str, *arguments: str | Path) -> None:
+        with (self.folder / "log" / f"{name}.out").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", found(program) or program, *arguments],
+                env=os.environ | self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def _kill(self, name: str) -> None:
+        process = self._processes[name]
+        process.kill()
+        process.wait(10)
+
+    def _write(self) -> None:
+        self.conf.write_text("".join(f"{key}={value}\n" for key, value in self._settings().items()) + self._nodes())
+        (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+        hosts = [f"127.0.0.1 localhost {socket.gethostname()}", *(f"127.0.0.1 {node}" for node in self.nodes)]
+        (self.folder / "hosts").write_text("\n".join(hosts) + "\n")
+        lines = []
+        for node in self.nodes:
+            for number in range(self.gpus):  # /dev/null under another name: Slurm wants character devices
+                os.mknod(self.folder / "devices" / f"{node}-gpu{number}", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+            device = self.folder / "devices" / f"{node}-gpu[0-{self.gpus - 1}]"
+            lines.append(f"NodeName={node} Name=gpu Type=h200 File={device}\n")
+        (self.folder / "gres.conf").write_text("".join(lines))
+
+    def _settings(self) -> dict[str, str]:
+        user = getpass.getuser()
+        return {
+            "ClusterName": "podium", "SlurmctldHost": f"{socket.gethostname()}(127.0.0.1)",
+            "SlurmctldPort": str(free_port()), "SlurmUser": user, "SlurmdUser": user,
+            "AuthType": "auth/munge", "AuthInfo": f"socket={self.socket}", "CryptoType": "crypto/munge",
+            "CommunicationParameters": "NoCtldInAddrAny,NoInAddrAny",
+            "StateSaveLocation": f"{self.folder}/state", "SlurmdSpoolDir": f"{self.folder}/spool/%n",
+            "SlurmctldPidFile": f"{self.folder}/run/slurmctld.pid", "SlurmdPidFile": f"{self.folder}/run/slurmd-%n.pid",
+            "ProctrackType": "proctrack/linuxproc", "TaskPlugin": "task/none", "SwitchType": "switch/none",
+            "JobAcctGatherType": "jobacct_gather/linux", "JobAcctGatherFrequency": "1",
+            "JobAcctGatherParams": "OverMemoryKill",
+            "SelectType": "select/cons_tres", "SelectTypeParameters": "CR_Core_Memory", "GresTypes": "gpu",
+            "SlurmdParameters": "config_overrides", "SchedulerType": "sched/backfill",
+            "SchedulerParameters": "sched_interval=1,batch_sched_delay=0,bf_interval=1,sched_min_interval=0",
+            "PreemptType": "preempt/partition_prio", "PreemptMode": "REQUEUE",
+            "SlurmdTimeout": "6", "SlurmctldTimeout": "6", "MessageTimeout": "4", "KillWait": "2", "MinJobAge": "300",
+            "InactiveLimit": "0", "OverTimeLimit": "0", "ReturnToService": "2", "JobRequeue": "1", "MpiDefault": "none",
+            "AccountingStorageType": "accounting_storage/none",
+        } | dict(self.options)  # fmt: skip
+
+    def _nodes(self) -> str:
+        lines = [
+            f"NodeName={node} NodeHostname={node} NodeAddr=127.0.0.1 Port={free_port()} CPUs={CPUS} "
+            f"RealMemory={MEMORY} Gres=gpu:h200:{self.gpus} State=UNKNOWN\n"
+            for node in self.nodes
+        ]
+        lines.append("PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1\n")
+        lines.append("PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10\n")
+        return "".join(lines)

@@ -1,0 +1,73 @@
+"""The driver as a job: its death, and a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import user_environment
+from tests.cluster.slurm import Cluster, until
+from tests.cluster.test_steps import Run
+from tests.conftest import ROOT
+from tests.product.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def driven(site: Workspace) -> Workspace:
+    printed = site.call("podium", "stack", "up", "slurm_driver")
+    assert "stack slurm_driver: registered" in printed
+    return site
+
+
+@pytest.fixture
+def run(driven: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Run]:
+    variables = user_environment(driven, cluster, ROOT) | {"STACK": "slurm_driver"}
+    made = Run(driven, cluster, tmp_path, {"train": {"cpus": 1}}, variables)
+    yield made
+    made.process.kill()
+    made.process.wait()
+    for mark in driven.state.glob("begun.*"):
+        mark.unlink()
+
+
+def job_of(cluster: Cluster, kind: str, states: str = "RUNNING") -> str:
+    lines = cluster.call("squeue", "--noheader", f"--states={states}", "--Format=JobID:20,Name:80").splitlines()
+    return next(line.split()[0] for line in lines if f".{kind}." in line)
+
+
+def test_a_lost_driver_starts_again_and_finds_its_jobs(run: Run, cluster: Cluster, driven: Workspace) -> None:
+    train = run.begun("train")
+    driver = job_of(cluster, "driver")
+    cluster.call("scontrol", "requeue", driver)
+    cluster.hurry(driver)
+    folder = next(driven.state.glob("slurm/*/driver.*"))
+    until(
+        lambda: (folder / "output").read_text().count("Restarting the monitoring of existing step") == 1,
+        run.printed,
+        120,
+    )
+    assert f"JobId={train} " in cluster.job(train)
+    assert "Restarts=0" in cluster.job(train), "the training went on meanwhile"
+    cluster.call("scancel", "--batch", "--signal=TERM", train)
+    assert run.end()["train"].startswith("resumed, n")
+    assert run.process.wait(60) == 0, run.printed()
+    assert len(list(driven.state.glob("slurm/*/train.*"))) == 1, "one job, though two drivers"
+    assert not list(driven.state.glob("slurm/*/*/environment"))
+
+
+def test_a_stopped_run_leaves_no_job(run: Run, cluster: Cluster, driven: Workspace) -> None:
+    train, driver = run.begun("train"), job_of(cluster, "driver")
+    name = max(driven.state.glob("slurm/*/driver.*"), key=lambda folder: folder.stat().st_mtime).parent.name
+    variables = user_environment(driven, cluster, ROOT)
+    printed = driven.call("zenml", "pipeline", "runs", "stop", name, "--yes", **variables)
+    until(
+        lambda: "JobState=CANCELLED" in cluster.job(train) and "JobState=CANCELLED" in cluster.job(driver),
+        lambda: printed,
+    )
+    assert run.process.wait(60) != 0
+    code = f"from zenml.client import Client; r = Client().get_pipeline_run({name!r}); print(r.status.value)"
+    assert driven.call("python", "-c", code, **variables).split()[-1] == "stopped"

@@ -1,0 +1,106 @@
+"""ZenML steps as jobs of the real cluster: what each fault of a job becomes in the run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import user_environment
+from tests.cluster.slurm import Cluster, until
+from tests.conftest import ROOT
+from tests.product.workspace import BIN, Workspace
+
+pytestmark = pytest.mark.slow
+
+
+PROGRAM = "import sys; from tests.cluster.tiny import main; main(*sys.argv[1:])"
+
+
+class Run:
+    """A run of the tiny pipeline in a process of its own."""
+
+    def __init__(
+        self, site: Workspace, cluster: Cluster, folder: Path, branches: dict[str, dict[str, Any]], more: dict[str, str]
+    ) -> None:
+        variables = {**more, "PYTHONPATH": str(ROOT), "ZENML_CUSTOM_SOURCE_ROOT": str(ROOT)}
+        self.cluster, self.state, self.told = cluster, site.state, folder / "told.json"
+        self.log = (folder / "log").open("w+")
+        self.process = subprocess.Popen(
+            [BIN / "python", "-c", PROGRAM, json.dumps(branches), str(self.told)],
+            env=site.environment(**variables), cwd=ROOT, stdout=self.log, stderr=self.log,
+        )  # fmt: skip
+
+    def begun(self, kind: str) -> str:
+        """Wait until a branch's step runs; return its job's id."""
+        mark = self.state / f"begun.{kind}"
+        until(lambda: mark.exists() or self.process.poll() is not None, self.printed, 150, pause=0.2)
+        assert mark.exists(), self.printed()
+        lines = self.cluster.call("squeue", "--noheader", "--states=RUNNING", "--Format=JobID:20,Name:80").splitlines()
+        return next(line.split()[0] for line in lines if f".{kind}." in line)
+
+    def printed(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
+
+    def end(self) -> dict[str, str]:
+        """What became of the branches."""
+        status = self.process.wait(240)
+        assert self.told.exists(), f"{status}: {self.printed()}"
+        told: dict[str, str] = json.loads(self.told.read_text())
+        return told
+
+
+@pytest.fixture
+def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Run]]:
+    runs: list[Run] = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
+
+    def begin(branches: dict[str, Any]) -> Run:
+        runs.append(Run(site, cluster, tmp_path, branches, user_environment(site, cluster, ROOT)))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.process.kill()
+        run.process.wait()
+        run.log.close()
+    signal.signal(signal.SIGINT, before)
+    for mark in site.state.glob("begun.*"):
+        mark.unlink()
+
+
+def test_faults_stay_in_their_branch_and_name_their_cause(
+    start: Callable[[dict[str, Any]], Run], cluster: Cluster, site: Workspace
+) -> None:
+    small = {"cpus": 1, "memory": "1500M"}
+    kinds = ("fail", "vanish", "eat", "sleep", "train")
+    run = start(dict.fromkeys(kinds, small) | {"nowhere": {"partition": "nope"}})
+    cluster.call("scancel", run.begun("sleep"))
+    cluster.call("scancel", "--batch", "--signal=TERM", run.begun("train"))
+    told = run.end()
+    assert told["fail"] == "failed: the loss is not finite"
+    assert "ended with status 134: CUDA error" in told["vanish"]
+    assert "needed more memory than it had (1500M)" in told["eat"]
+    assert "was cancelled in Slurm (scancel)" in told["sleep"]
+    assert told["train"].startswith("resumed, n")
+    assert told["nowhere"].startswith("failed: there is no partition 'nope' on this cluster")
+    printed = run.printed()
+    assert "set the step operator's partition to one of: gpu, urgent" in printed
+    assert "vanish | CUDA error: an illegal memory access" in printed, "what jobs print is passed on"
+    assert not list(site.state.glob("slurm/*/*/environment")), "no credentials are left behind"
+    folder = next(site.state.glob("slurm/*/train.*"))
+    assert len((folder / "started").read_text().splitlines()) == 2
+
+
+def test_a_run_that_is_given_up_cancels_its_jobs(start: Callable[[dict[str, Any]], Run], cluster: Cluster) -> None:
+    run = start({"sleep": {"cpus": 1}})
+    job = run.begun("sleep")
+    run.process.send_signal(signal.SIGINT)
+    until(lambda: "JobState=CANCELLED" in cluster.job(job), run.printed, 30)
+    assert run.process.wait(60) != 0
