@@ -118,7 +118,9 @@ def test_numbers_read_well() -> None:
         "5 min 12 s",
         "2 h 05 min",
     ]
-    assert [text.significant(v) for v in (0, 0.05671, 1.2345, 1240.4)] == ["0", "0.0567", "1.23", "1240"]
+    assert [text.significant(v) for v in (0, 1.87e-42, 1e-4, 0.05671, 1.2345, 1240.4)] == [
+        "0", "1.9e-42", "0.000100", "0.0567", "1.23", "1240",
+    ]  # fmt: skip
     assert text.listing(["a", "b", "c"]) == "a, b and c"
     assert text.plural(1, "image") == "1 image"
     assert text.augmentation(AugmentConfig()) == "no augmentation"

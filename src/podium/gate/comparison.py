@@ -12,6 +12,7 @@ from podium.config import Frozen
 from podium.config.promotion import PromotionPolicy
 from podium.gate.paired import Paired, better, corrected, interval, level_of, not_inferior
 from podium.gate.verdict import Criterion, Standing
+from podium.wording import plural
 
 SEED = 0
 """Of the bootstrap."""
@@ -90,7 +91,7 @@ def seeds(accuracies: Sequence[float], champion: float | None, policy: Promotion
         reason = f"the run has {count} of the {asked} trainings with different seeds that are asked for"
         return _criterion(policy, "seeds", "missed", reason, value=count, bound=asked)
     if champion is None or count < 2:
-        reason = f"the run has {count} training(s) of the recipe; {asked} asked for"
+        reason = f"the run has {plural(count, 'training')} of the recipe; {asked} asked for"
         return _criterion(policy, "seeds", "met", reason, value=count, bound=asked)
     mean, spread = float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))
     told = f"{count} seeds reach {mean:.4f} ± {spread:.4f} (standard deviation), the champion {champion:.4f}"

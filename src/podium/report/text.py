@@ -51,9 +51,11 @@ def duration(seconds: float) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """A figure with so many significant digits, never in exponent form: 0.0567, 12.3, 1240."""
+    """A figure with so many significant digits, in exponent form only below a thousandth of a percent: 0.0567, 1240."""
     if value == 0:
         return "0"
+    if abs(value) < 1e-5:
+        return f"{value:.{digits - 1}g}"
     magnitude = f"{abs(value):e}".partition("e")[2]
     return f"{value:.{max(0, digits - 1 - int(magnitude))}f}"
 
