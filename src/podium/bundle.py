@@ -14,15 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from podium import atomic
+from podium.bundle_files import HISTORY, META, ROWS, WEIGHTS, unreadable
 from podium.config import Candidate
 from podium.contract import InputContract
-from podium.errors import RegistryError
 from podium.results import TrainingSummary
-
-WEIGHTS = "model.safetensors"
-META = "model.json"
-HISTORY = "training.json"
-ROWS = "seen.npy"
 
 
 @dataclass(frozen=True)
@@ -66,9 +61,7 @@ class Bundle:
                 seen=_seen(folder / ROWS) if (folder / ROWS).exists() else None,
             )
         except (OSError, EOFError, ValueError, KeyError, SafetensorError) as error:
-            raise RegistryError(
-                f"{folder}: not a readable model bundle ({error})", remedy="fetch the model version again"
-            ) from None
+            raise unreadable(folder, error) from None
 
 
 def _seen(file: Path) -> NDArray[np.uint64]:

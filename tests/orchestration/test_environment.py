@@ -8,8 +8,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from podium.cli import build_app
 from podium.cli.environment import env
-from podium.orchestration.environment import isolated_environment, without_zenml
+from podium.orchestration.environment import isolated_environment, server_address, without_zenml
 from podium.settings import Settings
 
 
@@ -66,3 +67,35 @@ def test_the_command_prints_no_password(tmp_path: Path, monkeypatch: pytest.Monk
     assert "export PODIUM_REVIEWS_URI=postgresql://keeper@db/podium" in done.stdout
     assert "PODIUM_TRACKING_URI" not in done.stdout
     assert "PODIUM_TRACKING_URI holds a password: it is not printed" in done.stderr
+
+
+SERVER = "https://zenml.example.org"
+
+
+def log_in(state: Path, kind: str) -> Settings:
+    """As ``zenml login`` leaves it."""
+    (state / "zenml").mkdir(parents=True)
+    (state / "zenml" / "config.yaml").write_text(f"store: {{type: rest, url: '{SERVER}', verify_ssl: true}}\n")
+    (state / "zenml" / "credentials.yaml").write_text(f"{SERVER}: {{deployment_type: {kind}, url: '{SERVER}'}}\n")
+    return Settings(root=state, state=state, tracking_uri="")
+
+
+def test_the_server_that_was_logged_in_to(tmp_path: Path) -> None:
+    settings = log_in(tmp_path / "team", "other")
+    assert server_address(settings) == SERVER
+    (settings.state / "zenml" / "credentials.yaml").unlink()
+    assert server_address(settings) == SERVER
+    assert server_address(log_in(tmp_path / "dashboard", "local")) is None
+    (settings.state / "zenml" / "config.yaml").write_text("store: {type: sql, url: 'sqlite:///x.db'}\n")
+    assert server_address(settings) is None
+    assert server_address(settings.model_copy(update={"state": tmp_path / "new"})) is None
+
+
+@pytest.mark.parametrize("command", ["dashboard", "dashboard-stop"])
+def test_a_dashboard_does_not_take_the_servers_place(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PODIUM_STATE", str(log_in(tmp_path, "other").state))
+    monkeypatch.setattr("os.execve", lambda *_: pytest.fail("ZenML's command was started"))
+    told = CliRunner().invoke(build_app(), [command])
+    assert (told.exit_code, told.stdout) == (0, f"the runs are on the ZenML server {SERVER}\n")

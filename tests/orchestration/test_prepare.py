@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from podium.errors import RegistryError
 from podium.orchestration import prepare as module
 from podium.orchestration.prepare import making_mark, prepare, ready_mark
+from podium.registry import zenml_server
 from podium.settings import Settings
 
 
@@ -99,3 +102,34 @@ def test_a_failure_is_told_without_a_traceback(
     assert module.main() == 1
     assert capsys.readouterr().err == "Error: /state/zenml.db: Permission denied\n"
     assert not ready_mark(settings).exists()
+
+
+def test_a_server_that_is_out_of_reach_is_told_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(settings, monkeypatch)
+    prepare(settings)
+    config = settings.state / "zenml" / "config.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # bound and not answering: nobody else gets the port
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        config.write_text(f"store: {{type: rest, url: '{address}'}}\n")
+        monkeypatch.setattr(zenml_server, "SECONDS", 0.1)
+        with pytest.raises(RegistryError, match=f"{address}: the ZenML server does not answer") as caught:
+            prepare(settings)
+    assert "zenml logout" in caught.value.remedy
+    with pytest.raises(RegistryError, match=r"does not answer \(ConnectionError\)"):
+        prepare(settings)
+
+
+def test_a_server_that_refuses_the_login_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zenml.exceptions import CredentialsNotValid
+
+    def refuse() -> None:
+        raise CredentialsNotValid("the key is not active")
+
+    make(settings, monkeypatch)
+    prepare(settings)
+    (settings.state / "zenml" / "config.yaml").write_text("store: {type: rest, url: 'https://zenml.example.org'}\n")
+    monkeypatch.setattr(module, "require_answer", lambda *_, **__: None)
+    monkeypatch.setattr(module, "create", refuse)
+    with pytest.raises(RegistryError, match=r"refuses this checkout's login \(the key is not active\)") as caught:
+        prepare(settings)
+    assert "zenml login https://zenml.example.org" in caught.value.remedy

@@ -18,7 +18,7 @@ from podium.orchestration.strict import TRAINING_STEPS
 from podium.results import TrainingSummary
 from podium.settings import Settings
 from tests.product.prepared import Prepared
-from tests.product.warm import Started, Warm
+from tests.product.warm import Forks, Started, Warm, forking
 from tests.product.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -34,6 +34,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory, stock: Prepared) -> Workspa
     made = stock.workspace(tmp_path_factory.mktemp("kills") / "checkout")
     stock.begin(made.state)
     return made
+
+
+@pytest.fixture
+def forks() -> Iterator[Forks]:
+    with forking() as made:
+        yield made
 
 
 def longer(workspace: Workspace, epochs: int) -> tuple[str, ...]:
@@ -62,15 +68,15 @@ def kill_when(process: subprocess.Popen[str] | Started, pattern: str, delay: flo
         process.stdout.close()
 
 
-def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> None:
+def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace, forks: Forks) -> None:
     invocations = {"train": "train_cnn_3block", "evaluate_validation": "evaluate_", "evaluate_test": "test_"}
-    command = ("pipelines.training.training_pipeline", "configs/tiny.yaml")
-    with Warm(workspace) as warm:
-        for step in REACHED:
-            name = invocations.get(step, step)
-            assert kill_when(warm.start(*command), rf"Step {name}\S* has started"), f"the run never reached {step}"
-        run = warm.start(*command)
-        assert kill_when(run, "Step register has started", delay=0.2), "the run never reached the registry's writes"
+    command = ("runner", "pipelines.training.training_pipeline", "configs/tiny.yaml")
+    warm = Warm(workspace, forks)
+    for step in REACHED:
+        name = invocations.get(step, step)
+        assert kill_when(warm.start(*command), rf"Step {name}\S* has started"), f"the run never reached {step}"
+    run = warm.start(*command)
+    assert kill_when(run, "Step register has started", delay=0.2), "the run never reached the registry's writes"
     printed = workspace.call(*RUN)
     assert "awaiting a decision" in printed
     board = workspace.json("leaderboard")
@@ -86,10 +92,9 @@ def test_a_kill_in_each_step_and_then_a_run_to_the_end(workspace: Workspace) -> 
         (workspace.root / "configs" / "tiny.yaml").read_text().replace("name: tiny\n", "name: tiny\n    seed: 7\n")
     )
     again = ("podium", "run", "configs/other.yaml")
-    with Warm(workspace) as warm:
-        for step in ("evaluate_champion", "gate", "dossier"):
-            run = warm.start("pipelines.training.training_pipeline", again[-1])
-            assert kill_when(run, rf"Step {step}\S* has started"), f"the run never reached {step}"
+    for step in ("evaluate_champion", "gate", "dossier"):
+        run = warm.start(*command[:2], again[-1])
+        assert kill_when(run, rf"Step {step}\S* has started"), f"the run never reached {step}"
     workspace.call(*again)
     newest = workspace.json("review", "list", "--all")["reviews"][0]
     assert (newest["id"], newest["renewed"]) == ("tiny-2", None)

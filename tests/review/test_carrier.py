@@ -147,7 +147,7 @@ for seed in range(2):
 LOOK = """
 import json, sys
 from podium.registry.state import ZenmlReference
-from podium.registry.zenml_mirror import connect
+from podium.registry.zenml_connection import connect
 client = connect(ZenmlReference.model_validate_json(sys.argv[1]))
 (run, *_) = client.list_pipeline_runs(sort_by="desc:created").items
 version = client.get_model_version("podium", "v1")

@@ -50,17 +50,34 @@ def env() -> None:
 def dashboard(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8237,
 ) -> None:
-    """Start ZenML's dashboard on this checkout's runs (stop it with `podium dashboard-stop`)."""
+    """Start ZenML's dashboard on this checkout's runs (stop it with `podium dashboard-stop`).
+
+    Where they are on a ZenML server, that has it: its address is told.
+    """
     from podium.settings import Settings
 
-    _zenml(["login", "--local", "--port", str(port)], Settings.from_environment())
+    settings = Settings.from_environment()
+    if not _on_server(settings):
+        _zenml(["login", "--local", "--port", str(port)], settings)
 
 
 def dashboard_stop() -> None:
     """Stop ZenML's local dashboard."""
     from podium.settings import Settings
 
-    _zenml(["logout", "--local"], Settings.from_environment())
+    settings = Settings.from_environment()
+    if not _on_server(settings):
+        _zenml(["logout", "--local"], settings)
+
+
+def _on_server(settings: Settings) -> bool:
+    """Whether the runs are on a ZenML server, which this tells. A local one would take its place."""
+    from podium.orchestration.environment import server_address
+
+    address = server_address(settings)
+    if address:
+        typer.echo(f"the runs are on the ZenML server {address}")
+    return address is not None
 
 
 def _zenml(arguments: list[str], settings: Settings) -> None:

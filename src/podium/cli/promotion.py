@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from podium.errors import ReviewError
+from podium.registry.zenml_server import is_server
+from podium.registry.zenml_variables import own_configuration
 
 if TYPE_CHECKING:
     from podium.registry.state import Review
@@ -39,7 +41,8 @@ class PipelineCarrier:
         reference = review.request.zenml
         if reference is None:
             return self._without("the review records no ZenML environment")
-        if not Path(reference.config_path).is_dir():
+        own = is_server(reference.store) and own_configuration(self._settings.state).is_dir()
+        if not Path(reference.config_path).is_dir() and not own:
             return self._without(f"the ZenML environment of the run, {reference.config_path}, is not here")
         if not (self._settings.root / "pipelines" / "promotion.py").is_file():
             return self._without(f"{self._settings.root} has no pipelines/promotion.py")

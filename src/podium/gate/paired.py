@@ -10,7 +10,6 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from podium.config import Frozen
 from podium.holm import corrected
@@ -79,6 +78,8 @@ def different(pairs: Paired) -> float:
 
 
 def _coin(pairs: Paired, alternative: str) -> float:
+    from scipy import stats  # takes a second, which reading what a gate said does not need
+
     differ = pairs.challenger + pairs.champion
     return float(stats.binomtest(pairs.challenger, differ, 0.5, alternative).pvalue) if differ else 1.0
 
@@ -116,6 +117,8 @@ def not_inferior(pairs: Paired, margin: float) -> float:
     """
     if not 0 < margin < 1:
         raise ValueError(f"a margin of {margin} is not between 0 and 1")
+    from scipy import stats  # as above
+
     n, new, old, shift = pairs.count, pairs.challenger, pairs.champion, -margin
     a, b, c = 2 * n, -new - old + (2 * n - new + old) * shift, -old * shift * (1 - shift)
     alone = (math.sqrt(b * b - 4 * a * c) - b) / (2 * a)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
-from podium.registry.zenml_variables import choosing, without_zenml
+import yaml
+
+from podium.registry.zenml_variables import choosing, own_configuration, without_zenml
 from podium.settings import Settings
 
-__all__ = ["isolated_environment", "without_zenml"]
+__all__ = ["isolated_environment", "server_address", "without_zenml"]
 
 
 def isolated_environment(settings: Settings) -> dict[str, str]:
@@ -18,7 +21,7 @@ def isolated_environment(settings: Settings) -> dict[str, str]:
     Podium's own variables are among them, resolved, since a relative path means something else in another directory.
     """
     state = _plain(settings.state)
-    zenml = state / "zenml"
+    zenml = own_configuration(state)
     return {
         **choosing(str(zenml), str(zenml / "local_stores")),
         "ZENML_ANALYTICS_OPT_IN": "false",
@@ -34,6 +37,24 @@ def isolated_environment(settings: Settings) -> dict[str, str]:
         **({"PODIUM_ARTIFACT_ROOT": settings.artifact_root} if settings.artifact_root else {}),
         **({"PODIUM_WEIGHTS": str(_plain(settings.weights))} if settings.weights else {}),
     }
+
+
+def server_address(settings: Settings) -> str | None:
+    """The ZenML server that this checkout's configuration is logged in to; None for a store of this machine.
+
+    The dashboard's own server (``podium dashboard``) is of this machine.
+    """
+    folder = own_configuration(settings.state)
+    store = _read(folder / "config.yaml").get("store") or {}
+    if store.get("type") != "rest":
+        return None
+    address = str(store["url"])
+    known = _read(folder / "credentials.yaml").get(address) or {}
+    return None if known.get("deployment_type") == "local" else address
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return (yaml.safe_load(file.read_text()) or {}) if file.is_file() else {}
 
 
 def _absolute(uri: str) -> str:

@@ -11,6 +11,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from podium import atomic
+from podium.errors import RegistryError
+from podium.orchestration.environment import server_address
+from podium.registry.zenml_server import require_answer
 from podium.settings import Settings
 
 
@@ -30,7 +33,12 @@ def prepare(settings: Settings) -> None:
     Two processes that create the database at once break it (seen with ZenML 0.98), and so does a kill amid the
     creation. So what a killed creation left is removed, which its mark tells. A folder without that mark was made by
     somebody else (``eval "$(podium env)"; zenml …``) and holds their history: it is used as it is.
+
+    Raises:
+        RegistryError: The folder names a ZenML server, which is out of reach or refuses the login.
     """
+    if address := server_address(settings):
+        _enter(address)
     lock = settings.state / "locks" / "zenml.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     ready, making = ready_mark(settings), making_mark(settings)
@@ -53,6 +61,21 @@ def create() -> None:
     from zenml.client import Client
 
     Client().active_stack_model  # noqa: B018 - asking for it makes the database
+
+
+def _enter(address: str) -> None:
+    """Open a ZenML server's store. Raises RegistryError."""
+    from zenml.exceptions import AuthorizationException
+
+    leave = "or leave it for this checkout's own database: zenml logout"
+    require_answer(address, remedy=f'start it; {leave} (after eval "$(podium env)")')
+    try:
+        create()
+    except AuthorizationException as error:
+        raise RegistryError(
+            f"{address}: the ZenML server refuses this checkout's login ({error})",
+            remedy=f'log in again: eval "$(podium env)"; zenml login {address} --api-key; {leave}',
+        ) from None
 
 
 def _has_runs(folder: Path) -> bool:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 from typing import Final
 
+from zenml.integrations.integration import Integration
+from zenml.integrations.registry import integration_registry
 from zenml.utils import source_utils
 
 from podium.errors import RegistryError, ReviewError
 from podium.orchestration.runner import tell
 from podium.registry.state import ZenmlReference
-from podium.registry.zenml_mirror import connect
+from podium.registry.zenml_connection import connect
 
 PIPELINE: Final = "pipelines.promotion.promotion_pipeline"
 REFUSED: Final = 3
 """The exit status that says that the decision must not be carried out."""
+_UNUSED: Final = ("pytorch", "sklearn")
+"""ZenML's integrations for types that no step of a promotion hands on; their imports take five seconds."""
 
 
 def promote(reference: ZenmlReference, decision: int) -> None:
@@ -32,6 +36,9 @@ def promote(reference: ZenmlReference, decision: int) -> None:
     flavor = next(part[0].flavor_name for kind, part in orchestrator.items() if str(kind) == "orchestrator")
     if flavor != "local":
         raise RegistryError(f"the active stack's orchestrator is {flavor}: a promotion runs on this machine")
+    known = integration_registry.integrations
+    for name in known.keys() & set(_UNUSED):
+        integration_registry.register_integration(name, Integration)  # whose activation does nothing
     source_utils.load(PIPELINE)(decision=decision)
 
 

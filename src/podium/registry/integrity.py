@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podium.bundle_files import data_digest
 from podium.digest import digest_directory
 from podium.errors import RegistryError, ReviewError
 from podium.registry import dossiers, evidence, versions
@@ -56,11 +57,9 @@ def verify_version(
 
 def _compare(recorded: RegisteredVersion, package: Path, documents: Path) -> list[tuple[str, str, str]]:
     """What was recorded and what is there now, for everything that a decision is bound to."""
-    from podium.bundle import Bundle  # brings torch, which looking at reviews does not need
-
     digests = recorded.digests
     try:
-        data = Bundle.load(package / BUNDLE_PATH).data_digest
+        data = data_digest(package / BUNDLE_PATH)
     except RegistryError:
         data = ""
     try:

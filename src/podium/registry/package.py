@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import podium
+from podium.bundle_files import HISTORY, META, ROWS, WEIGHTS
 from podium.digest import digest_file, digest_json
 from podium.errors import RegistryError
 
@@ -114,8 +115,6 @@ def bundle_digest(bundle: Path) -> str:
 
 
 def _files(bundle: Path) -> tuple[str, ...]:
-    from podium.bundle import HISTORY, META, ROWS, WEIGHTS
-
     return WEIGHTS, META, HISTORY, *([ROWS] if (bundle / ROWS).exists() else [])
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from podium.errors import PodiumError, RegistryError
 from podium.registry.state import RegisteredVersion, ZenmlReference
-from podium.registry.zenml_variables import choosing, without_zenml
+from podium.registry.zenml_connection import connect, reporting
 
 if TYPE_CHECKING:
     from zenml.client import Client
     from zenml.models import ModelVersionResponse
 
 _ARCHIVED = "archived"
+_ORDER: Final = (_ARCHIVED, "none", "production", "staging")
 
 
 def mirror_version(
@@ -45,7 +42,7 @@ def mirror_version(
     from zenml.enums import MetadataResourceTypes
     from zenml.models import ModelVersionArtifactRequest, ModelVersionPipelineRunRequest, RunMetadataResource
 
-    with _reporting(version.model, version.version):
+    with reporting(version.model, version.version):
         entry = _ensure(client, version.model, version.version)
         known = set(entry.run_metadata)
         client.create_run_metadata(
@@ -79,7 +76,7 @@ def link_run(client: Client, model: str, number: int, run: UUID) -> None:
     """Show a pipeline run with a version. Raises RegistryError as above."""
     from zenml.models import ModelVersionPipelineRunRequest
 
-    with _reporting(model, number):
+    with reporting(model, number):
         entry = _ensure(client, model, number)
         client.zen_store.create_model_version_pipeline_run_link(
             ModelVersionPipelineRunRequest(model_version=entry.id, pipeline_run=run)
@@ -93,10 +90,13 @@ class ZenmlMirror:
         self._client = client
 
     def apply(self, model: str, stages: Mapping[int, str]) -> list[str]:
-        """Set each version's stage; who leaves a stage first, then who enters it."""
+        """Set each version's stage; who leaves all stages first, the challenger last.
+
+        ZenML archives whoever holds a stage that another version is set to: the champion is out of ``staging`` by then.
+        """
         changes = []
-        for number, stage in sorted(stages.items(), key=lambda item: item[1] not in (_ARCHIVED, "none")):
-            with _reporting(model, number):
+        for number, stage in sorted(stages.items(), key=lambda item: _ORDER.index(item[1])):
+            with reporting(model, number):
                 entry = _find(self._client, model, number)
                 if entry is None:
                     if stage == _ARCHIVED:
@@ -111,7 +111,7 @@ class ZenmlMirror:
         """Versions whose stage is not the given one, changing nothing; archived ones that ZenML never saw are none."""
         found = []
         for number, stage in sorted(stages.items()):
-            with _reporting(model, number):
+            with reporting(model, number):
                 entry = _find(self._client, model, number)
             actual = (entry.stage or "none") if entry is not None else None
             if actual != stage and not (actual is None and stage in (_ARCHIVED, "none")):
@@ -133,43 +133,6 @@ class LazyZenmlMirror:
     def differences(self, model: str, stages: Mapping[int, str]) -> list[str]:
         """Connect, then as :meth:`ZenmlMirror.differences`."""
         return ZenmlMirror(connect(self._reference)).differences(model, stages)
-
-
-def connect(reference: ZenmlReference) -> Client:
-    """ZenML's client for the recorded configuration; the caller's own ZenML is neither asked nor touched.
-
-    Only where the recorded folder is not there (a reviewer's machine, with the run's ZenML server) the exported
-    ``ZENML_CONFIG_PATH`` is used instead. Either way the store must be the recorded one.
-
-    Raises:
-        RegistryError: The configuration folder is gone, its store is another one, or it does not answer.
-    """
-    if Path(reference.config_path).is_dir():
-        variables = without_zenml(os.environ) | choosing(reference.config_path, reference.local_stores_path)
-    elif Path(os.environ.get("ZENML_CONFIG_PATH") or reference.config_path).is_dir():
-        variables = {"ZENML_REPOSITORY_PATH": os.environ["ZENML_CONFIG_PATH"], **os.environ}
-    else:
-        raise RegistryError(
-            f"{reference.config_path}: ZenML's configuration is not there, so the stages could not be set there",
-            remedy="the decision stands; run `podium review sync` where it is, set ZENML_CONFIG_PATH to one of the "
-            "same server, or give --no-zenml",
-        )
-    defaults = {"ZENML_ANALYTICS_OPT_IN": "false", "ZENML_LOGGING_VERBOSITY": "WARN"}
-    for key in os.environ.keys() - variables.keys():
-        del os.environ[key]
-    os.environ.update(defaults | variables)
-    with _reporting("the model control plane", None):
-        from zenml.client import Client
-
-        client = Client()
-        _ = client.active_project.id
-        url = client.zen_store.url
-    if url.rstrip("/") != reference.store.rstrip("/"):
-        raise RegistryError(
-            f"ZenML's store is {url}, but the version stands in {reference.store}; no stage was set",
-            remedy="the decision stands; run `podium review sync` where ZenML uses that store, or give --no-zenml",
-        )
-    return client
 
 
 def _metadata(version: RegisteredVersion) -> dict[str, str | int | float | bool]:
@@ -218,18 +181,3 @@ def _ensure(client: Client, model: str, number: int) -> ModelVersionResponse:
 
 def _set_stage(client: Client, model: str, entry: ModelVersionResponse, stage: str) -> None:
     client.update_model_version(model, entry.id, stage=stage, force=True)
-
-
-@contextmanager
-def _reporting(model: str, version: int | None) -> Iterator[None]:
-    """Turn whatever ZenML raises (its own, SQL's, HTTP's errors) into one error with the remedy."""
-    try:
-        yield
-    except PodiumError:
-        raise
-    except Exception as error:
-        subject = f"version {version} of {model}" if version is not None else model
-        raise RegistryError(
-            f"{subject}: ZenML could not be brought up to date ({type(error).__name__}: {error})",
-            remedy="the decision stands; run `podium review sync` when ZenML's store answers again",
-        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 _CHOOSING = ("ZENML_CONFIG_PATH", "ZENML_LOCAL_STORES_PATH", "ZENML_STORE_", "ZENML_ACTIVE_", "ZENML_REPOSITORY_PATH")
 
@@ -23,3 +24,8 @@ def choosing(config_path: str, local_stores_path: str) -> dict[str, str]:
         "ZENML_LOCAL_STORES_PATH": local_stores_path,
         "ZENML_REPOSITORY_PATH": config_path,
     }
+
+
+def own_configuration(state: Path) -> Path:
+    """The configuration folder of an installation whose state is in a folder."""
+    return state / "zenml"
