@@ -1,11 +1,11 @@
 """The main job: from a data set to a candidate that awaits review."""
 
-from podium.config import RunConfig
+from podium.config import Candidate, RunConfig
 from podium.config.promotion_file import load_policy
 from podium.models.recipes import resolve_candidates
 from podium.orchestration.branches import each, examine_each, gather, require_one, run_name
 from podium.orchestration.gating import siblings
-from podium.orchestration.outcome import say, show_outcome, verdict_line
+from podium.orchestration.outcome import Judged, say, show_outcome, verdict_line
 from podium.orchestration.page import checks_summary
 from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.progress import board
@@ -45,22 +45,18 @@ STEPS = (
 )
 
 
-@strict_pipeline(name="training", depends_on=STEPS, placed=(train,))
-def training_pipeline(config: RunConfig) -> None:
-    """Load, validate, train all candidates in parallel, evaluate, select, judge, register the best, open a review.
+def train_and_judge(
+    config: RunConfig, candidates: list[Candidate], settings: Settings, *, ask_if_blocked: bool = True
+) -> Judged:
+    """All that pipelines of candidates do, from the data set to the review; calls steps, so only within a pipeline.
 
     Args:
-        config: The whole run; ``parameters.config`` of the YAML file.
-
-    Raises:
-        ConfigError: The promotion policy is missing or refused.
-        ValidationFailed: A critical expectation on the data failed; nothing was trained.
-        WeightsError: Pretrained weights are missing.
-        TrainingFailed: Every candidate failed.
+        config: The run.
+        candidates: What is trained, resolved.
+        settings: Where recipes, suite and policy are.
+        ask_if_blocked: Whether a review is opened also where the gate blocks.
     """
-    settings = Settings.from_environment()
     suite, policy = load_suite(config.validation.suite, settings.root), load_policy(settings.root)
-    candidates = list(resolve_candidates(config, settings.recipes))
     backbones = {candidate.name: backbone_digest(candidate, settings) for candidate in candidates}
     data = load(config)
     checks, checks_page = validate(data, suite, candidates, backbones)
@@ -97,11 +93,33 @@ def training_pipeline(config: RunConfig) -> None:
     if use.load().use is not None:  # else the winner is the champion itself, and nothing is to be decided
         verdict = gate(config, policy, data, winner, test, incumbent, rival, use, leaderboard)
         say(verdict_line(verdict.load()))
-        _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks)
+        looked = (examined, unexamined)
+        _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks, *looked)
         filed.append(bound)
-    review = request_review(version, winner, report, filed)
+    asked = not filed or ask_if_blocked or verdict.load().verdict.outcome != "blocked"
+    review = request_review(version, winner, report, filed).load() if asked else None
     for candidate in candidates:
         if candidate.name in models:
             forget_work(settings, candidate, data.load().digest, training_code())
     prune_work(settings)
-    show_outcome(settings, leaderboard.load(), review.load())
+    result = verdict.load() if filed else None
+    return Judged(leaderboard=leaderboard.load(), version=version.load(), verdict=result, review=review)
+
+
+@strict_pipeline(name="training", depends_on=STEPS, placed=(train,))
+def training_pipeline(config: RunConfig) -> None:
+    """Load, validate, train all candidates in parallel, evaluate, select, judge, register the best, open a review.
+
+    Args:
+        config: The whole run; ``parameters.config`` of the YAML file.
+
+    Raises:
+        ConfigError: The promotion policy is missing or refused.
+        ValidationFailed: A critical expectation on the data failed; nothing was trained.
+        WeightsError: Pretrained weights are missing.
+        TrainingFailed: Every candidate failed.
+    """
+    settings = Settings.from_environment()
+    judged = train_and_judge(config, list(resolve_candidates(config, settings.recipes)), settings)
+    assert judged.review is not None, "asked for also where the gate blocks"
+    show_outcome(settings, judged.leaderboard, judged.review)

@@ -10,8 +10,10 @@ from podium.config import RunConfig
 from podium.data import open_dataset
 from podium.dossier.facts import Dossier
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.examine import Examination
 from podium.gate.result import GateResult
-from podium.orchestration.filing import Filed, backbone, draw_dossier, file_dossier, test_drift
+from podium.orchestration.drifting import data_drift, split_drift
+from podium.orchestration.filing import Filed, backbone, draw_dossier, file_dossier
 from podium.registry.state import RegisteredVersion
 from podium.results import DataReference
 from podium.settings import Settings
@@ -28,12 +30,16 @@ def dossier(
     test: list[Evaluation],
     champion: list[Evaluation],
     checks: ValidationReport,
+    examined: list[Examination],
+    unexamined: dict[str, str],
 ) -> tuple[Annotated[Dossier, "dossier"], Annotated[Filed, "filed"], Annotated[HTMLString, "dossier_page"]]:
     """Put it together and file it with the version; ``test`` begins with the winner's evaluation."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    weights, drift = backbone(settings, winner), test_drift(dataset)
-    rival = next(iter(champion), None)
-    papers = draw_dossier(config, dataset, version, verdict, winner, test[0], rival, checks, drift, weights)
+    versions = data_drift(settings, dataset, version.model, verdict)
+    papers = draw_dossier(
+        config, dataset, version, verdict, winner, test[0], next(iter(champion), None), checks,
+        split_drift(dataset), versions, backbone(settings, winner), examined, unexamined,
+    )  # fmt: skip
     filed = file_dossier(settings, version, verdict, papers)
     return papers.dossier, filed, HTMLString(papers.page)

@@ -129,7 +129,12 @@ class Settings(BaseModel):
             return Path(self.reviews_uri.removeprefix(_SQLITE)).absolute()
         if self.reviews_uri is not None:
             return self.reviews_uri
-        return self.tracking_uri if _is_postgresql(self.tracking_uri) else self.state / "reviews.db"
+        return self.tracking_uri if _is_postgresql(self.tracking_uri) else self.own_reviews
+
+    @property
+    def own_reviews(self) -> Path:
+        """Where the decision log is unless an address says otherwise."""
+        return self.state / "reviews.db"
 
 
 def _folder(uri: str | None) -> str | None:

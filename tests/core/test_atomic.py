@@ -96,6 +96,7 @@ def test_the_old_directory_may_be_a_link_or_a_file(tmp_path: Path, way: str) -> 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["dangling", "elsewhere", "file", "link"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="renameat2 is Linux's")
 def test_readers_always_find_a_directory(tmp_path: Path) -> None:
     """Exchanged in one step, neither the old nor the new one is ever missing."""

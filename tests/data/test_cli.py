@@ -19,6 +19,7 @@ def invoke(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=True)
 
 
+@pytest.mark.slow
 def test_digits_land_in_the_checkouts_data_and_are_shown(invoke, tmp_path):
     result = invoke("import", "digits")
     assert result.exit_code == 0, result.output
@@ -90,6 +91,7 @@ def test_shares_that_leave_nothing_are_refused(invoke, tmp_path, share):
     assert f"--validation-fraction {float(share)} and --test-fraction 0.1" in result.exception.message
 
 
+@pytest.mark.slow
 def test_every_source_has_a_command_with_the_common_options(invoke):
     from podium.data.sources import SOURCES
 
@@ -107,6 +109,7 @@ def test_a_wrong_size_is_refused(invoke, tmp_path, size):
     assert f"--size {size}" in result.exception.message
 
 
+@pytest.mark.slow
 def test_another_data_set_needs_force(invoke, tmp_path):
     invoke("import", "digits")
     train = write(tmp_path / "pets.parquet", noise(40))

@@ -116,6 +116,7 @@ def test_distributions_are_exact(old: Dataset, tmp_path: Path, monkeypatch: pyte
 _SETS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1)), min_size=2, max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys(SPLITS, _SETS)), st.fixed_dictionaries(dict.fromkeys(SPLITS, _SETS)))
 def test_every_image_is_counted_once_and_unchanged_are_as_many_as_can_be(tmp_path_factory, before, after) -> None:

@@ -145,6 +145,7 @@ def test_what_a_remote_gives_is_compared_with_its_hash(made: tuple[Path, list[st
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nonsense", "--help", "HEAD~9", "", "HEAD:data.dvc"])
 def test_what_is_no_revision_is_said(made: tuple[Path, list[str]], name: str) -> None:
     root, _ = made
@@ -169,6 +170,7 @@ def test_a_malformed_record_of_a_revision_is_refused(made: tuple[Path, list[str]
         read_record("HEAD", root / "data.dvc")
 
 
+@pytest.mark.slow
 def test_embedded_data_need_neither_cache_nor_remote(tmp_path: Path) -> None:
     """A fresh clone: git has the records, DVC has nothing."""
 

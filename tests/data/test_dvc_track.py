@@ -144,6 +144,7 @@ def test_a_record_that_is_none_is_refused_and_left(root: Path, text: str) -> Non
     assert not os.listdir(root / ".dvc" / "cache") if (root / ".dvc" / "cache").is_dir() else True
 
 
+@pytest.mark.slow
 def test_the_import_says_what_dvc_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failing DVC would show that it was called."""
     monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))

@@ -94,6 +94,7 @@ def test_a_killed_import_goes_on_to_the_same_bytes_and_a_changed_source_starts_a
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "train.parquet", "whole"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_error_and_nothing_is_left(tmp_path):
     file = write(tmp_path / "train.parquet", noise(2000))
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"

@@ -47,6 +47,7 @@ def two():
     made.close()
 
 
+@pytest.mark.slow
 def test_an_import_is_the_same_with_and_without_processes(tmp_path, monkeypatch):
     images = bad_ones(alike(60))
     asked = []
@@ -72,6 +73,7 @@ def test_no_process_is_started_for_few_images(monkeypatch):
     assert alone.decode(noise(60), (8, 8), "crop") == {}
 
 
+@pytest.mark.slow
 def test_large_images_and_what_is_no_file_are_left_to_the_caller(two):
     buffer = io.BytesIO()
     Image.new("RGB", (1500, 1400)).save(buffer, "PNG")
@@ -81,11 +83,13 @@ def test_large_images_and_what_is_no_file_are_left_to_the_caller(two):
     assert "no image of a known format" in found[3]
 
 
+@pytest.mark.slow
 def test_an_image_of_another_size_is_known_by_its_size(two):
     found = two.decode([png(np.zeros((5, 7, 3), np.uint8))], (4, 4), None)
     assert found[0][0].shape == (5, 7, 3)
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_is_told_of_and_its_images_are_decoded(tmp_path, monkeypatch, caplog):
     images = alike(60)
     start = helpers._start

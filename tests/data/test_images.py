@@ -221,6 +221,7 @@ print(peak() - before)
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resize", [pytest.param("stretch", marks=SLOW), "crop", pytest.param("pad", marks=SLOW)])
 def test_photographs_of_large_cameras_are_let_in_and_keep_their_brightness(resize):
     assert images.MAX_PIXELS > 11_648 * 8_736

@@ -102,6 +102,7 @@ def test_an_option_that_contradicts_the_file_is_refused(invoke, tmp_path, option
     assert not (tmp_path / "sets").exists()
 
 
+@pytest.mark.slow
 def test_the_digits_keep_their_size(invoke, tmp_path):
     result = invoke("data", "import", "digits", "--config", file_of(tmp_path, "size: 64"))
     assert isinstance(result.exception, ConfigError)
@@ -134,6 +135,7 @@ def test_a_size_is_one_number_or_two(tmp_path):
     assert DataConfig.model_validate_json(written.model_dump_json()) == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "told", "remedy"),
     [

@@ -81,6 +81,7 @@ def test_a_failed_import_leaves_the_old_data_set(tmp_path):
     assert names(tmp_path) == ["data"]
 
 
+@pytest.mark.slow
 def test_a_killed_import_is_cleared_away_and_a_running_one_respected(tmp_path):
     target = tmp_path / "data"
     script = f"""

@@ -62,6 +62,7 @@ def described(photographs):
     return describe(photographs)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_changed_copy_of_a_photograph_is_found(photographs, described, kind):
@@ -83,10 +84,12 @@ def test_a_mirrored_image_is_another_image(photographs, described):
     assert (groups[:500] == groups[500:]).mean() < 0.02
 
 
+@pytest.mark.slow
 def test_digits_are_alike_but_not_the_same(digits):
     assert len(near_pairs(describe(digits))) <= 4
 
 
+@pytest.mark.slow
 def test_a_recompressed_digit_is_found(digits):
     groups = near_groups(describe(np.concatenate([digits, np.stack([jpeg(image, 90) for image in digits[:100]])])))
     assert (groups[:100] == groups[1797:]).mean() >= 0.98

@@ -57,6 +57,7 @@ class Refusing(Agreeing):
     answer = False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", [1, 3])
 def test_what_is_found_depends_on_no_number_of_cores(descriptors, monkeypatch, cores):
     wanted = near_pairs(descriptors)
@@ -65,6 +66,7 @@ def test_what_is_found_depends_on_no_number_of_cores(descriptors, monkeypatch, c
     assert near_pairs(descriptors).tolist() == wanted.tolist()
 
 
+@pytest.mark.slow
 def test_copies_are_found_across_the_borders_of_chunks(descriptors, monkeypatch):
     wanted = near_groups(descriptors)
     assert (wanted[::10] == wanted[1::10]).mean() > 0.99
@@ -81,6 +83,7 @@ def test_what_is_found_depends_on_no_size_of_a_piece(descriptors, monkeypatch):
     assert near_pairs(descriptors).tolist() == wanted.tolist()
 
 
+@pytest.mark.slow
 def test_sketches_leave_out_no_pair_that_is_near(descriptors, monkeypatch):
     wanted = near_pairs(descriptors)
     judge = Judge(descriptors)

@@ -247,6 +247,7 @@ def test_rows_start_anywhere(tmp_path, batch):
         assert [row if isinstance(row, bytes) else None for row in rows] == images[start:]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_images_come_in(tmp_path, shared_data):
     manifest = import_parquet(tmp_path / "data", [shared_data / "cifar10-test.parquet"], name="cifar10", seed=0)

@@ -78,6 +78,7 @@ def test_shards_by_patterns(invoke, tmp_path):
     assert (name, train + validation, test) == ("wds", 45, 15)
 
 
+@pytest.mark.slow
 def test_cifar_from_an_archive_with_its_md5_or_without_a_check(invoke, tmp_path):
     file = write_cifar(tmp_path / "small.tar.gz", per_class=3)
     refused = invoke("cifar", file)

@@ -85,6 +85,7 @@ def test_an_embedded_source_gives_the_same_bytes_every_time(name, tmp_path):
         assert len(set(names)) == len(names) == manifests[0].splits[split].count
 
 
+@pytest.mark.slow
 @every
 def test_the_same_files_elsewhere_give_the_same_data_set(example, tmp_path):
     digests = set()

@@ -66,6 +66,7 @@ def listening(desk: Desk, port: int) -> Iterator[None]:
     finally:
         serving.should_exit = True
         thread.join()
+        desk.errands.close()
 
 
 def artifacts(folder: Path) -> Path:

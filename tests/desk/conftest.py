@@ -6,8 +6,9 @@ import pytest
 
 from podium.config.desk import DeskConfig, DeskUser, LoginLimits
 from podium.desk.context import Desk
+from podium.desk.errands import Errands
 from podium.desk.identity import Account, Identity
-from tests.desk.support import Clock, Page, Passwords
+from tests.desk.support import Clock, Page, Passwords, at_once
 from tests.registry.fixtures import house, mlflow_database
 from tests.registry.support import House
 
@@ -25,7 +26,8 @@ def clock() -> Clock:
 def alone(house: House, clock: Clock) -> Desk:
     """Without login."""
     origins = frozenset({"http://127.0.0.1:8240", "http://localhost:8240"})
-    return Desk(house.settings, DeskConfig(), origins, lambda _: None, alone=ME, clock=clock)
+    errands = Errands(start=at_once)
+    return Desk(house.settings, DeskConfig(), origins, lambda _: None, alone=ME, clock=clock, errands=errands)
 
 
 @pytest.fixture
@@ -41,7 +43,8 @@ def shared(house: House, clock: Clock) -> Desk:
     accounts = {name: Account(name=name, is_admin=name == "root") for name in ("ada", "bob", "eve", "root")}
     origins = frozenset({"https://desk.example.org"})
     passwords = Passwords(accounts)
-    return Desk(house.settings, config, origins, lambda _: None, authenticator=passwords, clock=clock)
+    errands = Errands(start=at_once)
+    return Desk(house.settings, config, origins, lambda _: None, authenticator=passwords, clock=clock, errands=errands)
 
 
 @pytest.fixture

@@ -12,8 +12,14 @@ from fastapi.testclient import TestClient
 
 from podium.desk.app import create_app
 from podium.desk.context import Desk
+from podium.desk.errands import Work
 from podium.desk.identity import Account
 from podium.errors import DeskError
+
+
+def at_once(work: Work) -> None:
+    """Errands before the page is answered."""
+    work()
 
 
 class Clock:

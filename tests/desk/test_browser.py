@@ -16,6 +16,7 @@ from podium.desk.context import Desk
 from podium.desk.identity import Account
 from podium.registry.log import EventLog
 from podium.registry.reviews import open_review
+from podium.registry.state import Review
 from podium.results import LeaderboardRow
 from tests.desk import chromium, gallery
 from tests.desk.conftest import ME
@@ -132,12 +133,52 @@ def test_a_double_click_decides_once(room: Room) -> None:
     assert len(room.decisions()) == 1
 
 
+def test_the_page_tells_when_the_promotion_is_done(house: House, browser: Browser) -> None:
+    """Without being loaded again: the script looks. Without scripts there is a link."""
+    going = threading.Event()
+
+    def carry(review: Review, decision: int) -> bool:
+        assert going.wait(60)
+        return False
+
+    port = chromium.free_port()
+    origins = frozenset({f"http://127.0.0.1:{port}"})
+    desk = Desk(house.settings, DeskConfig(), origins, lambda _: None, alone=ME, carriers=lambda _: carry)
+    with chromium.listening(desk, port):
+        try:
+            room = Room(min(origins), house, browser, [])
+            house.open(0)
+            page, plain = room.enter(), room.enter(java_script_enabled=False)
+            page.goto("/reviews/podium-1")
+            page.get_by_label("Reason").fill("good")
+            page.get_by_role("button", name="Approve").click()
+            page.get_by_role("button", name="Approve podium-1").click()
+            expect(page.get_by_role("status")).to_contain_text("It is being promoted")
+            expect(page.locator(".marks")).to_contain_text("being promoted")
+            plain.goto("/reviews/podium-1")
+            expect(plain.get_by_role("status")).to_contain_text("It is being promoted")
+            page.evaluate("window.same = true")
+            going.set()
+            expect(page.get_by_role("status")).to_contain_text("It has been promoted.", timeout=30_000)
+            expect(page.locator(".marks")).to_contain_text("champion")
+            assert page.evaluate("window.same") is True, "the page was not loaded again"
+            plain.get_by_role("link", name="Look again").click()
+            expect(plain.get_by_role("status")).to_be_empty()
+            assert room.complaints == []
+        finally:
+            going.set()
+    assert house.aliases()["champion"] == 1
+
+
 def test_an_expired_request(room: Room) -> None:
     file = room.house.folder / "configs" / "promotion.yaml"
     file.parent.mkdir()
     file.write_text("decision: {expires_days: 1.0e-9}\n")
     room.house.open(0)
     page = room.enter()
+    expect(page.get_by_role("heading", name="Nothing awaits a decision")).to_be_visible()
+    expect(page.get_by_role("link", name="podium-1")).to_be_hidden()
+    page.get_by_text("1 request that nobody decided on in time").click()
     page.get_by_role("link", name="podium-1").click()
     expect(page.get_by_text("The request has expired")).to_be_visible()
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)

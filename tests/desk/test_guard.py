@@ -43,6 +43,7 @@ def test_its_own_names_are_taken(page: Page) -> None:
         assert page.client.get("/", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", [None, "", "0" * 64, "é"])
 def test_a_form_without_the_token_does_nothing(page: Page, house: House, form: Form, token: str | None) -> None:
     form.fields.pop("csrf")
@@ -52,6 +53,7 @@ def test_a_form_without_the_token_does_nothing(page: Page, house: House, form: F
     assert events(house) == []
 
 
+@pytest.mark.slow
 def test_a_token_of_another_browser_does_nothing(page: Page, house: House, form: Form, alone: Desk) -> None:
     other = Page(alone).get("/reviews/podium-1")
     page.send(form, csrf=other.form("/decision").fields["csrf"])
@@ -61,6 +63,7 @@ def test_a_token_of_another_browser_does_nothing(page: Page, house: House, form:
     assert events(house) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [
@@ -93,6 +96,7 @@ def test_every_form_of_every_page_has_the_token(shared: Desk, house: House) -> N
         assert all(len(form.fields["csrf"]) == 64 for form in found if form.method == "post"), path
 
 
+@pytest.mark.slow
 def test_forms_of_another_kind_are_refused(page: Page, house: House, form: Form) -> None:
     for arguments in ({"json": form.fields}, {"files": {"x": b"y"}}, {"content": b"x=1"}):
         assert page.client.post(form.action, **arguments).status_code == 415
@@ -106,12 +110,14 @@ def test_forms_of_another_kind_are_refused(page: Page, house: House, form: Form)
     assert events(house) == []
 
 
+@pytest.mark.slow
 def test_looking_decides_nothing(page: Page, house: House, form: Form) -> None:
     answer = page.client.get(form.action, params=form.fields)
     assert answer.status_code == 405
     assert events(house) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/reviews/podium-1", "/nothing", "/history", "/audit", "/static/desk.css"])
 def test_headers_of_every_answer(page: Page, house: House, path: str) -> None:
     house.open(0)
@@ -142,6 +148,7 @@ def test_a_mistake_of_the_desk_tells_nothing_of_it(page: Page, monkeypatch: pyte
     assert page.answer.headers["content-security-policy"]
 
 
+@pytest.mark.slow
 def test_no_page_has_anything_inline(page: Page, house: House) -> None:
     """The policy would block it; then it should not be there."""
     house.open(0)
@@ -150,6 +157,7 @@ def test_no_page_has_anything_inline(page: Page, house: House) -> None:
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! src)", text), path
 
 
+@pytest.mark.slow
 def test_markup_in_what_is_shown_is_text(page: Page, house: House) -> None:
     """Names of runs, recipes and candidates, authors, reasons: whoever trains or decides chooses them."""
     row = LeaderboardRow(recipe=HOSTILE, status="completed", test_accuracy=0.9)
@@ -171,6 +179,7 @@ def test_markup_in_what_is_shown_is_text(page: Page, house: House) -> None:
     assert sum("&lt;script&gt;alert(1)" in text for text in pages) >= 6
 
 
+@pytest.mark.slow
 def test_a_form_field_keeps_markup_as_it_was(page: Page, house: House) -> None:
     house.open(0)
     page.decide("podium-1", "reject", HOSTILE)

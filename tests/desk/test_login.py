@@ -17,6 +17,7 @@ from tests.registry.support import House
 COOKIE = "__Host-podium_desk"
 
 
+@pytest.mark.slow
 def test_nobody_sees_anything_without_login(shared: Desk, house: House) -> None:
     """Over all routes, so that a new one is covered."""
     house.open(0)
@@ -43,6 +44,7 @@ def test_the_login_leads_to_the_page_that_was_asked_for(shared: Desk, house: Hou
     assert "bob reviewer" in page.words
 
 
+@pytest.mark.slow
 def test_decisions_carry_who_logged_in(shared: Desk, house: House) -> None:
     for seed in range(2):
         house.open(seed)
@@ -58,6 +60,7 @@ def test_decisions_carry_who_logged_in(shared: Desk, house: House) -> None:
     assert made == [("bob", False), ("ada@lab", True)]
 
 
+@pytest.mark.slow
 def test_another_reviewers_earlier_decision_is_shown(shared: Desk, house: House) -> None:
     house.open(0)
     bob, ada = Page(shared).log_in("bob"), Page(shared).log_in("ada")
@@ -68,6 +71,7 @@ def test_another_reviewers_earlier_decision_is_shown(shared: Desk, house: House)
     assert "approved by ada@lab" in bob.words
 
 
+@pytest.mark.slow
 def test_roles(shared: Desk, house: House) -> None:
     for seed in range(2):
         house.open(seed)

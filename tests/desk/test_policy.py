@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from podium.desk.context import Desk
 from podium.registry import reviews
 from podium.registry.log import EventLog
@@ -21,6 +23,7 @@ def kinds(house: House) -> list[str]:
     return [event.kind for event in EventLog(house.settings.reviews).events()]
 
 
+@pytest.mark.slow
 def test_two_approvals(shared: Desk, house: House) -> None:
     policy(house, "quorum: 2")
     house.open(0)
@@ -44,10 +47,14 @@ def test_two_approvals(shared: Desk, house: House) -> None:
     assert "approved, awaiting more" in root.get("/history").words
 
 
+@pytest.mark.slow
 def test_an_expired_request_can_only_be_rejected(page: Page, house: House) -> None:
     policy(house, "expires_days: 1.0e-9")
     house.open(0)
-    assert "expired" in page.get("/").words
+    assert "Nothing awaits a decision" in page.get("/").words
+    listed = page.text.partition('id="expired"')[2].partition("</details>")[0]
+    assert "/reviews/podium-1" in listed
+    assert "expired on" in listed
     form = page.get("/reviews/podium-1").form("/decision")
     assert "The request has expired" in page.words
     assert form.buttons == [("verdict", "reject")]
@@ -65,6 +72,7 @@ def test_until_when_it_is_open(page: Page, house: House) -> None:
     assert f"open until {review.expires:%Y-%m-%d %H:%M} UTC" in page.get("/").words
 
 
+@pytest.mark.slow
 def test_what_the_gate_blocks_needs_an_override(page: Page, house: House) -> None:
     policy(house, "overrides: [grace@desk]")
     reviews.open_review(house.settings, house.register(0), author="ada@lab", outcome="blocked")
@@ -81,6 +89,7 @@ def test_what_the_gate_blocks_needs_an_override(page: Page, house: House) -> Non
     assert [event.payload["override"] for event in last] == [True]
 
 
+@pytest.mark.slow
 def test_a_request_that_was_renewed_is_looked_at_again(page: Page, house: House) -> None:
     version = house.register(0)
     reviews.open_review(house.settings, version, author="ada@lab", outcome="promote-eligible")
@@ -93,6 +102,7 @@ def test_a_request_that_was_renewed_is_looked_at_again(page: Page, house: House)
     assert kinds(house) == ["opened", "renewed"]
 
 
+@pytest.mark.slow
 def test_who_is_no_reviewer(page: Page, house: House) -> None:
     policy(house, "reviewers: [ada]")
     house.open(0)
@@ -101,6 +111,7 @@ def test_who_is_no_reviewer(page: Page, house: House) -> None:
     assert "grace@desk is no reviewer; the policy names ada" in page.words
 
 
+@pytest.mark.slow
 def test_repairing_from_the_audit_page(shared: Desk, house: House) -> None:
     house.open(0)
     root, bob = Page(shared).log_in("root"), Page(shared).log_in("bob")

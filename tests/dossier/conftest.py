@@ -14,6 +14,7 @@ from podium.data import Dataset
 from podium.dossier.compose import compose
 from podium.dossier.facts import Bound, Caution, Dossier, Subject
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.examine import Examination
 from podium.gate.comparison import SEED, Duel
 from podium.gate.floors import Measured
 from podium.gate.judge import judge
@@ -21,6 +22,7 @@ from podium.gate.paired import interval
 from podium.gate.result import Difference, GateResult, Incumbent
 from tests.evaluation.made import summary
 from tests.report.conftest import HOSTILE, guess, make_dataset
+from tests.report.examined import examination
 
 Make = Callable[..., Dossier]
 SUBJECT = Subject(model="podium", version=3, candidate="resnet20", recipe="resnet20", run="run-7")
@@ -54,6 +56,11 @@ def make(dataset: Dataset) -> Make:
 def challenger(dataset: Dataset, sure: float) -> Evaluation:
     """The challenger's answers in a dossier that was made with the same number."""
     return guess(dataset, "resnet20", "test", sure, seed=3)
+
+
+def examined(dataset: Dataset) -> Examination:
+    """The challenger's examination, on validation."""
+    return examination(dataset, guess(dataset, "resnet20", "validation", 0.5, seed=5))
 
 
 def result(dataset: Dataset, challenger: Evaluation, champion: Evaluation | None) -> GateResult:

@@ -13,7 +13,7 @@ from podium.data import Dataset
 from podium.dossier.card import model_card
 from podium.dossier.facts import Dossier
 from podium.models.weights import Provenance
-from tests.dossier.conftest import Make, caution
+from tests.dossier.conftest import Make, caution, examined
 from tests.evaluation.made import summary
 from tests.report.conftest import HOSTILE
 
@@ -84,3 +84,23 @@ def test_pretrained_weights_are_told_with_their_licence(make: Make, dataset: Dat
     text = card(make(), dataset, weights if given else None)
     for words in ("Tiny ImageNet", "research only", "9" * 64):
         assert (words in text) is given
+
+
+def test_it_tells_figures_by_slice_and_under_corruptions(make: Make, dataset: Dataset) -> None:
+    found = examined(dataset).findings
+    dossier = make(0.5, 0.1, examination=found)
+    lines = card(dossier, dataset).splitlines()
+    assert dossier.champion is not None
+    (dark,) = [line for line in lines if line.startswith("| accuracy on dark images (20), %")]
+    for side in (dossier.challenger, dossier.champion):
+        assert f" {100 * side.slices[0].accuracy:.2f} [" in dark
+    (noisy,) = [line for line in lines if line.startswith("| gaussian noise |")]
+    accuracies = [one.accuracy for one in found.robustness.corruptions if one.name == "gaussian_noise"]
+    assert noisy == "| gaussian noise | " + " | ".join(f"{100 * value:.1f}" for value in accuracies) + " |"
+    assert any(line.startswith("| on validation, accuracy in % |") for line in lines)
+    assert "| parameters | 315,722 |" in lines
+    assert "| expected calibration error, points |" in "\n".join(lines)
+
+
+def test_it_says_why_corruptions_are_missing(make: Make, dataset: Dataset) -> None:
+    assert "were not measured: out of &lt;memory&gt;" in card(make(unexamined="out of <memory>"), dataset)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -12,7 +14,8 @@ from podium.dossier import compose as module
 from podium.dossier.compose import EXAMPLES
 from podium.dossier.facts import Dossier
 from podium.dossier.words import TITLES, headline
-from tests.dossier.conftest import Make, caution
+from podium.evaluation.slices import slices
+from tests.dossier.conftest import Make, caution, challenger, examined
 from tests.evaluation.made import summary
 
 
@@ -85,3 +88,33 @@ def test_its_json_is_read_back(make: Make) -> None:
 
 def test_every_criterion_has_a_title() -> None:
     assert set(TITLES) == set(DEFAULT_SEVERITY)
+
+
+def test_both_models_have_the_same_slices_of_the_test_images(make: Make, dataset: Dataset) -> None:
+    dossier = make(0.6, 0.1)
+    assert dossier.champion is not None
+    new, old = dossier.challenger.slices, dossier.champion.slices
+    assert [(one.kind, one.name, one.count, one.low) for one in new] == [
+        (one.kind, one.name, one.count, one.low) for one in old
+    ]
+    assert [one.accuracy for one in new] != [one.accuracy for one in old]
+    part, table = dataset["test"], challenger(dataset, 0.6).probabilities
+    assert new == slices(part.images, part.labels, table.argmax(1), dataset.manifest.class_names)
+    assert sum(one.count for one in dossier.challenger.reliability) == len(part)
+
+
+def test_an_examination_of_another_candidate_is_refused(make: Make, dataset: Dataset) -> None:
+    found = examined(dataset).findings
+    assert make(examination=found).examination == found
+    with pytest.raises(ValueError, match="an examination of simple_cnn"):
+        make(examination=found.model_copy(update={"candidate": "simple_cnn"}))
+
+
+def test_dossiers_of_before_are_read(make: Make) -> None:
+    older = json.loads(make(examination=None).text())
+    for key in ("examination", "unexamined"):
+        del older[key]
+    for side in ("challenger", "champion"):
+        for key in ("ece", "brier", "reliability", "slices"):
+            del older[side][key]
+    assert Dossier.read(json.dumps(older)).challenger.slices == ()

@@ -6,12 +6,17 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
 
 from podium.data import Dataset
+from podium.dossier.facts import DataDrift, Dossier
 from podium.dossier.page import render
 from podium.dossier.words import title
+from podium.drift.profile import profile_of
+from podium.drift.versions import compare_profiles
+from podium.evaluation.corruptions import CORRUPTIONS
 from podium.report.gallery import MISTAKES
-from tests.dossier.conftest import Make, caution, challenger
+from tests.dossier.conftest import Make, caution, challenger, examined
 from tests.report.conftest import HOSTILE
 
 
@@ -77,3 +82,67 @@ def test_a_first_candidate_has_a_page_as_well(make: Make, dataset: Dataset) -> N
 
 def test_it_is_the_same_file_for_the_same_dossier(make: Make, dataset: Dataset) -> None:
     assert render(make(), dataset, challenger(dataset, 0.5)) == render(make(), dataset, challenger(dataset, 0.5))
+
+
+def test_it_shows_both_models_on_slices_and_their_calibration_on_test(make: Make, dataset: Dataset) -> None:
+    page = render(make(0.3, 0.1), dataset, challenger(dataset, 0.3))
+    assert page.count('aria-label="Reliability diagram of ') == 2
+    for role in ("resnet20, challenger", "simple_cnn, champion"):
+        assert f"Reliability diagram of {role}" in page
+    dark = re.search('aria-label="dark: ([0-9.]+) % of 20, champion ([0-9.]+) %"', page)
+    assert dark
+    new, old = (one.slices[0].accuracy for one in sides(make(0.3, 0.1)))
+    assert (float(dark[1]), float(dark[2])) == (pytest.approx(100 * new, abs=0.1), pytest.approx(100 * old, abs=0.1))
+    alone = render(make(0.3, None), dataset, challenger(dataset, 0.3))
+    assert alone.count('aria-label="Reliability diagram of ') == 1
+    assert ", champion" not in alone.partition('id="slices"')[2].partition("</section>")[0]
+
+
+def sides(dossier: Dossier) -> tuple:
+    return dossier.challenger, dossier.champion
+
+
+def test_it_shows_the_examination_and_says_of_which_split(make: Make, dataset: Dataset) -> None:
+    found = examined(dataset)
+    dossier = make(0.3, 0.1, examination=found.findings)
+    bare = Outline(render(make(0.3, 0.1), dataset, challenger(dataset, 0.3)))
+    page = render(dossier, dataset, challenger(dataset, 0.3), found)
+    outline = Outline(page)
+    pictures = 2 * len(found.findings.saliency) + len(CORRUPTIONS)
+    assert outline.tags.count("img") == bare.tags.count("img") + pictures
+    for name in ("corruptions", "saliency", "cost"):
+        (section,) = re.findall(f'<section id="{name}">.*?</section>', page, re.DOTALL)
+        assert "validation" in section
+        assert name not in bare.ids
+    assert {link.removeprefix("#") for link in outline.links} <= outline.ids
+    assert HOSTILE not in page
+
+
+def test_why_there_is_no_examination_is_told(make: Make, dataset: Dataset) -> None:
+    page = render(make(0.3, 0.1, unexamined="out of <memory>"), dataset, challenger(dataset, 0.3))
+    assert "out of &lt;memory&gt;" in page
+
+
+def test_pictures_of_another_examination_are_refused(make: Make, dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match="not the one"):
+        render(make(), dataset, challenger(dataset, 0.5), examined(dataset))
+
+
+def test_the_data_is_shown_against_the_champions(make: Make, dataset: Dataset) -> None:
+    splits = compare_profiles(profile_of(dataset), profile_of(dataset))
+    drift = DataDrift(state="compared", sentence="It is another version.", version=2, data="e" * 64, splits=splits)
+
+    def section(found: DataDrift | None) -> str:
+        page = render(make(0.3, 0.1, data_drift=found), dataset, challenger(dataset, 0.3))
+        assert ('href="#drift"' in page) is ('id="drift"' in page)
+        return page.partition('<section id="drift">')[2].partition("</section>")[0]
+
+    shown = section(drift)
+    assert "It is another version." in shown
+    assert "Training images" in shown
+    for test in splits[1].tests:
+        assert f'<th scope="row">{test.name}</th>' in shown
+    same = section(DataDrift(state="same data", sentence="The champion, version 2, is of the same data."))
+    assert "is of the same data." in same
+    assert "<table" not in same
+    assert section(None) == section(DataDrift(state="no champion", sentence="-")) == ""

@@ -28,6 +28,7 @@ def test_no_drift_is_status_0(cli: Cli, sides: Path) -> None:
     assert "200 of 200 images" in text
 
 
+@pytest.mark.slow
 def test_drift_is_status_4_and_tells_the_kind(cli: Cli, sides: Path) -> None:
     arguments = ["--reference", sides / "reference", "--current", sides / "other", "--features", "backbone", "--json"]
     arguments += ["--sample", "100"]

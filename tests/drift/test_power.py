@@ -67,6 +67,7 @@ def test_class_shares_of_the_detectable_distance_are_found(sizes: tuple[int, int
     assert label_rate(0, shares, moved.clip(0) / moved.clip(0).sum(), sizes) >= POWER - SLACK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", SIZES)
 def test_a_missing_class_of_the_detectable_share_is_found(sizes: tuple[int, int]) -> None:
     share = detectable_class(*sizes, 10, level=LEVEL)
@@ -80,6 +81,7 @@ def test_a_missing_class_of_the_detectable_share_is_found(sizes: tuple[int, int]
         assert label_rate(1, half, after, sizes) < POWER, "and no far smaller one"
 
 
+@pytest.mark.slow
 def test_features_of_the_detectable_area_are_found() -> None:
     def sides(rng: np.random.Generator, shift: float) -> tuple[np.ndarray, np.ndarray]:
         a, b = rng.normal(0, 1, (80, 4)), rng.normal(0, 1, (100, 4))

@@ -29,6 +29,7 @@ def test_files_that_cannot_be_decoded_are_told_everywhere(cli: Cli, sides: Path,
     assert "unreadable: 1 of 152 current images, 0.7" in " ".join(cli(*base).split())
 
 
+@pytest.mark.slow
 def test_too_many_files_that_cannot_be_decoded_are_drift_whatever_the_others_look_like(
     cli: Cli, sides: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from podium.training import build_from_bundle
 from tests.evaluation.test_evaluate import make_bundle
 
 
+@pytest.mark.slow
 def test_counts_are_those_of_the_network_and_of_its_file(small_dataset: Dataset, tmp_path: Path) -> None:
     bundle = make_bundle(small_dataset)
     found = measure_cost(bundle, small_dataset["test"].images)
@@ -32,6 +33,7 @@ def test_counts_are_those_of_the_network_and_of_its_file(small_dataset: Dataset,
         assert LEAST <= one.repetitions <= MOST
 
 
+@pytest.mark.slow
 def test_views_are_computed_each(small_dataset: Dataset) -> None:
     bundle = make_bundle(small_dataset)
     model = ModelConfig(family="simple_cnn", options={"filters": [4, 4], "dense": 8}, views=2)

@@ -66,6 +66,7 @@ def test_everything_is_of_the_model_and_the_split(bundle: Bundle, small_dataset:
     assert (findings.saliency_layer, findings.notes) == ("5", ())
 
 
+@pytest.mark.slow
 def test_it_is_the_same_again_but_for_times(bundle: Bundle, small_dataset: Dataset) -> None:
     def what(found: Examination) -> dict[str, Any]:
         return found.findings.model_dump(exclude={"seconds": True, "cost": {"timing"}})

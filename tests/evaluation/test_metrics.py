@@ -81,6 +81,7 @@ def test_no_interval_of_what_is_no_proportion(correct: int, count: int) -> None:
         wilson_interval(correct, count)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 60), st.integers(2, 6))
 def test_figures_agree_with_each_other(seed: int, count: int, classes: int) -> None:

@@ -22,6 +22,7 @@ def dark_is_unknown(images: np.ndarray) -> np.ndarray:
     return table
 
 
+@pytest.mark.slow
 def test_accuracies_are_those_of_the_changed_images() -> None:
     split = Split(*make_arrays(30))
     found = measure_robustness(dark_is_unknown, split, seed=3)

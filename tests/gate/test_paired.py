@@ -85,6 +85,7 @@ def test_non_inferiority_is_the_score_test(n: int, new: int, old: int, margin: f
     assert not_inferior(pairs, margin) == pytest.approx(score(pairs, margin), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_non_inferiority_errs_as_often_as_it_says() -> None:
     """A challenger that is worse by exactly the margin is called not worse in 5 % of test splits."""
     drawn = np.random.default_rng(0).multinomial(2000, [0.88, 0.02, 0.04, 0.06], size=4000)

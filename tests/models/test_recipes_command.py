@@ -30,6 +30,7 @@ def call(*words: str, **environment: str) -> str:
 
 
 class TestList:
+    @pytest.mark.slow
     def test_json_has_the_documented_fields(self, tmp_path: Path) -> None:
         """Of a checkout with few recipes; all are in the table below."""
         some = ["convnextv2_atto", "efficientnet_b0_240", "simple_cnn", "transfer_resnet20"]
@@ -97,6 +98,7 @@ class TestShow:
             assert line.split()[1:3] == [layer["type"], "×".join(map(str, layer["output_shape"]))]
         assert f"{shown['parameters']:,}, of which {shown['trainable_parameters']:,}" in output
 
+    @pytest.mark.slow
     def test_the_trainers_settings_beside_the_defaults_are_shown(self) -> None:
         lines = {line.strip() for line in call("show", "deep_cnn_650k").splitlines()}
         settings = {" ".join(line.split()) for line in lines}

@@ -133,6 +133,7 @@ def test_depth_counts_groups_of_layers_from_the_head(store: WeightsStore) -> Non
     assert depths["backbone.0.conv.weight"] == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "trained"),
     [

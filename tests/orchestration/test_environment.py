@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from podium.cli.environment import env
 from podium.orchestration.environment import isolated_environment, without_zenml
 from podium.settings import Settings
 
@@ -48,3 +51,18 @@ def test_what_chooses_another_zenml_is_left_out() -> None:
         "ZENML_REPOSITORY_PATH": "/x",
     }
     assert without_zenml({**chosen, "ZENML_DEBUG": "1", "HOME": "/h"}) == {"ZENML_DEBUG": "1", "HOME": "/h"}
+
+
+def test_the_command_prints_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODIUM_STATE", str(tmp_path))
+    monkeypatch.setenv("PODIUM_TRACKING_URI", "postgresql://keeper:hunter2@db/podium")
+    monkeypatch.setenv("PODIUM_REVIEWS_URI", "postgresql://keeper@db/podium")
+    app = typer.Typer()
+    app.command()(env)
+    done = CliRunner().invoke(app)
+    assert done.exit_code == 0
+    assert "hunter2" not in done.output
+    assert f"export PODIUM_STATE={tmp_path}" in done.stdout
+    assert "export PODIUM_REVIEWS_URI=postgresql://keeper@db/podium" in done.stdout
+    assert "PODIUM_TRACKING_URI" not in done.stdout
+    assert "PODIUM_TRACKING_URI holds a password: it is not printed" in done.stderr

@@ -66,6 +66,7 @@ def test_the_first_candidate_is_held_against_floors_alone(house: House, small_da
     assert (found.measured.latency, found.measured.size) == (12.5, 2.5)
 
 
+@pytest.mark.slow
 def test_a_champion_is_shown_the_same_images(house: House, small_dataset: Dataset) -> None:
     old, new = bundle(small_dataset, 0), bundle(small_dataset, 1)
     crown(house, small_dataset, replace(old, seen=seen_rows(small_dataset)))
@@ -80,6 +81,7 @@ def test_a_champion_is_shown_the_same_images(house: House, small_dataset: Datase
     assert judge(house, small_dataset, bundle(small_dataset, 2)).uses == 2
 
 
+@pytest.mark.slow
 def test_a_champion_that_saw_the_test_images_is_found(house: House, small_dataset: Dataset) -> None:
     rows = np.union1d(seen_rows(small_dataset), row_digests(small_dataset["test"].images[:3]))
     crown(house, small_dataset, replace(bundle(small_dataset, 0), seen=rows))
@@ -89,11 +91,13 @@ def test_a_champion_that_saw_the_test_images_is_found(house: House, small_datase
     assert found.difference is None
 
 
+@pytest.mark.slow
 def test_a_champion_of_unknown_rows_is_not_compared_with(house: House, small_dataset: Dataset) -> None:
     crown(house, small_dataset, bundle(small_dataset, 0))
     assert "nobody kept" in valid(judge(house, small_dataset, bundle(small_dataset, 1)))
 
 
+@pytest.mark.slow
 def test_a_champion_of_other_classes_cannot_play(house: House, small_dataset: Dataset) -> None:
     old = bundle(small_dataset, 0)
     crown(house, small_dataset, replace(old, contract=old.contract.model_copy(update={"class_names": ("a", "b", "c")})))
@@ -104,6 +108,7 @@ def test_a_champion_of_other_classes_cannot_play(house: House, small_dataset: Da
     assert found.verdict.outcome == "blocked"
 
 
+@pytest.mark.slow
 def test_the_champion_itself_is_no_challenger(house: House, small_dataset: Dataset) -> None:
     old = bundle(small_dataset, 0)
     crown(house, small_dataset, old)
@@ -114,6 +119,7 @@ def test_the_champion_itself_is_no_challenger(house: House, small_dataset: Datas
         judge(house, small_dataset, old)
 
 
+@pytest.mark.slow
 def test_a_champion_that_changed_since_is_not_taken_for_the_other(house: House, small_dataset: Dataset) -> None:
     crown(house, small_dataset, bundle(small_dataset, 0))
     incumbent, _ = open_test_split(house.settings, CONFIG, small_dataset, bundle(small_dataset, 1))
@@ -136,6 +142,7 @@ def test_siblings_differ_in_their_seed_alone() -> None:
     assert siblings({"three": other, "two": twin, "one": own}, "one") == ["one", "two"]
 
 
+@pytest.mark.slow
 def test_other_files_with_the_champions_weights_are_no_new_version(house: House, small_dataset: Dataset) -> None:
     old = bundle(small_dataset, 0)
     crown(house, small_dataset, old)

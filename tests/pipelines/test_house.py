@@ -20,11 +20,14 @@ STEP_FILES = sorted(p for p in (ROOT / "steps").glob("*.py") if p.name != "__ini
 PODIUM = sorted((ROOT / "src" / "podium").rglob("*.py"))
 
 
+@pytest.mark.slow
 def test_the_checked_step_names_are_the_pipelines() -> None:
+    from pipelines.retraining import retraining_pipeline
     from pipelines.sweep import sweep_pipeline
     from pipelines.training import training_pipeline
 
     assert tuple(step_name(step) for step in training_pipeline.depends_on) == TRAINING_STEPS
+    assert retraining_pipeline.depends_on == training_pipeline.depends_on
     assert tuple(step_name(step) for step in sweep_pipeline.depends_on) == SWEEP_STEPS
 
 

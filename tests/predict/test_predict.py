@@ -55,6 +55,7 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_the_champion(promoted: House, cli: Any, pictures: Path) -> None:
     bundle, _ = load_champion_bundle(promoted.settings, "podium", client=promoted.client)
     expected = predict_probabilities(build_from_bundle(bundle), EXAMPLES[:3], bundle.contract)
@@ -101,6 +102,7 @@ def test_patterns_and_number_of_classes(promoted: House, cli: Any, pictures: Pat
     assert "%" in text
 
 
+@pytest.mark.slow
 def test_another_version_on_request(house: House, cli: Any, pictures: Path) -> None:
     promotion.approve(house.settings, house.open(0).id, reason="good", client=house.client)
     house.open(1)
@@ -136,6 +138,7 @@ def test_nothing_to_classify_is_one_error(promoted: House, cli: Any, tmp_path: P
         cli(promoted, tmp_path / "*.nothing")
 
 
+@pytest.mark.slow
 def test_without_champion_it_says_how_to_get_one(house: House, cli: Any, pictures: Path) -> None:
     house.open(0)
     with pytest.raises(RegistryError, match="nothing has been promoted yet") as error:

@@ -80,6 +80,13 @@ def test_no_zenml_of_somebodys_own_is_made(quickstart: Quickstart) -> None:
     assert not (workspace.root / ".zen").exists()
 
 
+def test_the_doctor_finds_nothing_wrong(quickstart: Quickstart) -> None:
+    found = quickstart[0].json("doctor")
+    assert {name: found[name]["status"] for name in ("data", "decisions", "registry", "stack")} == dict.fromkeys(
+        ("data", "decisions", "registry", "stack"), "ok"
+    )
+
+
 def test_nothing_is_left_lying_about(quickstart: Quickstart) -> None:
     assert quickstart[0].leftovers() == []
 

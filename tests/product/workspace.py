@@ -42,7 +42,7 @@ class Workspace:
 
     def environment(self, **more: str) -> dict[str, str]:
         """A newcomer's environment: nothing of the developer's, a home of its own, one terminal width."""
-        env = {key: os.environ[key] for key in ("LANG", "TMPDIR", "CI") if key in os.environ}
+        env = {key: os.environ[key] for key in ("LANG", "TMPDIR", "CI", "OMP_NUM_THREADS") if key in os.environ}
         env |= {
             "HOME": str(self.root / "home"),
             "PATH": f"{BIN}:{os.environ['PATH']}",

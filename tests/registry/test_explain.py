@@ -77,6 +77,7 @@ def ask(house: House, reference: str, **more: str) -> Explanation:
     return explain(house.settings, reference, client=house.client, **more)
 
 
+@pytest.mark.slow
 def test_the_whole_chain_is_told_and_fits(house: House, commit: str) -> None:
     version = register(house, commit)
     opened(house, version)
@@ -107,6 +108,7 @@ def test_the_whole_chain_is_told_and_fits(house: House, commit: str) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_version_is_named_in_many_ways_and_what_is_not_there_is_said(house: House, commit: str) -> None:
     with pytest.raises(RegistryError, match="no model has been registered yet"):
         ask(house, "1")
@@ -123,6 +125,7 @@ def test_a_version_is_named_in_many_ways_and_what_is_not_there_is_said(house: Ho
         assert refused.value.exit_code == status, reference
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said(house: House) -> None:
     """No git, no DVC, no lock, no configuration, no review: as little as a version can have."""
     house.register(code=CodeState(commit=None, dirty=True))

@@ -40,6 +40,7 @@ def test_the_version_says_what_it_is(house: House) -> None:
     verify_version(house.settings, house.client, made)
 
 
+@pytest.mark.slow
 def test_mlflow_loads_the_same_predictions_without_pickle(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.register()
     package = house.package(1)
@@ -61,6 +62,7 @@ def test_mlflow_loads_the_same_predictions_without_pickle(house: House, monkeypa
         model.predict(EXAMPLES.astype(np.float32) / 255)
 
 
+@pytest.mark.slow
 def test_the_same_again_is_the_same_version(house: House) -> None:
     first = house.register()
     second = house.register(evidence=make_evidence(run="run-2"))
@@ -79,6 +81,7 @@ def test_another_model_or_other_evidence_is_another_version(house: House) -> Non
         load_champion_bundle(house.settings, "podium", version, client=house.client)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_champion_is_not_opened_again(house: House) -> None:
     review = house.open()
     promotion.approve(house.settings, review.id, reason="good", client=house.client)
@@ -88,6 +91,7 @@ def test_a_model_that_is_champion_is_not_opened_again(house: House) -> None:
     assert reviews.open_review(house.settings, again).decision is not None
 
 
+@pytest.mark.slow
 def test_a_rejected_model_does_not_become_challenger_again(house: House) -> None:
     review = house.open()
     promotion.reject(house.settings, review.id, reason="no", client=house.client)
@@ -149,6 +153,7 @@ def test_evidence_digest_ignores_the_occasion_only() -> None:
     assert type(base)(base.leaderboard, (), {"passed": False}).digest != base.digest
 
 
+@pytest.mark.slow
 def test_champion_is_explained_and_cache_is_verified(house: House) -> None:
     with pytest.raises(RegistryError, match="no champion") as error:
         load_champion_bundle(house.settings, "podium", client=house.client)
@@ -190,6 +195,7 @@ def test_the_version_holds_the_network_as_onnx(house: House) -> None:
         np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_be_exported_is_registered_without(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_failed_run_names_its_cause_and_may_be_tried_again(house: House) -> No
     assert "podium.cause" not in house.client.get_run(run.run_id).data.tags
 
 
+@pytest.mark.slow
 def test_candidates_in_threads_do_not_mix(house: House) -> None:
     def work(index: int) -> None:
         run = start(house, key=f"k{index}")

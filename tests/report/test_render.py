@@ -116,6 +116,7 @@ def test_every_section_is_there_in_the_order_of_need(run_report: RunReport) -> N
         assert expected in text, expected
 
 
+@pytest.mark.slow
 def test_warnings_of_a_training_stand_by_its_curves(run_report: RunReport) -> None:
     noticed = "the channels seem to be in the order <BGR>"
     assert noticed not in Page(render_report(run_report)).text()
@@ -133,6 +134,7 @@ def test_the_headline_is_the_run_in_one_sentence(run_report: RunReport) -> None:
     assert re.sub(r"\s+", "", expected) in re.sub(r"\s+", "", shown)
 
 
+@pytest.mark.slow
 def test_equal_inputs_give_equal_bytes(run_report: RunReport) -> None:
     assert render_report(run_report) == render_report(run_report)
 

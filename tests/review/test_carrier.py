@@ -12,7 +12,7 @@ import pytest
 
 from podium.cli.promotion import PipelineCarrier
 from podium.errors import ReviewError
-from podium.registry import carrying
+from podium.registry import carrying, promotion
 from podium.registry.log import EventLog
 from podium.registry.state import Review, ZenmlReference
 from podium.registry.sync import sync
@@ -98,6 +98,36 @@ def test_without_a_pipeline_one_is_told(office: Office, capsys: pytest.CaptureFi
     told = capsys.readouterr().err
     for words in ("records no ZenML environment", f"{tmp_path / 'x'}, is not here", "has no pipelines/promotion.py"):
         assert f"promoting without a pipeline run: {words}" in told or words in told
+
+
+def test_who_asks_is_told_instead_of_the_terminal(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    assert PipelineCarrier(office.settings, said.append)(office.open(), 1) is False
+    assert said == ["promoting without a pipeline run: the review records no ZenML environment"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_decision_is_recorded_at_once_and_finished_later(office: Office) -> None:
+    office.open()
+    taken: list[promotion.Recorded] = []
+    outcome = office.approve("grace", later=taken.append)
+    assert (outcome.event, outcome.champion, outcome.changes) == (2, 1, ())
+    assert (office.kinds(), office.champion()) == (["opened", "approved"], None)
+    done = taken[0].finish()
+    assert done.changes == ("podium: alias champion: none → version 1",)
+    assert (office.kinds(), office.champion()) == (["opened", "approved", "applied"], "1")
+    taken[0].finish()
+    assert office.kinds() == ["opened", "approved", "applied"], "again is nothing new"
+
+
+def test_what_is_finished_later_may_be_carried_out_elsewhere(office: Office) -> None:
+    office.open()
+    taken: list[promotion.Recorded] = []
+    carrier = Recording(done=True)
+    office.approve("grace", later=taken.append, carrier=carrier)
+    assert carrier.calls == []
+    taken[0].finish()
+    assert (carrier.calls, office.state.pending) == ([("podium-1", 2)], (2,))
 
 
 MAKE = """

@@ -70,6 +70,7 @@ def test_the_way_of_a_candidate(house: House, cli: Any) -> None:
     assert cli("audit", "--json") == found
 
 
+@pytest.mark.slow
 def test_the_list_fits_a_terminal_of_80_columns(house: House, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     house.open(0)
     monkeypatch.setenv("COLUMNS", "80")
@@ -80,6 +81,7 @@ def test_the_list_fits_a_terminal_of_80_columns(house: House, cli: Any, monkeypa
     assert "…" not in row
 
 
+@pytest.mark.slow
 def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
     house.open(0)
     shown = cli("show", "podium-1", "--json")
@@ -95,6 +97,35 @@ def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
     assert set(shown["rules"]) == {"reviewers", "quorum", "self_approval", "expires_days", "overrides"}
 
 
+@pytest.mark.slow
+def test_expired_requests_are_out_of_the_way(house: House, cli: Any) -> None:
+    file = house.settings.root / "configs" / "promotion.yaml"
+    file.parent.mkdir()
+    short = "decision: {expires_days: 1.0e-9}\n"
+    file.write_text(short)
+    house.open(0)
+    file.unlink()
+    house.open(1)
+    shown = cli("list")
+    assert "podium-2" in shown
+    assert "podium-1" not in shown
+    assert "1 expired request: podium review list --all" in shown
+    (row,) = [line for line in cli("list", "--all").splitlines() if line.startswith("podium-1")]
+    assert "expired" in row
+    assert "expired request:" not in cli("list", "--all")
+    found = cli("list", "--json")
+    assert ([review["id"] for review in found["reviews"]], found["expired"]) == (["podium-2"], ["podium-1"])
+    everything = cli("list", "--all", "--json")
+    assert [(review["id"], review["status"]) for review in everything["reviews"]] == [
+        ("podium-2", "open"), ("podium-1", "expired"),
+    ]  # fmt: skip
+    assert "It has expired" in cli("show", "podium-1")
+    file.write_text(short)
+    assert cli("reject", "podium-1", "--reason", "too late", "--json")["review"]["status"] == "rejected"
+    assert cli("list", "--json")["expired"] == []
+
+
+@pytest.mark.slow
 def test_votes_are_shown_until_the_quorum_is_reached(house: House, cli: Any) -> None:
     (house.settings.root / "configs").mkdir()
     (house.settings.root / "configs" / "promotion.yaml").write_text(
@@ -117,6 +148,7 @@ def test_votes_are_shown_until_the_quorum_is_reached(house: House, cli: Any) -> 
     assert "(override of the gate)" in said
 
 
+@pytest.mark.slow
 def test_an_approval_that_does_not_suffice_says_so(house: House, cli: Any) -> None:
     (house.settings.root / "configs").mkdir()
     (house.settings.root / "configs" / "promotion.yaml").write_text("decision: {quorum: 2}")
@@ -126,6 +158,7 @@ def test_an_approval_that_does_not_suffice_says_so(house: House, cli: Any) -> No
     assert "champion of podium: none" in said
 
 
+@pytest.mark.slow
 def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -> None:
     house.open(0)
     house.client.set_registered_model_alias("podium", "champion", "1")
@@ -139,6 +172,7 @@ def test_an_unexplained_champion_is_shown_and_repaired(house: House, cli: Any) -
     assert cli("list", "--json")["findings"] == []
 
 
+@pytest.mark.slow
 def test_refusals_reach_the_person(house: House, cli: Any) -> None:
     house.open(0)
     for review, message in (("podium-9", "no review podium-9"), ("podium", "no review id"), ("x-1", "no review x-1")):
@@ -152,11 +186,13 @@ def test_refusals_reach_the_person(house: House, cli: Any) -> None:
         cli("rollback", "--reason", "x")
 
 
+@pytest.mark.slow
 def test_markup_in_a_reason_is_text(house: House, cli: Any) -> None:
     house.open(0)
     assert "[bold]x[/bold] [/]" in cli("approve", "podium-1", "--reason", "[bold]x[/bold] [/]")
 
 
+@pytest.mark.slow
 def test_looking_brings_no_framework() -> None:
     names = ("cli.review_view", *(f"registry.{name}" for name in ("audit", "chain", "champion", "promotion", "sync")))
     code = f"import sys, {', '.join(f'podium.{name}' for name in names)}\n"
@@ -167,7 +203,7 @@ def test_looking_brings_no_framework() -> None:
 def test_before_anything_was_run(cli: Any, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = house.folder / "empty"
     monkeypatch.setenv("PODIUM_STATE", str(empty))
-    assert cli("list", "--json") == {"champions": {}, "reviews": [], "findings": []}
+    assert cli("list", "--json") == {"champions": {}, "reviews": [], "expired": [], "findings": []}
     assert "no review awaits a decision" in cli("list")
     assert cli("audit", "--json")["findings"] == []
     assert not empty.exists(), "looking must not make a registry"

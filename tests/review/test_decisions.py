@@ -23,6 +23,7 @@ def kinds(house: House) -> list[str]:
     return [event.kind for event in EventLog(house.settings.reviews).events()]
 
 
+@pytest.mark.slow
 def test_opening_twice_is_one_review(house: House) -> None:
     first, second = house.open(), house.open()
     assert first == second
@@ -30,6 +31,7 @@ def test_opening_twice_is_one_review(house: House) -> None:
     assert kinds(house) == ["opened"]
 
 
+@pytest.mark.slow
 def test_the_first_champion_needs_a_decision(house: House) -> None:
     review = house.open()
     assert house.aliases() == {"challenger": 1}
@@ -39,6 +41,7 @@ def test_the_first_champion_needs_a_decision(house: House) -> None:
     assert kinds(house) == ["opened", "approved", "applied"]
 
 
+@pytest.mark.slow
 def test_an_approval_records_who_when_why_and_what(house: House) -> None:
     review = house.open()
     approve(house, review.id)
@@ -50,12 +53,14 @@ def test_an_approval_records_who_when_why_and_what(house: House) -> None:
     assert house.client.get_model_version("podium", "1").tags["podium.decision"] == event.hash
 
 
+@pytest.mark.slow
 def test_approving_ones_own_run_is_marked(house: House) -> None:
     outcome = approve(house, house.open().id, actor=AUTHOR)
     assert outcome.review.decision is not None
     assert outcome.review.decision.self_approved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["", "  \n"])
 def test_a_decision_needs_a_reason(house: House, reason: str) -> None:
     review = house.open()
@@ -64,6 +69,7 @@ def test_a_decision_needs_a_reason(house: House, reason: str) -> None:
     assert kinds(house) == ["opened"]
 
 
+@pytest.mark.slow
 def test_a_decided_review_stays_decided(house: House) -> None:
     review = house.open()
     approve(house, review.id)
@@ -82,6 +88,7 @@ def test_unknown_reviews_are_named(house: House) -> None:
         approve(house, "seven")
 
 
+@pytest.mark.slow
 def test_rejection_keeps_version_and_champion(house: House) -> None:
     approve(house, house.open(0).id)
     review = house.open(1)
@@ -92,6 +99,7 @@ def test_rejection_keeps_version_and_champion(house: House) -> None:
     assert outcome.review.standing == "rejected"
 
 
+@pytest.mark.slow
 def test_an_older_open_review_becomes_challenger_when_the_newer_is_decided(house: House) -> None:
     house.open(0)
     newer = house.open(1)
@@ -106,6 +114,7 @@ TAMPERINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", TAMPERINGS)
 def test_a_changed_artifact_is_refused(house: House, what: str) -> None:
     review = house.open()
@@ -124,6 +133,7 @@ def test_a_changed_artifact_is_refused(house: House, what: str) -> None:
     assert kinds(house) == ["opened"]
 
 
+@pytest.mark.slow
 def test_a_changed_tag_is_refused(house: House) -> None:
     review = house.open()
     house.client.set_model_version_tag("podium", "1", "podium.data_digest", "e" * 64)
@@ -131,6 +141,7 @@ def test_a_changed_tag_is_refused(house: House) -> None:
         approve(house, review.id)
 
 
+@pytest.mark.slow
 def test_a_vanished_version_is_refused(house: House) -> None:
     review = house.open()
     house.client.delete_model_version("podium", "1")
@@ -163,6 +174,7 @@ def test_rollback_goes_back_and_is_recorded(house: House) -> None:
     assert EventLog(house.settings.reviews).verify() == len(kinds(house))
 
 
+@pytest.mark.slow
 def test_rollback_needs_an_approval_on_record(house: House) -> None:
     with pytest.raises(ReviewError, match="no champion to roll back"):
         promotion.rollback(house.settings, "podium", reason="x", client=house.client)
@@ -218,6 +230,7 @@ def test_a_review_bound_to_other_digests_is_refused(house: House) -> None:
         reviews.open_review(house.settings, other)
 
 
+@pytest.mark.slow
 def test_models_do_not_mix(house: House, tmp_path: Path) -> None:
     house.open(0)
     other = house.open(1, model="other-model")

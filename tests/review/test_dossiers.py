@@ -16,12 +16,14 @@ from tests.registry.dossiers import approve, kept, opened, papers
 from tests.registry.support import House
 
 
+@pytest.mark.slow
 def test_an_untouched_dossier_is_approved(house: House) -> None:
     review, digest = opened(house)
     assert review.request.dossier == digest
     assert approve(house, review).champion == 1
 
 
+@pytest.mark.slow
 def test_it_is_read_back(house: House, tmp_path: Path) -> None:
     review, digest = opened(house)
     folder = dossiers.fetch(house.settings, review.request.version, digest, tmp_path)
@@ -29,6 +31,7 @@ def test_it_is_read_back(house: House, tmp_path: Path) -> None:
     assert (folder / PAGE).read_text() == "<!doctype html>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [FACTS, PAGE])
 def test_a_changed_dossier_is_refused(house: House, name: str) -> None:
     review, digest = opened(house)
@@ -39,6 +42,7 @@ def test_a_changed_dossier_is_refused(house: House, name: str) -> None:
     assert "champion" not in house.aliases()
 
 
+@pytest.mark.slow
 def test_a_dossier_that_is_gone_is_refused(house: House) -> None:
     review, digest = opened(house)
     for file in kept(house, review, digest).iterdir():
@@ -47,12 +51,14 @@ def test_a_dossier_that_is_gone_is_refused(house: House) -> None:
         approve(house, review)
 
 
+@pytest.mark.slow
 def test_the_dossier_of_another_model_is_refused(house: House) -> None:
     review, _ = opened(house, model="9" * 64)
     with pytest.raises(ReviewError, match="model files \\(999999999999 in the dossier"):
         approve(house, review)
 
 
+@pytest.mark.slow
 def test_another_champion_than_the_gate_knew_needs_a_new_judgement(house: House) -> None:
     first, _ = opened(house, 0)
     second, _ = opened(house, 1)
@@ -65,6 +71,7 @@ def test_another_champion_than_the_gate_knew_needs_a_new_judgement(house: House)
     assert approve(house, again).champion == 2
 
 
+@pytest.mark.slow
 def test_a_kept_dossier_is_fetched_again_when_it_was_changed(house: House) -> None:
     review, digest = opened(house)
     place = dossiers.kept(house.settings, review.request.version, digest)
@@ -78,6 +85,7 @@ def test_a_review_without_one_says_so(house: House) -> None:
         dossiers.kept(house.settings, house.register(), None)
 
 
+@pytest.mark.slow
 def test_the_command_prints_path_json_and_card(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     review, digest = opened(house)
     for name, value in (("ROOT", house.folder), ("STATE", house.settings.state)):

@@ -169,3 +169,16 @@ def test_the_command_lists_and_sends(office: Office, hooks: Hooks, monkeypatch: 
     assert entry == {"event": 1, "kind": "opened", "review": "podium-1", "left": ["webhook chat"]}
     sent = call("--pending")
     assert (sent.exit_code, sent.stdout) == (0, "1 notice sent, 0 pending\n")
+
+
+def test_a_notice_outlives_a_crash_between_decision_and_promotion(office: Office, hooks: Hooks) -> None:
+    office.open()
+    hooks.got.clear()
+    taken: list[promotion.Recorded] = []
+    office.approve("grace", later=taken.append)
+    assert hooks.got == []
+    assert [entry.notice.kind for entry in outbox.pending(office.settings)] == ["approved"]
+    assert outbox.send_pending(office.settings) == 1  # the process was killed; somebody sends what is left
+    assert [notice.kind for notice in told(hooks)] == ["approved"]
+    assert taken[0].finish().warnings == ()
+    assert len(hooks.got) == 1, "nobody gets it twice"

@@ -40,9 +40,13 @@ def test_a_log_is_imported_by_the_command(office: Office, tmp_path: Path, monkey
     monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
     monkeypatch.setenv("PODIUM_STATE", str(before.state))
     monkeypatch.setenv("PODIUM_REVIEWS_URI", str(office.settings.reviews))
+    left = CliRunner().invoke(app, ["list"])
+    assert f"podium review import {before.reviews}" in left.stderr
+    assert PASSWORD not in left.stderr
     told = CliRunner().invoke(app, ["import", str(before.reviews)])
     assert (told.exit_code, told.stdout.split(": ")[1]) == (0, f"2 events taken from {before.reviews}\n")
     assert PASSWORD not in told.stdout
+    assert CliRunner().invoke(app, ["list"]).stderr == ""
     assert office.approve("joan@lab").champion == 1
     assert office.log.verify() == 4
     again = CliRunner().invoke(app, ["import", str(before.reviews)])

@@ -47,6 +47,7 @@ def test_a_crash_in_an_approval_is_repaired(house: House, write: int, *, after: 
     assert audit(house.settings, client=house.client).findings == ()
 
 
+@pytest.mark.slow
 def test_a_crash_before_the_record_promotes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     review = house.open()
 
@@ -61,6 +62,7 @@ def test_a_crash_before_the_record_promotes_nothing(house: House, monkeypatch: p
     assert approve(house, review.id).champion == 1
 
 
+@pytest.mark.slow
 def test_the_next_decision_repairs_too(house: House) -> None:
     review = house.open()
     with pytest.raises(Crash):
@@ -71,6 +73,7 @@ def test_the_next_decision_repairs_too(house: House) -> None:
     assert state(house).pending == ()
 
 
+@pytest.mark.slow
 def test_a_promotion_without_decision_is_noticed_and_undone(house: House) -> None:
     approve(house, house.open(0).id)
     house.open(1)
@@ -91,6 +94,7 @@ def test_a_first_promotion_without_decision_is_noticed(house: House) -> None:
     assert "the decision log none" in findings(house)[0]
 
 
+@pytest.mark.slow
 def test_a_version_whose_review_is_not_open_yet_keeps_its_alias(house: House) -> None:
     house.open(0)
     house.register(1)  # killed before open_review
@@ -98,6 +102,7 @@ def test_a_version_whose_review_is_not_open_yet_keeps_its_alias(house: House) ->
     assert house.aliases() == {"challenger": 2}
 
 
+@pytest.mark.slow
 def test_audit_finds_a_changed_artifact(house: House) -> None:
     approve(house, house.open(0).id)
     house.open(1)
@@ -107,6 +112,7 @@ def test_audit_finds_a_changed_artifact(house: House) -> None:
     assert "podium-2: changed since the review was opened: MLflow package" in outcome.findings[0]
 
 
+@pytest.mark.slow
 def test_audit_finds_an_edited_log(house: House) -> None:
     approve(house, house.open().id)
     with sqlite3.connect(house.settings.reviews) as connection:
@@ -116,6 +122,7 @@ def test_audit_finds_an_edited_log(house: House) -> None:
     assert "chain is broken: event 2 (approved" in finding
 
 
+@pytest.mark.slow
 def test_audit_finds_a_log_that_was_cut_short(house: House) -> None:
     approve(house, house.open().id)
     with sqlite3.connect(house.settings.reviews) as connection:
@@ -146,6 +153,7 @@ class RecordingMirror:
         return []
 
 
+@pytest.mark.slow
 def test_a_mirror_out_of_reach_does_not_undo_the_decision(house: House) -> None:
     review = house.open(0)
     with pytest.raises(RegistryError, match="ZenML does not answer") as error:

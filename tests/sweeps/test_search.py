@@ -58,6 +58,7 @@ def test_the_search_learns() -> None:
     assert sum(late) / 12 > sum(trial.value or 0 for trial in trials[:6]) / 6
 
 
+@pytest.mark.slow
 def test_no_point_is_tried_twice() -> None:
     axes = {"trainer.schedule": {"choices": ["constant", "cosine"]}, "trainer.augment.crop": {"low": 0, "high": 4}}
     fields: dict[str, Any] = {"trials": 10, "parallel": 3, "sampler": {"startup": 2}}

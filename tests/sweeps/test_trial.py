@@ -90,6 +90,7 @@ def test_a_hopeless_trial_is_pruned(dataset: Dataset, settings: Settings) -> Non
     assert mlflow_run(done, settings).info.status == "KILLED"
 
 
+@pytest.mark.slow
 def test_a_stopped_trial_goes_on_and_is_pruned_at_the_same_epoch(
     dataset: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_stopped_trial_goes_on_and_is_pruned_at_the_same_epoch(
     assert (done.status, done.epochs, done.curve) == ("pruned", 3, whole.curve)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("last", "status"), [(2.0, "pruned"), (0.0, "completed")])
 def test_a_trial_killed_after_its_last_checkpoint_ends_as_one_that_was_not(
     last: float, status: str, dataset: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -141,6 +143,7 @@ def test_a_trial_that_fails_by_itself_is_a_result(dataset: Dataset, settings: Se
     assert (tracked.info.status, tracked.data.tags["podium.cause"]) == ("FAILED", done.cause)
 
 
+@pytest.mark.slow
 def test_what_comes_from_outside_is_tried_again(
     dataset: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "settings", "expected"),
     [
@@ -71,6 +72,7 @@ def test_the_same_weights_are_looked_at_once(
         assert bundle.summary.validation_loss == best.validation_loss
 
 
+@pytest.mark.slow
 def test_what_was_looked_at_before_an_interruption_is_looked_at_again(
     looks: list[bool], small_dataset: Dataset, tmp_path: Path
 ) -> None:

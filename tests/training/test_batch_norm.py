@@ -52,6 +52,7 @@ def pretrained() -> tuple[TransferNet, InputContract]:
 
 @pytest.mark.shared
 class TestInputs:
+    @pytest.mark.slow
     def test_photographs_as_they_should_be_raise_no_doubt(
         self, pretrained: tuple[TransferNet, InputContract], photographs: NDArray[np.uint8]
     ) -> None:
@@ -138,6 +139,7 @@ class TestStatistics:
 
         monkeypatch.setattr(TransferNet, "train", train)
 
+    @pytest.mark.slow
     def test_drift_is_named_in_the_first_epoch(
         self, tmp_path: Path, store: WeightsStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -86,6 +86,7 @@ def test_early_stopping_restores_the_best_weights(small_dataset: Dataset, tmp_pa
     assert history[summary.best_epoch - 1].validation_accuracy == best
 
 
+@pytest.mark.slow
 def test_a_plateau_lowers_the_rate_and_the_history_shows_it(small_dataset: Dataset, tmp_path: Path) -> None:
     bundle = fit(small_dataset, tmp_path / "w", epochs=12, learning_rate=0.01, plateau={"patience": 1, "factor": 0.5})
     rates = [record.learning_rate for record in bundle.summary.history]
@@ -94,6 +95,7 @@ def test_a_plateau_lowers_the_rate_and_the_history_shows_it(small_dataset: Datas
     assert rates[-1] < 0.01
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything(small_dataset: Dataset, tmp_path: Path) -> None:
     first = fit(small_dataset, tmp_path / "a", "blocks", **FULL)
     again = fit(small_dataset, tmp_path / "b", "blocks", **FULL)
@@ -117,6 +119,7 @@ def test_parallel_threads_give_what_one_after_the_other_gives(small_dataset: Dat
 
 
 class TestTransfer:
+    @pytest.mark.slow
     def test_two_phases_one_history(self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
         tune = {"epochs": 4, "learning_rate": 0.005, "unfreeze": 0.5}
         bundle = fit(small_dataset, tmp_path / "w", "transfer", store, fine_tune=tune, epochs=3, learning_rate=0.05)
@@ -128,6 +131,7 @@ class TestTransfer:
         assert {r.learning_rate for r in history if r.phase == "fine_tune"} == {0.005}
         assert bundle.summary.trainable_parameters == (4 * 4 + 1) * 3
 
+    @pytest.mark.slow
     def test_only_the_unfrozen_layers_change(self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
         tune = {"epochs": 4, "learning_rate": 0.01, "unfreeze": 0.25}
         bundle = fit(small_dataset, tmp_path / "w", "transfer", store, fine_tune=tune, epochs=3, learning_rate=0.05)
@@ -139,6 +143,7 @@ class TestTransfer:
         }
         assert changed == {"3"}  # of stem and three blocks
 
+    @pytest.mark.slow
     def test_prediction_needs_no_weights_folder(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
     ) -> None:

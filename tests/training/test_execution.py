@@ -160,6 +160,7 @@ def test_measuring_leaves_the_network_and_its_generator_as_they_were(small_datas
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_and_is_told(small_dataset: Dataset, tmp_path: Path) -> None:
     chosen = candidate("blocks", epochs=6, learning_rate=0.01, precision="bfloat16", compile="never")
     contract = contract_for(chosen, small_dataset.manifest)
@@ -169,6 +170,7 @@ def test_bfloat16_trains_and_is_told(small_dataset: Dataset, tmp_path: Path) -> 
     assert all(value.dtype != torch.bfloat16 for value in bundle.state.values())
 
 
+@pytest.mark.slow
 def test_a_resumed_training_keeps_its_execution(
     small_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

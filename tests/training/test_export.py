@@ -20,6 +20,7 @@ from .helpers import candidate
 ORIGIN = {"licence": "CC0-1.0", "command": "a test", "hardware": "any"}
 
 
+@pytest.mark.slow
 def test_an_exported_backbone_is_what_was_trained(small_dataset: Dataset, tmp_path: Path) -> None:
     chosen = candidate("resnet", epochs=6, learning_rate=0.01)
     contract = contract_for(chosen, small_dataset.manifest)

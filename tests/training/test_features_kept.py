@@ -68,6 +68,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_gives_what_the_images_themselves_give(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
     ) -> None:
@@ -78,12 +79,14 @@ class TestTraining:
             assert one.validation_accuracy == other.validation_accuracy
         assert all(torch.allclose(kept.state[key], anew.state[key], atol=1e-4) for key in kept.state)
 
+    @pytest.mark.slow
     def test_the_backbone_sees_each_view_once(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
     ) -> None:
         fit(small_dataset, tmp_path / "w", store, cached_views=3, epochs=6, augment={"flip": True})
         assert sum(passes) == 3 * 96 + 30, "three views, and the validation split"
 
+    @pytest.mark.slow
     def test_views_are_the_image_and_augmented_ones(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
     ) -> None:
@@ -97,6 +100,7 @@ class TestTraining:
         assert not np.allclose(views[0], views[1], atol=1e-3)
         assert not np.allclose(views[1], views[2], atol=1e-3)
 
+    @pytest.mark.slow
     def test_heads_rates_and_seeds_share_them_and_other_data_does_not(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
     ) -> None:
@@ -108,6 +112,7 @@ class TestTraining:
         fit(small_dataset, tmp_path / "c", store, cached_views=2, features=shared, augment={"flip": True})
         assert sum(passes) == 2 * 96 + 30, "other views"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
     def test_the_precision_that_is_asked_for_is_kept_where_nothing_is_measured(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, precision: str
@@ -116,6 +121,7 @@ class TestTraining:
         assert bundle.summary.precision == precision
         assert not bundle.summary.compiled
 
+    @pytest.mark.slow
     def test_fine_tuning_sees_images(self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
         tune = {"epochs": 2, "learning_rate": 0.005, "unfreeze": "3"}
         bundle = fit(small_dataset, tmp_path / "w", store, cached_views=2, fine_tune=tune, augment={"flip": True})
@@ -123,6 +129,7 @@ class TestTraining:
         before = store.load("small").state
         assert not torch.equal(bundle.state["backbone.3.conv1.weight"], before["3.conv1.weight"])
 
+    @pytest.mark.slow
     def test_fine_tuning_on_kept_features_gives_what_the_images_give(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
     ) -> None:
@@ -213,6 +220,7 @@ class TestTraining:
         assert same(train(chosen, small_dataset, contract, work=tmp_path / "b", weights=store), whole)
         assert sum(passes) == 288 + 30
 
+    @pytest.mark.slow
     def test_a_stopped_pass_of_fine_tuning_needs_no_features_of_the_head(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, passes: list[int]
     ) -> None:

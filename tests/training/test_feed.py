@@ -74,6 +74,7 @@ def test_what_does_not_fit_is_streamed(split: Split, monkeypatch: pytest.MonkeyP
         assert isinstance(open_feed(split, CPU), kind)
 
 
+@pytest.mark.slow
 def test_streamed_images_give_the_same_bits(
     small_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

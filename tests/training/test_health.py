@@ -59,6 +59,7 @@ def test_a_loss_that_is_no_number_is_named(
         fit(small_dataset, tmp_path / "w")
 
 
+@pytest.mark.slow
 def test_units_that_are_never_active_are_named(
     larger: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

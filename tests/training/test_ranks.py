@@ -112,6 +112,7 @@ def test_gradients_of_parts_add_up_to_the_batch_s(count: int, small_dataset: Dat
         assert float(position.loss) == pytest.approx(float(whole.loss), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_parts_are_drawn_alike_by_all_ranks(small_dataset: Dataset, tmp_path: Path) -> None:
     """Ranks whose generators went apart would train different networks."""
     chosen = blocks(NORMED, epochs=3, batch_size=24, micro_batch=4, learning_rate=0.01, augment={"crop": 1})
@@ -149,6 +150,7 @@ def states_are_equal(a: Bundle, b: Bundle) -> bool:
     return all(torch.equal(a.state[key], b.state[key]) for key in a.state)
 
 
+@pytest.mark.slow
 def test_a_training_is_that_of_one_process(small_dataset: Dataset, tmp_path: Path) -> None:
     chosen = blocks(PLAIN, epochs=3, averaging={"decay": 0.8}, early_stopping={}, **CHANGED)
     with cpu_threads(1):

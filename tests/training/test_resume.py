@@ -133,6 +133,7 @@ def test_two_runs_at_once_train_once(small_dataset: Dataset, tmp_path: Path, sto
     assert all(same(bundles[0], bundle) for bundle in bundles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["candidate", "data", "code"])
 def test_the_checkpoint_of_another_training_is_ignored(
     change: str,
@@ -174,6 +175,7 @@ def test_an_unreadable_checkpoint_is_named_and_ignored(
     assert "cannot be read" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_finished_result_of_another_training_is_replaced(
     small_dataset: Dataset, tmp_path: Path, store: WeightsStore
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_training_stopped_between_two_steps_gives_the_same_bits(
     assert same(whole, resumed)
 
 
+@pytest.mark.slow
 def test_an_image_left_over_by_the_batches_is_trained_on(tmp_path: Path, store: WeightsStore) -> None:
     """33 images in batches of 16: two steps an epoch, also after a stop between them."""
     splits = {name: make_arrays(33, seed=n) for n, name in enumerate(("train", "validation", "test"))}

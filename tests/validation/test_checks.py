@@ -80,6 +80,7 @@ def test_a_defect_fails_its_check_on_its_images(name, severity, split, defect, i
     assert report.passed is (severity != "critical")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "severity", "changes"), CONTRACTS)
 def test_a_contract_that_does_not_fit_fails(name, severity, changes):
     given = dataset()
@@ -89,12 +90,14 @@ def test_a_contract_that_does_not_fit_fails(name, severity, changes):
     assert {result.subject for result in failed} == {"odd"}
 
 
+@pytest.mark.slow
 def test_a_foreign_backbone_is_no_critical_matter():
     given = dataset()
     imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
     assert validate(given, transfer=contract(given.manifest, **imagenet)).passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "severity", "columns"), ORIGINALS)
 def test_originals_of_another_kind_fail(name, severity, columns):
     report = validate(with_items(dataset(), "test", **columns))
@@ -103,6 +106,7 @@ def test_originals_of_another_kind_fail(name, severity, columns):
     assert report.passed
 
 
+@pytest.mark.slow
 def test_files_that_were_left_out_are_told_of():
     given = dataset()
     report = validate(replace(given, manifest=given.manifest.model_copy(update={"excluded": 5})))
@@ -110,6 +114,7 @@ def test_files_that_were_left_out_are_told_of():
     assert (result.name, "files left out at import: 5" in result.message) == ("excluded", True)
 
 
+@pytest.mark.slow
 def test_what_is_scaled_to_one_is_named_as_the_cause():
     report = validate(dataset(scaled_to_one))
     (result, *_) = [r for r in report.failed("critical") if r.name in ("normalization", "own_normalization")]
@@ -123,6 +128,7 @@ def test_an_empty_data_set_fails_without_breaking():
     }
 
 
+@pytest.mark.slow
 def test_reasons_name_the_twin_and_the_labels():
     def reason(defect, name):
         failed = [r for r in failing(name, defect).results if not r.success]
@@ -137,6 +143,7 @@ def test_reasons_name_the_twin_and_the_labels():
     assert reason(black_and_red, "constant") == "one colour: (0, 0, 0)"
 
 
+@pytest.mark.slow
 def test_all_offending_images_are_counted_but_not_all_listed():
     def black(arrays):
         arrays["train"][0][:40] = 0
@@ -156,6 +163,7 @@ def test_very_many_offending_images_are_counted():
     assert result.evidence["result"]["unexpected_count"] == 1500
 
 
+@pytest.mark.slow
 def test_names_with_braces_are_left_alone():
     given = dataset(rare_class, names=("left", "{observed", "{0}"))
     assert any("'{0}'" in result.message for result in validate(given).failed("critical"))

@@ -41,6 +41,7 @@ def invoke(*arguments):
     return CliRunner().invoke(app, ["validate", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_passes_good_data_and_writes_both_reports(checkout):
     fill(checkout)
     page, out = checkout / "out" / "page.html", checkout / "out" / "report.json"
@@ -55,6 +56,7 @@ def test_the_command_passes_good_data_and_writes_both_reports(checkout):
     assert not told.stderr
 
 
+@pytest.mark.slow
 def test_warnings_name_their_images_in_the_terminal(checkout):
     splits = {split: make_arrays(40, seed=seed) for seed, split in enumerate(("train", "validation", "test"))}
     splits["train"][0][5:12] = splits["train"][0][0]
@@ -80,6 +82,7 @@ def test_other_data_without_a_config_are_not_judged_by_the_suite_of_the_quicksta
         assert json.loads(invoke("--json", *arguments).stdout)["suite"] == suite
 
 
+@pytest.mark.slow
 def test_the_command_refuses_bad_data_and_still_writes_the_page(checkout):
     fill(checkout, spoil=4)
     result = invoke("--report", checkout / "page.html")
@@ -90,6 +93,7 @@ def test_the_command_refuses_bad_data_and_still_writes_the_page(checkout):
     assert "must not be trained on" in (checkout / "page.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_suite_given_by_name_or_file_is_the_one_that_is_asked(checkout):
     fill(checkout, spoil=4)
     lenient = checkout / "lenient.yaml"
@@ -100,6 +104,7 @@ def test_a_suite_given_by_name_or_file_is_the_one_that_is_asked(checkout):
     assert "no suite 'dafault'" in str(invoke("--suite", "dafault").exception)
 
 
+@pytest.mark.slow
 def test_the_run_names_its_suite(checkout):
     fill(checkout, spoil=4)
     (checkout / "configs" / "validation" / "lenient.yaml").write_text("extends: default\ndrop: [constant]\n")

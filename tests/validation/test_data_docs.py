@@ -64,6 +64,7 @@ def test_every_page_stands_alone(site: Path) -> None:
     assert not [file for file in site.rglob("*") if file.is_file() and file not in pages and file.suffix]
 
 
+@pytest.mark.slow
 def test_the_index_leads_to_all_pages_and_says_how_they_ended(site: Path) -> None:
     links = [attributes["href"] or "" for tag, attributes in Elements(site / "index.html").found if tag == "a"]
     reached = {(site / unquote(link)).resolve() for link in links if ".html" in link}
@@ -105,6 +106,7 @@ def test_a_browser_without_a_network_renders_it(site: Path) -> None:
         assert not browser.console
 
 
+@pytest.mark.slow
 def test_pages_tell_run_data_and_severity(tmp_path: Path) -> None:
     """Great Expectations' status knows no severity: a set that may be trained on must not read "Failed" alone."""
 

@@ -39,6 +39,7 @@ class Tags(HTMLParser):
         self.attributes += attrs
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_script_and_no_network():
     given = dataset(both)
     page = Tags(render_report(validate(given), given))
@@ -49,6 +50,7 @@ def test_the_page_needs_no_script_and_no_network():
     assert not [name for name, _ in page.attributes if name.startswith("on")]
 
 
+@pytest.mark.slow
 def test_names_from_the_data_are_escaped():
     given = dataset(both, names=EVIL)
     page = render_report(validate(given), given)
@@ -59,6 +61,7 @@ def test_names_from_the_data_are_escaped():
     assert "onerror" not in [name for name, _ in tags.attributes]
 
 
+@pytest.mark.slow
 def test_the_page_says_what_failed_and_shows_the_images():
     given = dataset(both)
     page = render_report(validate(given), given)
@@ -73,6 +76,7 @@ def test_the_page_says_what_failed_and_shows_the_images():
     assert "is fit to be trained on: all critical checks passed." in render_report(validate(good), good)
 
 
+@pytest.mark.slow
 def test_many_classes_and_an_empty_data_set_can_be_drawn():
     names = tuple(f"class {i}" for i in range(60))
     given = dataset(lambda arrays: arrays["train"][1].put(range(60), range(60)), names=names)
@@ -83,6 +87,7 @@ def test_many_classes_and_an_empty_data_set_can_be_drawn():
     assert "must not be trained on" in render_report(validate(empty), empty)
 
 
+@pytest.mark.slow
 def test_the_report_survives_json():
     report = validate(dataset(both))
     text = report.model_dump_json()
@@ -90,6 +95,7 @@ def test_the_report_survives_json():
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
 
 
+@pytest.mark.slow
 def test_images_are_told_by_name_in_report_page_and_reasons():
     given = with_items(dataset(both), "train", names=[f"<b>/{i}\n.jpg" for i in range(60)])
     report = validate(given)
@@ -109,6 +115,7 @@ def test_images_are_told_by_name_in_report_page_and_reasons():
     assert r"train 7 (<b>/7\n.jpg)" in caught.value.message
 
 
+@pytest.mark.slow
 def test_a_message_tells_shares_in_one_format():
     def gray(arrays):
         arrays["test"][0][:3] = arrays["test"][0][:3, ..., :1]
@@ -119,12 +126,14 @@ def test_a_message_tells_shares_in_one_format():
     assert result.observed == 0.125
 
 
+@pytest.mark.slow
 def test_valid_data_pass_without_a_trace(tmp_path):
     given = dataset()
     ensure_valid(validate(given), given, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_critical_failures_name_the_images_and_draw_them(tmp_path):
     given = with_items(dataset(both), "train", names=[f"cats/{i}.jpg" for i in range(60)])
     with pytest.raises(ValidationFailed) as caught:

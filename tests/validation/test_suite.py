@@ -138,6 +138,7 @@ def test_the_content_of_a_suite_decides_about_the_cache(tmp_path):
     assert first.model_dump_json() != one(tmp_path, kwargs={"column": "constant", "max_count": 1}).model_dump_json()
 
 
+@pytest.mark.slow
 def test_types_are_known_without_importing_great_expectations():
     code = (
         "import sys; from pathlib import Path; from podium.validation.suite import load_suite;"
@@ -166,6 +167,7 @@ def test_the_documentation_names_every_table_column_and_class():
     assert not [name for name in names if f"`{name}`" not in text]
 
 
+@pytest.mark.slow
 def test_the_documented_suite_is_accepted(tmp_path):
     text = (ROOT / "docs" / "validation.md").read_text()
     file = tmp_path / "documented.yaml"

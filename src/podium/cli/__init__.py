@@ -17,12 +17,14 @@ def build_app() -> typer.Typer:
         config,
         data,
         desk,
+        doctor,
         drift,
         environment,
         explain,
         leaderboard,
         predict,
         recipes,
+        retrain,
         review,
         stack,
         stages,
@@ -41,6 +43,7 @@ def build_app() -> typer.Typer:
     app.add_typer(config.app, name="config", help="Check and describe run configurations.")
     app.add_typer(data.app, name="data", help="Import and show the data set.")
     app.add_typer(recipes.app, name="recipes", help="List the networks and how they are trained.")
+    app.add_typer(retrain.app, name="retrain", help="Train again when there is something new.")
     review.app.command("serve")(desk.serve)
     app.add_typer(review.app, name="review", help="Decide what is promoted.")
     app.add_typer(stack.app, name="stack", help="Register where pipelines run.")
@@ -55,6 +58,7 @@ def build_app() -> typer.Typer:
     app.command("predict")(predict.predict)
     app.command("explain")(explain.explain)
     app.command("drift")(drift.drift)
+    app.command("doctor")(doctor.doctor)
     app.command("env")(environment.env)
     app.command("dashboard")(environment.dashboard)
     app.command("dashboard-stop")(environment.dashboard_stop)

@@ -29,22 +29,35 @@ def serve(
     """
     from rich.console import Console
 
+    from podium.cli.deciding import settings_of_decisions
+    from podium.cli.promotion import PipelineCarrier
     from podium.cli.review import recorded_mirror
     from podium.config.desk import DeskConfig
     from podium.config.load import parse
     from podium.desk.serve import Place, listen, open_desk, read_config, server
-    from podium.settings import Settings
 
-    settings = Settings.from_environment()
+    settings = settings_of_decisions()
     chosen = read_config(settings.find(config) if config else None)
     if zenml_server is not None:
         changed = chosen.model_dump(mode="json") | {"zenml_server": zenml_server}
         chosen = parse(DeskConfig, changed, "--zenml-server")
     place = Place(host, port, certificate, key)
-    desk = open_desk(settings, chosen, place, lambda review: None if no_zenml else recorded_mirror(settings, review))
+    directly = no_zenml or chosen.promotion == "direct"
+    desk = open_desk(
+        settings,
+        chosen,
+        place,
+        lambda review: None if no_zenml else recorded_mirror(settings, review),
+        lambda say: None if directly else PipelineCarrier(settings, say),
+    )
     taken = listen(place)
     who = f"as {desk.alone.actor}, without login" if desk.alone else f"users of {chosen.zenml_server}"
     address = min(desk.origins, key=lambda origin: "127.0.0.1" not in origin)
     Console().print(f"review desk: {address}  ({who}; Ctrl-C ends it)", highlight=False, soft_wrap=True)
     desk.client()  # opened once, before anybody waits for it
-    server(desk, place).run(sockets=[taken])
+    try:
+        server(desk, place).run(sockets=[taken])
+    finally:
+        if desk.errands.under_way:
+            Console().print("carrying out what was decided; Ctrl-C leaves it to `podium review sync`", markup=False)
+        desk.errands.close()

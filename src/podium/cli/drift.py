@@ -71,14 +71,14 @@ def drift(
     it names was refused, 1: another error, such as no champion (--features backbone and --features none need none).
     """
     from podium import atomic
+    from podium.cli.deciding import settings_of_decisions
     from podium.cli.outputs import ensure_writable
     from podium.drift import detect_drift
     from podium.drift.opening import open_population
     from podium.errors import ConfigError, DataError
-    from podium.settings import Settings
 
     ensure_writable(report=report)
-    settings = Settings.from_environment()
+    settings = settings_of_decisions()
     chosen = _config(config, {"alpha": alpha, "sample": sample, "seed": seed})
     record = settings.root / f"{settings.data.name}.dvc"
     try:

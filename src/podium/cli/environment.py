@@ -22,9 +22,9 @@ def run(
     pipeline: Annotated[str, typer.Option(help="Dotted path of the pipeline.")] = _DEFAULT,
 ) -> None:
     """Run a pipeline as `zenml pipeline run` does, with ZenML's state below this checkout."""
-    from podium.settings import Settings
+    from podium.cli.deciding import settings_of_decisions
 
-    settings = Settings.from_environment()
+    settings = settings_of_decisions()
     config = settings.find(config).absolute()
     root = settings.root.absolute()  # where it will run
     shown = config.relative_to(root) if config.is_relative_to(root) else config
@@ -32,12 +32,19 @@ def run(
 
 
 def env() -> None:
-    """Print the variables of this checkout's own ZenML: eval "$(podium env)"."""
+    """Print the variables of this checkout's own ZenML: eval "$(podium env)". What holds a password is left out."""
+    from rich.console import Console
+
+    from podium.addresses import has_secret
     from podium.orchestration.environment import isolated_environment
     from podium.settings import Settings
 
     for key, value in isolated_environment(Settings.from_environment()).items():
-        typer.echo(f"export {key}={shlex.quote(value)}")
+        if has_secret(value):  # it is in the environment already, or it would not be known here
+            told = f"{key} holds a password: it is not printed, and stays as it is in your environment"
+            Console(stderr=True, soft_wrap=True).print(told, highlight=False, markup=False)
+        else:
+            typer.echo(f"export {key}={shlex.quote(value)}")
 
 
 def dashboard(

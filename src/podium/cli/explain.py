@@ -42,10 +42,10 @@ def explain(
     """
     from rich.console import Console
 
+    from podium.cli.deciding import settings_of_decisions
     from podium.registry.chain import explain as follow
-    from podium.settings import Settings
 
-    found = follow(Settings.from_environment(), version, model=model)
+    found = follow(settings_of_decisions(), version, model=model)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

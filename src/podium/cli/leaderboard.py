@@ -21,11 +21,12 @@ def leaderboard(
     json: Annotated[bool, typer.Option("--json", help="Print the leaderboard as JSON.")] = False,
 ) -> None:
     """Show how the candidates of a run compare, and which version is the champion now."""
+    from podium.cli.deciding import settings_of_decisions
     from podium.registry.champion import champion_version
     from podium.report.files import read_leaderboard, run_folder
     from podium.report.table import render_leaderboard
 
-    settings = Settings.from_environment()
+    settings = settings_of_decisions()
     board = read_leaderboard(run_folder(settings.runs, run))
     board = board.model_copy(update={"champion": champion_version(settings, board.model)})
     if json:

@@ -35,10 +35,10 @@ def predict(
     JSON: {"model": NAME, "version": N, "predictions": [{"file", "class", "probability", "top": [{"class",
     "probability"}, ...]} or {"file", "error"}]}, in the order of the files.
     """
+    from podium.cli.deciding import settings_of_decisions
     from podium.registry.champion import load_champion_bundle, model_name
-    from podium.settings import Settings
 
-    settings = Settings.from_environment()
+    settings = settings_of_decisions()
     model = model_name(settings, model)
     bundle, number = load_champion_bundle(settings, model, version)
     predictions = classify(bundle, expand(images), top=top)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +21,17 @@ _REFUSED = 3  # of podium.orchestration.promote, which brings ZenML
 
 
 class PipelineCarrier:
-    """Runs ``pipelines/promotion.py`` in the review's own ZenML environment; a ``podium.registry.carrying.Carrier``."""
+    """Runs ``pipelines/promotion.py`` in the review's own ZenML environment; a ``podium.registry.carrying.Carrier``.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: Where the checkout is.
+        say: Gets a sentence where there is no pipeline run; by default standard error does, which also shows that one
+            is under way.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] | None = None) -> None:
         self._settings = settings
+        self._say = say
         self._console = Console(stderr=True, soft_wrap=True)
 
     def __call__(self, review: Review, decision: int) -> bool:
@@ -37,7 +46,8 @@ class PipelineCarrier:
         from podium.cli.environment import zenml_environment
 
         command = [sys.executable, "-m", "podium.orchestration.promote", reference.model_dump_json(), str(decision)]
-        with self._console.status("recorded; carrying it out in ZenML (pipeline promotion) …"):
+        told = "recorded; carrying it out in ZenML (pipeline promotion) …"
+        with self._console.status(told) if self._say is None else nullcontext():
             done = subprocess.run(
                 command,
                 env=zenml_environment(self._settings),
@@ -56,5 +66,9 @@ class PipelineCarrier:
         return self._without(f"the pipeline failed ({cause})")
 
     def _without(self, cause: str) -> bool:
-        self._console.print(f"promoting without a pipeline run: {cause}", markup=False, highlight=False)
+        text = f"promoting without a pipeline run: {cause}"
+        if self._say is None:
+            self._console.print(text, markup=False, highlight=False)
+        else:
+            self._say(text)
         return False

@@ -35,12 +35,13 @@ NoZenml = Annotated[bool, typer.Option("--no-zenml", help="Leave ZenML's stages 
 
 @app.command("list")
 def list_(
-    decided: Annotated[bool, typer.Option("--all", help="Show decided reviews as well.")] = False, json: Json = False
+    everything: Annotated[bool, typer.Option("--all", help="Show decided and expired reviews as well.")] = False,
+    json: Json = False,
 ) -> None:
     """List the reviews that await a decision.
 
     JSON: {"champions": {MODEL: VERSION or null}, "reviews": [as `show --json` has it, newest first],
-    "findings": [text]}; findings tell where the registry is not what the decisions made it.
+    "expired": [ID], "findings": [text]}; findings tell where the registry is not what the decisions made it.
     """
     from podium.cli.review_view import print_list
     from podium.registry.reviews import overviews
@@ -48,21 +49,21 @@ def list_(
 
     found = overviews(_settings())
     if json:
-        _print(list_json(found, include_decided=decided))
+        _print(list_json(found, include_all=everything))
     else:
-        print_list(Console(), found, include_decided=decided)
+        print_list(Console(), found, include_all=everything)
 
 
 @app.command()
 def show(review: Id, json: Json = False) -> None:
     """Show a review: the candidate beside the champion, what the decision binds, and how to decide.
 
-    JSON: {"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
-    "opened", "renewed", "expires", "expired", "author", "run", "candidate", "recipe", "figures", "digests", "code",
-    "dvc", "report", "mlflow_run", "zenml_model_version", "outcome", "dossier", "policy", "rules", "event",
-    "votes": [{"event", "time", "actor", "reason", "self_approved", "override"}], "decision": null or {"verdict",
-    "actor", "time", "reason", "self_approved", "override", "event"}, "champion": null or the champion's review with
-    the same keys}.
+    JSON: {"id", "model", "version", "status": "open|expired|approved|rejected", "standing":
+    "open|champion|retired|rejected", "opened", "renewed", "expires", "expired", "author", "run", "candidate",
+    "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version", "outcome",
+    "dossier", "policy", "rules", "event", "votes": [{"event", "time", "actor", "reason", "self_approved",
+    "override"}], "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "override", "event"},
+    "champion": null or the champion's review with the same keys}.
     """
     from podium.cli.review_view import print_review
     from podium.registry import reviews
@@ -198,9 +199,9 @@ app.command("import")(import_log)
 
 
 def _settings() -> Settings:
-    from podium.settings import Settings
+    from podium.cli.deciding import settings_of_decisions
 
-    return Settings.from_environment()
+    return settings_of_decisions()
 
 
 def recorded_mirror(settings: Settings, review_id: str | None = None) -> Mirror | None:

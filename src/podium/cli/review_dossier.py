@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from podium.cli.deciding import settings_of_decisions
 from podium.cli.leaderboard import has_browser
-from podium.settings import Settings
 
 
 def dossier(
@@ -20,7 +20,7 @@ def dossier(
     """Print the path of a review's dossier and open it in a browser, once it is known to be unchanged."""
     from podium.registry import dossiers, reviews
 
-    settings = Settings.from_environment()
+    settings = settings_of_decisions()
     found = reviews.show(settings, review)
     folder = dossiers.kept(settings, found.request.version, found.request.dossier)
     if json or card:

@@ -43,9 +43,11 @@ _COLOURS: Final = {
 }
 
 
-def print_list(console: Console, overviews: Sequence[Overview], *, include_decided: bool) -> None:
-    """One line a review, then what is wrong, then what to do next."""
-    shown = [r for overview in overviews for r in overview.reviews if include_decided or r.decision is None]
+def print_list(console: Console, overviews: Sequence[Overview], *, include_all: bool) -> None:
+    """One line a review, then what is wrong, then what to do next. Expired requests are out of the way."""
+    found, now = [review for overview in overviews for review in overview.reviews], datetime.now(UTC)
+    shown = [review for review in found if include_all or review.waiting(now)]
+    expired = [] if include_all else [review for review in found if review.expired(now)]
     for overview in overviews:
         champion = f"version {overview.champion}" if overview.champion is not None else "none yet"
         console.print(f"[bold]{escape(overview.model)}[/]  champion: {champion}")
@@ -68,7 +70,10 @@ def print_list(console: Console, overviews: Sequence[Overview], *, include_decid
         console.print(table)
         console.print(f"look closer: podium review show {shown[0].id}", highlight=False)
     else:
-        console.print("no review awaits a decision" if not include_decided else "no review yet; `make run` opens one")
+        console.print("no review awaits a decision" if not include_all else "no review yet; `make run` opens one")
+    if expired:
+        told = f"{plural(len(expired), 'expired request')}: podium review list --all; a run of the pipeline renews them"
+        console.print(told, highlight=False)
     for overview in overviews:
         for finding in overview.findings:
             console.print(f"[bold red]![/] {escape(finding)}", soft_wrap=True, highlight=False)

@@ -68,6 +68,9 @@ class DeskConfig(Frozen):
     longest_minutes: float = Field(12 * 60, gt=0)
     """… and after so long in any case."""
     login: LoginLimits = LoginLimits()
+    promotion: Literal["pipeline", "direct"] = "pipeline"
+    """How decisions are carried out: by ``pipelines/promotion.py``, where the run's ZenML environment is at hand, so
+    that ZenML's lineage shows it; or without, which is quicker."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from podium import atomic
-from podium.data.restore import is_recorded
+from podium.data.restore import is_embedded, is_recorded, recorded_note, restore
+from podium.data.store import read_manifest
 from podium.errors import DataError
 
 Tracked = Literal["recorded", "unchanged", "no repository"]
@@ -75,6 +76,31 @@ def track(data: Path, record: Path, digest: str, *, source: str | None = None) -
     )
     _write_note(record, note)
     return "unchanged" if record.read_bytes() == before else "recorded"
+
+
+def fetch(data: Path, record: Path) -> bool:
+    """Bring ``data`` to the version that ``record`` names, from DVC's cache or remote; embedded ones are made anew.
+
+    Returns:
+        Whether there was anything to do.
+
+    Raises:
+        DataError: DVC refused, or has no such version. A data set in place that DVC does not know is left alone.
+    """
+    recorded = recorded_note(record)
+    here = data.exists()
+    if recorded is None or (here and read_manifest(data).digest == recorded):
+        return False
+    if not here and is_embedded(record):
+        restore(data, record)
+        return True
+    _dvc(
+        record,
+        ["pull", "--quiet", record.name],
+        failure=f"DVC could not fetch the recorded version of {data.name}/",
+        remedy=f"look at the remote; if the data set in {data.name}/ was never recorded, do so: `dvc add {data.name}`",
+    )
+    return True
 
 
 def tracking(data: Path, record: Path, digest: str, *, source: str | None = None) -> str:

@@ -96,6 +96,25 @@ def recorded_hash(data: Path, record: Path) -> str | None:
     return output if _dvc_hash(data) == output else None
 
 
+def recorded_note(record: Path) -> str | None:
+    """The digest of the data set that ``record`` names, by Podium's note in it; None without record or note.
+
+    Raises:
+        DataError: The record is malformed.
+    """
+    if not record.is_file():
+        return None
+    note = _read(record, record.name.removesuffix(".dvc"))[1]
+    return note.digest if note else None
+
+
+def is_embedded(record: Path) -> bool:
+    """Whether the data set that ``record`` names comes with Podium. Raises DataError if the record is malformed."""
+    note = _read(record, record.name.removesuffix(".dvc"))[1]
+    source = SOURCES.get(note.source) if note and note.source else None
+    return bool(source and source.embedded)
+
+
 def is_recorded(data: Path, record: Path) -> bool:
     """Whether ``record`` is a .dvc file that names this very content of ``data``. Raises as ``recorded_hash``."""
     return recorded_hash(data, record) is not None

@@ -21,7 +21,7 @@ from podium.desk.visitor import LoginNeeded, Visitor, anyone
 from podium.errors import PodiumError
 
 ROUTERS: Final = (login.router, reading.router, deciding.router, records.router, sampling.router)
-_TYPES: Final = {"desk.css": "text/css", "slider.js": "text/javascript"}
+_TYPES: Final = {"desk.css": "text/css", "slider.js": "text/javascript", "progress.js": "text/javascript"}
 _log = logging.getLogger(__name__)
 
 

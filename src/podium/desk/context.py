@@ -8,17 +8,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from podium.config.desk import DeskConfig
+from podium.desk.errands import Errands
 from podium.desk.forms import FormTokens
 from podium.desk.identity import Authenticator, Identity
 from podium.desk.limits import LoginLimiter
 from podium.desk.samples import SampleCache
 from podium.desk.sessions import Sessions
 from podium.registry import tracking
+from podium.registry.carrying import Carrier
 from podium.registry.sync import Mirror
 from podium.settings import Settings
 
 Mirrors = Callable[[str | None], Mirror | None]
 """Gives the mirror in which a review's version stands; the newest one's for None."""
+Carriers = Callable[[Callable[[str], None]], Carrier | None]
+"""Gives who carries a promotion out, and tells what it has to say by the function; None: this process."""
+
+
+def no_carrier(_: Callable[[str], None]) -> None:
+    """Promotions are carried out by the desk itself."""
 
 
 @dataclass
@@ -33,6 +41,8 @@ class Desk:
         alone: Who is at the desk without a login: the user of this machine.
         authenticator: Who knows the passwords.
         clock: Seconds, as ``time.monotonic`` counts them.
+        carriers: Who carries promotions out.
+        errands: What finishes recorded decisions.
     """
 
     settings: Settings
@@ -42,6 +52,8 @@ class Desk:
     alone: Identity | None = None
     authenticator: Authenticator | None = None
     clock: Callable[[], float] = time.monotonic
+    carriers: Carriers = no_carrier
+    errands: Errands = field(default_factory=Errands)
     tokens: FormTokens = field(default_factory=FormTokens)
     samples: SampleCache = field(default_factory=SampleCache)
     sessions: Sessions = field(init=False)

@@ -44,16 +44,18 @@ def decide(visitor: SomebodyWithForm, review_id: str) -> Response:
 
 
 def _record(visitor: Visitor, view: ReviewView, verdict: Verdict, reason: str) -> Response:
-    desk = visitor.desk
+    desk, notes = visitor.desk, list[str]()
     decider: promotion.Decider = {
         "reason": reason,
         "actor": visitor.person.actor,
         "mirror": desk.mirrors(view.id),
         "client": desk.client(),
         "seen": number(visitor.fields.get("seen")),
+        "later": lambda recorded: desk.errands.take(recorded, notes),
     }
     try:
         if verdict == "approve":
+            decider["carrier"] = desk.carriers(notes.append)
             override = visitor.fields.get("override") == "yes"
             promotion.approve(desk.settings, view.id, override=override, **decider)
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from podium.desk.figures import Figure, figures_of
+from podium.desk.progress import Progress
 from podium.registry.reviews import Overview
 from podium.registry.state import Review
 from podium.registry.votes import Decision, Vote
@@ -79,15 +81,20 @@ class ReviewView:
     """Whether the gate judged it, so that there is a dossier."""
     event: int
     """The log's event that holds the request: what a decision is about."""
+    progress: Progress | None
+    """How far the decision is; None without one."""
 
 
-def present(review: Review, champion: Review | None, *, now: datetime | None = None) -> ReviewView:
+def present(
+    review: Review, champion: Review | None, *, now: datetime | None = None, progress: Progress | None = None
+) -> ReviewView:
     """One review beside the champion in office (which may be this very version).
 
     Args:
         review: The review.
         champion: The promoted version's review, if there is one.
         now: Defaults to the current time, in UTC.
+        progress: Of its decision.
     """
     version, other = review.request.version, champion if champion and champion.id != review.id else None
     figures = figures_of(review, other)
@@ -116,7 +123,7 @@ def present(review: Review, champion: Review | None, *, now: datetime | None = N
         opened=moment(review.opened),
         age=ago(moment_now - review.opened),
         data=version.digests.data[:12],
-        marks=_marks(review, quorum, expired=expired),
+        marks=_marks(review, quorum, progress, expired=expired),
         summary=_summary(review, other),
         warnings=tuple(warnings),
         champion=other.version if other else None,
@@ -132,15 +139,30 @@ def present(review: Review, champion: Review | None, *, now: datetime | None = N
         blocked=review.request.outcome == "blocked",
         judged=review.request.dossier is not None,
         event=review.event,
+        progress=progress,
     )
 
 
-def inbox(overviews: tuple[Overview, ...], *, now: datetime | None = None) -> tuple[ReviewView, ...]:
-    """All reviews: those that await a decision first, then the others; newest first."""
+def inbox(
+    overviews: tuple[Overview, ...], under_way: Collection[int] = (), *, now: datetime | None = None
+) -> tuple[ReviewView, ...]:
+    """All reviews: those that await a decision first, then the others; newest first.
+
+    Args:
+        overviews: Of all models.
+        under_way: Events of decisions that are being carried out.
+        now: Defaults to the current time, in UTC.
+    """
+    going = Progress("under way")
+
+    def view(review: Review, champion: Review | None) -> ReviewView:
+        running = review.decision is not None and review.decision.event in under_way
+        return present(review, champion, now=now, progress=going if running else None)
+
     shown = []
     for overview in overviews:
         champion = next((review for review in overview.reviews if review.version == overview.champion), None)
-        shown += [(review, present(review, champion, now=now)) for review in overview.reviews]
+        shown += [(review, view(review, champion)) for review in overview.reviews]
     shown.sort(key=lambda pair: (pair[0].decision is not None, -pair[0].opened.timestamp()))
     return tuple(view for _, view in shown)
 
@@ -160,10 +182,12 @@ def ago(age: timedelta) -> str:
     return f"{plural(minutes // 60, 'hour')} ago" if minutes < 48 * 60 else f"{plural(minutes // 1440, 'day')} ago"
 
 
-def _marks(review: Review, quorum: int, *, expired: bool) -> tuple[Mark, ...]:
+def _marks(review: Review, quorum: int, progress: Progress | None, *, expired: bool) -> tuple[Mark, ...]:
     """Standing, the gate's word, the votes, and what is particular about the decision."""
     decision, outcome = review.decision, review.request.outcome
     marks = [Mark("expired", "warm") if expired else Mark(*_STANDINGS[review.standing])]
+    if progress is not None and progress.state != "done" and review.standing == "champion":
+        marks = [Mark("being promoted") if progress.state == "under way" else Mark("not promoted yet", "warm")]
     if decision is None and (quorum > 1 or review.votes):
         marks.append(Mark(f"{len(review.votes)} of {plural(quorum, 'approval')}"))
     if outcome is not None:

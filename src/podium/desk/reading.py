@@ -12,10 +12,14 @@ from podium.desk.context import Desk
 from podium.desk.guard import DOCUMENT_HEADERS
 from podium.desk.pages import page
 from podium.desk.present import ReviewView, inbox, present
+from podium.desk.progress import progress_of
 from podium.desk.refusals import Refused
 from podium.desk.visitor import Somebody, Visitor
 from podium.errors import PodiumError, RegistryError
 from podium.registry import chain, documents, dossiers, reviews
+from podium.registry.log import EventLog
+from podium.registry.state import fold
+from podium.registry.votes import parse_review_id
 
 router = APIRouter()
 DOCUMENTS: Final = ("dossier", "report")
@@ -24,13 +28,15 @@ DOCUMENTS: Final = ("dossier", "report")
 
 @router.get("/")
 def show_inbox(visitor: Somebody) -> Response:
-    """All reviews, open ones first, and where the registry departs from the log."""
-    found = reviews.overviews(visitor.desk.settings, client=visitor.desk.client())
-    views = inbox(found)
+    """All reviews, open ones first, expired ones folded away, and where the registry departs from the log."""
+    desk = visitor.desk
+    found = reviews.overviews(desk.settings, client=desk.client(), under_way=desk.errands.under_way)
+    views = inbox(found, desk.errands.under_way)
     return page(
         visitor,
         "inbox.html",
-        waiting=[view for view in views if view.decision is None],
+        waiting=[view for view in views if view.decision is None and not view.expired],
+        expired=[view for view in views if view.expired],
         decided=[view for view in views if view.decision is not None],
         champions=[(overview.model, overview.champion) for overview in found],
         findings=[finding for overview in found for finding in overview.findings],
@@ -72,8 +78,12 @@ def show_lineage(visitor: Somebody, review_id: str) -> Response:
 
 def load(desk: Desk, review_id: str) -> ReviewView:
     """A review beside the champion in office. Raises NoSuchReview."""
-    review = reviews.show(desk.settings, review_id)
-    return present(review, reviews.champion_review(desk.settings, review.request.version.model))
+    model, version = parse_review_id(review_id)
+    state = fold(EventLog(desk.settings.reviews).events(), model)
+    review = reviews.find(state, version)
+    champion = state.reviews[state.champion] if state.champion is not None else None
+    progress = progress_of(review.decision.event, state, desk.errands) if review.decision else None
+    return present(review, champion, progress=progress)
 
 
 def review_page(

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from podium.desk.deciding import number, reason_of
 from podium.desk.history import history
 from podium.desk.pages import page, redirect
+from podium.desk.progress import progress_of
 from podium.desk.refusals import require, status_of
 from podium.desk.visitor import Somebody, SomebodyWithForm, Visitor
 from podium.errors import PodiumError, ReviewError
@@ -20,28 +21,38 @@ router = APIRouter()
 
 
 @router.get("/history")
-def show_history(visitor: Somebody, model: str = "") -> Response:
-    """All decisions, newest first; of one model if it is named."""
-    events = EventLog(visitor.desk.settings.reviews).events()
+def show_history(visitor: Somebody, model: str = "", said: str = "") -> Response:
+    """All decisions, newest first; of one model if it is named. ``said`` is the event of one that was just made."""
+    events, errands = EventLog(visitor.desk.settings.reviews).events(), visitor.desk.errands
     names = models(events)
     chosen = model if model in names else ""
     states = [fold(events, name) for name in names if chosen in ("", name)]
     champions = [(state.model, state.champion, len(state.approved) > 1) for state in states]
+    pending = {seq: progress_of(seq, state, errands) for state in states for seq in state.pending}
+    made = number(said) or 0
+    rolled_back = any(event.seq == made and event.kind == "rolled_back" for event in events)
     return page(
-        visitor, "history.html", entries=history(events, chosen), models=names, chosen=chosen, champions=champions
+        visitor,
+        "history.html",
+        entries=history(events, chosen),
+        models=names,
+        chosen=chosen,
+        champions=champions,
+        pending=pending,
+        told=pending.get(made) or (progress_of(made, states[0], errands) if rolled_back else None),
     )
 
 
 @router.get("/audit")
 def show_audit(visitor: Somebody) -> Response:
     """The chain, checked now, and where the registry departs from it. Files are compared on demand."""
-    desk = visitor.desk
+    desk, under_way = visitor.desk, visitor.desk.errands.under_way
     log = EventLog(desk.settings.reviews)
     broken: PodiumError | None = None
     findings: list[str] = []
     try:
         log.verify()
-        found = reviews.overviews(desk.settings, client=desk.client())
+        found = reviews.overviews(desk.settings, client=desk.client(), under_way=under_way)
         findings = [finding for overview in found for finding in overview.findings]
         events = log.events()
     except ReviewError as error:
@@ -77,7 +88,7 @@ def ask_rollback(visitor: Somebody, model: str) -> Response:
 def roll_back(visitor: SomebodyWithForm, model: str) -> Response:
     """Go back to the chosen version, once that is confirmed."""
     require(visitor.person, "roll back")
-    desk, reason = visitor.desk, reason_of(visitor)
+    desk, reason, notes = visitor.desk, reason_of(visitor), list[str]()
     try:
         state = fold(EventLog(desk.settings.reviews).events(), model)
         to, seen = number(visitor.fields.get("to")), number(visitor.fields.get("champion"))
@@ -90,7 +101,7 @@ def roll_back(visitor: SomebodyWithForm, model: str) -> Response:
             raise ReviewError("a decision needs a reason", remedy="say why, in a sentence that holds in a year")
         if visitor.fields.get("confirmed") != "yes":
             return _rollback_page(visitor, model, to=to, reason=reason)
-        promotion.rollback(
+        done = promotion.rollback(
             desk.settings,
             model,
             to=to,
@@ -98,10 +109,12 @@ def roll_back(visitor: SomebodyWithForm, model: str) -> Response:
             actor=visitor.person.actor,
             mirror=desk.mirrors(f"{model}-{to}"),
             client=desk.client(),
+            carrier=desk.carriers(notes.append),
+            later=lambda recorded: desk.errands.take(recorded, notes),
         )
     except PodiumError as error:
         return _rollback_page(visitor, model, reason=reason, error=error)
-    return redirect(visitor, "/history")
+    return redirect(visitor, f"/history?said={done.event}")
 
 
 def _rollback_page(

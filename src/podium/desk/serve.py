@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from podium.config.desk import DeskConfig
 from podium.config.load import parse
 from podium.config.yaml import load_yaml
-from podium.desk.context import Desk, Mirrors
+from podium.desk.context import Carriers, Desk, Mirrors, no_carrier
 from podium.desk.identity import Identity
 from podium.desk.zenml_login import ZenmlServerAuthenticator
 from podium.errors import ConfigError, DeskError
@@ -55,7 +55,9 @@ def read_config(file: Path | None) -> DeskConfig:
     return parse(DeskConfig, load_yaml(file), file) if file else DeskConfig()
 
 
-def open_desk(settings: Settings, config: DeskConfig, place: Place, mirrors: Mirrors) -> Desk:
+def open_desk(
+    settings: Settings, config: DeskConfig, place: Place, mirrors: Mirrors, carriers: Carriers = no_carrier
+) -> Desk:
     """Check that the desk is as safe as its place asks for.
 
     Raises:
@@ -80,13 +82,14 @@ def open_desk(settings: Settings, config: DeskConfig, place: Place, mirrors: Mir
     if config.zenml_server is None:
         me = current_user()
         alone = Identity(user=me, actor=me, role="admin")
-        return Desk(settings, config, origins, mirrors, alone=alone)
+        return Desk(settings, config, origins, mirrors, alone=alone, carriers=carriers)
     if urlsplit(config.zenml_server).scheme == "http" and not _local(config.zenml_server) and not config.allow_http:
         raise ConfigError(
             f"zenml_server: {config.zenml_server}: passwords would cross the network unencrypted",
             remedy="use its https address, or (in a network that you trust) allow_http: true",
         )
-    return Desk(settings, config, origins, mirrors, authenticator=ZenmlServerAuthenticator(config.zenml_server))
+    users = ZenmlServerAuthenticator(config.zenml_server)
+    return Desk(settings, config, origins, mirrors, authenticator=users, carriers=carriers)
 
 
 def listen(place: Place) -> socket.socket:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import yaml
@@ -10,15 +9,16 @@ import yaml
 from podium.config import Candidate
 from podium.contract import InputContract
 from podium.data import Manifest
-from podium.dossier.facts import Dossier, Figures
+from podium.dossier.analyses import analyses
+from podium.dossier.facts import Dossier
+from podium.dossier.markdown import code, plain
 from podium.dossier.words import SAID, title
 from podium.models.weights import Provenance
 from podium.results import TrainingSummary
 from podium.wording import plural
 
 _CLASSES: Final = 100
-"""Classes with a row of their own."""
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~!])")
+"""Classes that are named."""
 
 
 def model_card(
@@ -43,19 +43,19 @@ def model_card(
     sections = {
         "Model details": _details(dossier, candidate, training),
         "Intended use": _use(contract),
-        "Factors": "Figures are told for each class below; how brightness, contrast and common corruptions of images"
-        " change them, the run's report tells.",
+        "Factors": "The class, brightness and contrast of the image, and common corruptions: noise, blur, light and"
+        " digital ones.",
         "Metrics": _metrics(dossier),
         "Evaluation data": _evaluation_data(dossier, manifest),
         "Training data": _training_data(weights, manifest),
-        "Quantitative analyses": _analyses(dossier),
+        "Quantitative analyses": analyses(dossier),
         "Ethical considerations": "Nobody has examined whom wrong answers of this model would harm. Whoever uses it has"
         " to, before it decides about people.",
         "Caveats and recommendations": _caveats(dossier),
     }
     subject = dossier.subject
     head = yaml.safe_dump(_front_matter(dossier, manifest), sort_keys=False, allow_unicode=True)
-    parts = [f"# {_plain(subject.model)}, version {subject.version}", _plain(dossier.summary)]
+    parts = [f"# {plain(subject.model)}, version {subject.version}", plain(dossier.summary)]
     parts += [f"## {name}\n\n{text}" for name, text in sections.items()]
     return f"---\n{head}---\n\n" + "\n\n".join(parts) + "\n"
 
@@ -98,7 +98,7 @@ def _details(dossier: Dossier, candidate: Candidate, training: TrainingSummary) 
 
 
 def _use(contract: InputContract) -> str:
-    names = ", ".join(_plain(name) for name in contract.class_names[:_CLASSES])
+    names = ", ".join(plain(name) for name in contract.class_names[:_CLASSES])
     more = len(contract.class_names) - _CLASSES
     return (
         f"Classifies RGB images of {contract.height}×{contract.width} pixels (others are brought to that size by"
@@ -118,7 +118,7 @@ def _metrics(dossier: Dossier) -> str:
 
 def _evaluation_data(dossier: Dossier, manifest: Manifest) -> str:
     count = manifest.splits["test"].count
-    return f"The test split of `{_code(manifest.name)}`: {plural(count, 'image')}, SHA-256 {dossier.bound.test}."
+    return f"The test split of `{code(manifest.name)}`: {plural(count, 'image')}, SHA-256 {dossier.bound.test}."
 
 
 def _training_data(weights: Provenance | None, manifest: Manifest) -> str:
@@ -126,54 +126,21 @@ def _training_data(weights: Provenance | None, manifest: Manifest) -> str:
     start = ""
     if weights is not None:
         start = (
-            f"\n\nIt started from the weights `{_code(weights.name)}`, which saw other images:"
-            f" {_plain(weights.source_data)}."
-            f" Licence: {_plain(weights.licence)}. SHA-256 {weights.sha256}."
+            f"\n\nIt started from the weights `{code(weights.name)}`, which saw other images:"
+            f" {plain(weights.source_data)}."
+            f" Licence: {plain(weights.licence)}. SHA-256 {weights.sha256}."
         )
     return (
-        f"`{_code(manifest.name)}`: {plural(train, 'training image')} and {plural(validation, 'validation image')}."
-        f" Source: {_plain(manifest.source)}. Licence: {_plain(manifest.licence)}. SHA-256 {manifest.digest}.{start}"
+        f"`{code(manifest.name)}`: {plural(train, 'training image')} and {plural(validation, 'validation image')}."
+        f" Source: {plain(manifest.source)}. Licence: {plain(manifest.licence)}. SHA-256 {manifest.digest}.{start}"
     )
-
-
-def _analyses(dossier: Dossier) -> str:
-    sides = [dossier.challenger] + ([dossier.champion] if dossier.champion else [])
-    heads = [f"version {side.version}" + (", champion then" if side is dossier.champion else "") for side in sides]
-    rows = [
-        [
-            "accuracy, %",
-            *(f"{100 * s.accuracy:.2f} [{100 * s.accuracy_low:.2f}, {100 * s.accuracy_high:.2f}]" for s in sides),
-        ],
-        ["macro F1, %", *(f"{100 * side.macro_f1:.2f}" for side in sides)],
-        ["cross-entropy, nats", *(f"{side.loss:.4f}" for side in sides)],
-    ]
-    rows += [
-        [f"recall of {_plain(name)}, %", *(_recall(s, name) for s in sides)]
-        for name in list(sides[0].recalls)[:_CLASSES]
-    ]
-    lines = [["on test", *heads], ["---", *("---:" for _ in sides)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _recall(side: Figures, name: str) -> str:
-    value = side.recalls.get(name)
-    return "no images" if value is None else f"{100 * value:.2f}"
 
 
 def _caveats(dossier: Dossier) -> str:
     open_ones = [f"{title(c)}: {c.reason}" for c in dossier.criteria if c.blocks or c.warns]
     found = [*open_ones, *(f"{caution.topic}: {caution.text}" for caution in dossier.cautions)]
-    return "\n".join(f"- {_plain(text)}" for text in found) or "The gate and the checks of the data found nothing."
+    return "\n".join(f"- {plain(text)}" for text in found) or "The gate and the checks of the data found nothing."
 
 
 def _items(facts: dict[str, str]) -> str:
-    return "\n".join(f"- **{label}**: {_plain(text)}" for label, text in facts.items())
-
-
-def _plain(text: str) -> str:
-    """Nothing in a name is Markdown or HTML."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
-
-
-def _code(text: str) -> str:
-    return " ".join(text.split()).replace("`", "'")
+    return "\n".join(f"- **{label}**: {plain(text)}" for label, text in facts.items())

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.data import Dataset
-from podium.dossier.facts import Bound, Caution, Disagreement, Dossier, Figures, Subject, Topic
+from podium.dossier.facts import Bound, Caution, DataDrift, Disagreement, Dossier, Figures, Subject, Topic
 from podium.dossier.words import summary
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.records import Findings, Slice
+from podium.evaluation.slices import slices_of_each
 from podium.gate.result import GateResult
 from podium.results import TrainingSummary
 
@@ -28,6 +30,9 @@ def compose(
     challenger: Evaluation,
     champion: Evaluation | None,
     training: TrainingSummary,
+    examination: Findings | None = None,
+    unexamined: str | None = None,
+    data_drift: DataDrift | None = None,
     cautions: Sequence[Caution] = (),
     lineage: Mapping[str, str],
 ) -> Dossier:
@@ -41,11 +46,23 @@ def compose(
         challenger: On the test split.
         champion: Likewise; None if there is none, or it could not be shown the images.
         training: Of the challenger; its warnings become cautions.
+        examination: Of the challenger, on validation.
+        unexamined: Why there is none.
+        data_drift: Of the data version from the champion's.
         cautions: Of data validation, drift and lineage.
         lineage: Label → value.
+
+    Raises:
+        ValueError: The examination is of another candidate or other data.
     """
-    figures = _figures(challenger, subject.version)
-    rival = _figures(champion, gate.champion.version) if champion else None
+    if examination and (examination.candidate, examination.data_digest) != (
+        subject.candidate,
+        dataset.manifest.digest,
+    ):
+        raise ValueError(f"an examination of {examination.candidate} on data {examination.data_digest[:12]}")
+    sliced = _slices(dataset, [challenger, *([champion] if champion else [])])
+    figures = _figures(challenger, subject.version, sliced[0])
+    rival = _figures(champion, gate.champion.version, sliced[1]) if champion else None
     differ = _differing(challenger, champion) if champion else np.empty(0, np.int64)
     found = [
         *cautions,
@@ -65,13 +82,21 @@ def compose(
         duel=gate.duel,
         disagreements=len(differ),
         examples=_examples(dataset, challenger, champion, differ) if champion else (),
+        examination=examination,
+        unexamined=unexamined,
+        data_drift=data_drift,
         cautions=tuple(found),
         lineage=dict(lineage),
         policy=gate.policy.model_dump(mode="json"),
     )
 
 
-def _figures(evaluation: Evaluation, version: int | None) -> Figures:
+def _slices(dataset: Dataset, evaluations: Sequence[Evaluation]) -> tuple[tuple[Slice, ...], ...]:
+    part, names = dataset["test"], dataset.manifest.class_names
+    return slices_of_each(part.images, part.labels, [one.probabilities.argmax(axis=1) for one in evaluations], names)
+
+
+def _figures(evaluation: Evaluation, version: int | None, slices: tuple[Slice, ...]) -> Figures:
     metrics = evaluation.metrics
     return Figures(
         candidate=metrics.candidate,
@@ -82,6 +107,10 @@ def _figures(evaluation: Evaluation, version: int | None) -> Figures:
         macro_f1=metrics.macro_f1,
         loss=metrics.loss,
         recalls={entry.name: entry.recall if entry.support else None for entry in metrics.per_class},
+        ece=metrics.ece,
+        brier=metrics.brier,
+        reliability=metrics.reliability,
+        slices=slices,
     )
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal, Self
 
 from podium.config import Frozen
+from podium.drift.versions import SplitDrift
+from podium.evaluation.records import Findings, Slice
 from podium.gate.result import Difference
 from podium.gate.verdict import Criterion, Outcome
+from podium.results import ReliabilityBin
 
 Topic = Literal["data", "training", "drift", "lineage"]
 
@@ -56,6 +59,13 @@ class Figures(Frozen):
     loss: float
     recalls: dict[str, float | None]
     """By class; null without images."""
+    ece: float | None = None
+    """Expected calibration error, of the bins of ``reliability``. This and what follows is null or empty in dossiers
+    that were written before it was kept."""
+    brier: float | None = None
+    reliability: tuple[ReliabilityBin, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    """Thirds by brightness and contrast, and classes; the same images for both models."""
 
 
 class Disagreement(Frozen):
@@ -79,6 +89,24 @@ class Caution(Frozen):
     text: str
 
 
+class DataDrift(Frozen):
+    """The data version against that of the champion in office."""
+
+    state: Literal["no champion", "same data", "unknown", "compared"]
+    """``unknown``: nothing was kept of the champion's data."""
+    sentence: str
+    version: int | None = None
+    """The champion's."""
+    data: str | None = None
+    """Digest of its data version."""
+    splits: tuple[SplitDrift, ...] = ()
+
+    @property
+    def drifted(self) -> tuple[SplitDrift, ...]:
+        """The splits in which drift was found."""
+        return tuple(split for split in self.splits if split.drift)
+
+
 class Dossier(Frozen):
     """All that a reviewer needs to decide on one version, and to defend the decision later."""
 
@@ -100,6 +128,12 @@ class Dossier(Frozen):
     """Test images that the two call by different names."""
     examples: tuple[Disagreement, ...]
     """Some of them: where one is right and surest, in turn."""
+    examination: Findings | None = None
+    """Of the challenger on *validation*: corruptions, saliency, cost, gap; its slices are of that split, too."""
+    unexamined: str | None = None
+    """Why there is none."""
+    data_drift: DataDrift | None = None
+    """Null in dossiers that were written before it was measured."""
     cautions: tuple[Caution, ...]
     lineage: dict[str, str]
     policy: dict[str, Any]

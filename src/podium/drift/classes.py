@@ -37,10 +37,25 @@ def class_table(
     if given == [str(i) for i in range(len(given))] and not set(given) & set(known):
         given = [known[i] if i < len(known) else name for i, name in enumerate(given)]
         note = "The current labels have no class names: label 0 is taken for the reference's first class, and so on."
-    names = known + [name for name in given if name not in set(known)]
+    counts = (np.bincount(reference[0], minlength=len(known)), np.bincount(current[0], minlength=len(given)))
+    table = count_table((counts[0], tuple(known)), (counts[1], tuple(given)))
+    return ClassTable(table.names, table.counts, note)
+
+
+def count_table(
+    reference: tuple[NDArray[np.int64], tuple[str, ...]], current: tuple[NDArray[np.int64], tuple[str, ...]]
+) -> ClassTable:
+    """Put counts beside each other, classes matched by name.
+
+    Args:
+        reference: Count of each class (int64 C), and the classes' names.
+        current: The same (D).
+    """
+    known, given = reference[1], current[1]
+    names = (*known, *(name for name in given if name not in set(known)))
     place = {name: i for i, name in enumerate(names)}
     counts = np.zeros((2, len(names)), np.int64)
-    counts[0, : len(known)] = np.bincount(reference[0], minlength=len(known))
-    for name, count in zip(given, np.bincount(current[0], minlength=len(given)), strict=True):
+    counts[0, : len(known)] = reference[0]
+    for name, count in zip(given, current[0], strict=True):
         counts[1, place[name]] += count
-    return ClassTable(tuple(names), counts, note)
+    return ClassTable(names, counts)

@@ -129,7 +129,7 @@ def _labels(current: Side, files: Unreadable) -> NDArray[np.int64] | None:
 
 def run_tests(
     classes: ClassTable | None,
-    pixels: tuple[Table, Table],
+    pixels: tuple[Table, Table] | None,
     vectors: tuple[NDArray[np.floating], NDArray[np.floating]] | None,
     config: DriftConfig,
     *,
@@ -140,7 +140,7 @@ def run_tests(
 
     Args:
         classes: Counts of labels or predicted classes; None leaves their tests out.
-        pixels: Statistics of the reference's and the current images.
+        pixels: Statistics of the reference's and the current images; None leaves their tests out.
         vectors: Features of both, N×F and M×F; None leaves the embedding test out.
         config: Level, seed, minimum effects.
         predicted: ``classes`` are predictions, which say nothing of classes that are missing altogether.
@@ -150,7 +150,8 @@ def run_tests(
         The decided tests, the embedding's scores, and the number of permutations.
     """
     least: Minimum = config.minimum
-    count = (0 if classes is None else 1 if predicted else 2) + len(PIXEL_STATISTICS) + (1 if vectors else 0)
+    count = 0 if classes is None else 1 if predicted else 2
+    count += (len(PIXEL_STATISTICS) if pixels else 0) + (1 if vectors else 0)
     permutations = config.permutations_for(count)
     results: list[TestResult] = []
     if classes:
@@ -159,7 +160,8 @@ def run_tests(
             results.append(shares_test("predictions", classes.counts, classes.names, **arguments))
         else:
             results += label_tests(classes.counts, classes.names, **arguments)
-    results += pixel_tests(*pixels, minimum=least.pixels)
+    if pixels:
+        results += pixel_tests(*pixels, minimum=least.pixels)
     embedding = None
     if vectors:
         embedding = classifier_test(*vectors, permutations=permutations, seed=config.seed, groups=groups)

@@ -47,11 +47,23 @@ def slices(
     Raises:
         ValueError: The lengths differ, or there are no images.
     """
-    truth, given = np.asarray(labels), np.asarray(predicted)
-    if not len(images) or truth.shape != (len(images),) or given.shape != truth.shape:
-        raise ValueError(f"{len(images)} images, labels of shape {truth.shape}, predictions of shape {given.shape}")
-    correct = given == truth
+    (found,) = slices_of_each(images, labels, [predicted], class_names)
+    return found
+
+
+def slices_of_each(
+    images: NDArray[np.uint8], labels: ArrayLike, predictions: Sequence[ArrayLike], class_names: Sequence[str]
+) -> tuple[tuple[Slice, ...], ...]:
+    """The same slices of the same images for several models, whose images are measured once; arguments as above."""
+    truth, answers = np.asarray(labels), [np.asarray(predicted) for predicted in predictions]
+    for given in answers:
+        if not len(images) or truth.shape != (len(images),) or given.shape != truth.shape:
+            raise ValueError(f"{len(images)} images, labels of shape {truth.shape}, predictions of shape {given.shape}")
     parts = [part for part in _parts(images, truth, class_names) if part.members.any()]
+    return tuple(_tested(parts, given == truth) for given in answers)
+
+
+def _tested(parts: Sequence[_Part], correct: NDArray[np.bool_]) -> tuple[Slice, ...]:
     counts = np.array([np.count_nonzero(part.members) for part in parts])
     hits = np.array([np.count_nonzero(part.members & correct) for part in parts])
     total, right = len(correct), int(np.count_nonzero(correct))

@@ -45,6 +45,12 @@ def announce(settings: Settings, notice: Notice, environ: Mapping[str, str] | No
     Returns:
         Warnings, one a channel that was not told; logged, too.
     """
+    entry = keep(settings, notice)
+    return send(settings, entry, environ) if entry else ()
+
+
+def keep(settings: Settings, notice: Notice) -> Entry | None:
+    """Keep a notice for :func:`send`, or for :func:`send_pending` after a crash; None if nobody is to be told."""
     try:
         config = load_notify(settings.root)
     except ConfigError as error:
@@ -52,15 +58,23 @@ def announce(settings: Settings, notice: Notice, environ: Mapping[str, str] | No
     else:
         entry = Entry(notice=notice, left=_channels(config))
         if not entry.left:
-            return ()
+            return None
     try:
         _keep(settings, entry)
+    except OSError as error:
+        entry = entry.model_copy(update={"errors": (*entry.errors, str(error))})
+    return entry
+
+
+def send(settings: Settings, entry: Entry, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Send a notice that was kept just now. Nothing is raised; returns warnings as :func:`announce` does."""
+    try:
         if not entry.errors:
             entry = _deliver(settings, entry, os.environ if environ is None else environ) or entry
     except (PodiumError, OSError, Timeout) as error:
         entry = entry.model_copy(update={"errors": (str(error),)})
     warnings = tuple(
-        f"the notice that {notice.review} was {notice.kind.replace('_', ' ')} did not go out: {cause};"
+        f"the notice that {entry.notice.review} was {entry.notice.kind.replace('_', ' ')} did not go out: {cause};"
         " `podium review notify --pending` sends it again"
         for cause in entry.errors
     )

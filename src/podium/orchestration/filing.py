@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from podium.bundle import Bundle
 from podium.config import Frozen, RunConfig
 from podium.config.promotion import PromotionPolicy
@@ -9,19 +11,17 @@ from podium.config.promotion_file import policy_digest
 from podium.data import Dataset
 from podium.dossier.card import model_card
 from podium.dossier.compose import compose, data_cautions
-from podium.dossier.facts import Bound, Caution, Subject
+from podium.dossier.facts import Bound, Caution, DataDrift, Subject
 from podium.dossier.page import render
-from podium.drift.config import DriftConfig
-from podium.drift.detect import detect_drift
-from podium.drift.population import DatasetPopulation
 from podium.drift.results import DriftReport
-from podium.drift.side import LEAST
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.examine import Examination
 from podium.gate.result import GateResult
 from podium.gate.verdict import Outcome
 from podium.models import family_of, options_of
 from podium.models.places import weights_store
 from podium.models.weights import Provenance
+from podium.orchestration.drifting import drift_cautions
 from podium.registry import dossiers, tracking
 from podium.registry.dossiers import Papers
 from podium.registry.state import RegisteredVersion
@@ -33,7 +33,7 @@ class Filed(Frozen):
     """What a review is bound to."""
 
     digest: str
-    """Of the dossier's two files (``podium.registry.dossiers``)."""
+    """Of the dossier's files (``podium.registry.dossiers``)."""
     outcome: Outcome
     policy: PromotionPolicy
     against: int | None
@@ -50,7 +50,10 @@ def draw_dossier(
     champion: Evaluation | None,
     checks: ValidationReport,
     drift: DriftReport | None,
+    versions: DataDrift,
     weights: Provenance | None,
+    examined: Sequence[Examination] = (),
+    unexamined: Mapping[str, str] | None = None,
 ) -> Papers:
     """The dossier of a registered version, with its page and its model card.
 
@@ -63,9 +66,13 @@ def draw_dossier(
         challenger: Its evaluation on the test split.
         champion: The champion's on the same images, if it could be shown them.
         checks: The data validation.
-        drift: Of :func:`test_drift`.
+        drift: Of the test split (``podium.orchestration.drifting``).
+        versions: Of the data version from the champion's.
         weights: Of the pretrained backbone that the winner started from, if it did.
+        examined: Examinations on validation, the winner's among them.
+        unexamined: Causes by candidate, where one failed.
     """
+    examination = next((one for one in examined if one.findings.candidate == version.candidate), None)
     dossier = compose(
         subject=Subject(
             model=version.model,
@@ -80,9 +87,12 @@ def draw_dossier(
         challenger=challenger,
         champion=champion,
         training=winner.summary,
+        examination=examination.findings if examination else None,
+        unexamined=(unexamined or {}).get(version.candidate),
+        data_drift=versions,
         cautions=[
             *data_cautions([*checks.failed("critical"), *checks.failed("warning")]),
-            *_drift_cautions(drift),
+            *drift_cautions(drift, versions),
             *_lineage_cautions(version),
         ],
         lineage=_lineage(config, dataset, version),
@@ -95,16 +105,7 @@ def draw_dossier(
         manifest=dataset.manifest,
         weights=weights,
     )
-    return Papers(dossier, render(dossier, dataset, challenger), card)
-
-
-def test_drift(dataset: Dataset) -> DriftReport | None:
-    """Whether the test split looks like the training split, by labels and pixels; None with too few images."""
-    if min(len(dataset["train"]), len(dataset["test"])) < LEAST:
-        return None
-    sides = [DatasetPopulation(split, dataset, (split,)) for split in ("train", "test")]
-    report, _ = detect_drift(sides[0], sides[1], None, DriftConfig())
-    return report
+    return Papers(dossier, render(dossier, dataset, challenger, examination), card)
 
 
 def backbone(settings: Settings, winner: Bundle) -> Provenance | None:
@@ -139,16 +140,6 @@ def _bound(version: RegisteredVersion, gate: GateResult) -> Bound:
         lock=version.lock,
         champion=gate.champion.digest,
     )
-
-
-def _drift_cautions(drift: DriftReport | None) -> list[Caution]:
-    if drift is None:
-        text = f"whether the test images look like the training images was not tested: fewer than {LEAST} on a side"
-    elif drift.drift:
-        text = f"the test images are not like the training images: {drift.sentence}"
-    else:
-        return []
-    return [Caution(topic="drift", text=text)]
 
 
 def _lineage_cautions(version: RegisteredVersion) -> list[Caution]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,11 +16,23 @@ from zenml.models import StepRunResponse
 
 from podium.gate.result import GateResult
 from podium.registry.champion import champion_version
-from podium.registry.state import Review
+from podium.registry.state import RegisteredVersion, Review
 from podium.report.table import render_leaderboard
 from podium.results import Leaderboard
 from podium.settings import Settings
 from podium.wording import plural
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a run came to."""
+
+    leaderboard: Leaderboard
+    version: RegisteredVersion
+    verdict: GateResult | None
+    """None where the winner is the champion itself: then nothing is decided."""
+    review: Review | None
+    """None where none was asked for."""
 
 
 def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -> None:

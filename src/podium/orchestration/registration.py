@@ -14,6 +14,7 @@ from podium.config import RunConfig
 from podium.data import Dataset
 from podium.data.content import seen_rows
 from podium.digest import digest_json
+from podium.drift.profile import profile_of
 from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import Incumbent
 from podium.orchestration.filing import Filed
@@ -76,6 +77,7 @@ def register_winner(
         validation=checks.model_dump(mode="json", exclude={"seconds", "part_seconds"}),
         report=report,
         config=config.model_dump(mode="json"),
+        profile=profile_of(dataset).model_dump(mode="json"),
     )
     expected = next(e.probabilities for e in validation if e.metrics.candidate == winner.candidate.name)
     with tempfile.TemporaryDirectory() as name:

@@ -12,6 +12,8 @@ from zenml.config.pipeline_run_configuration import PipelineRunConfiguration
 from podium.config import RunConfig
 from podium.config.load import is_sweep, load_yaml, nearest, run_config_of
 from podium.config.promotion_file import load_policy
+from podium.config.retraining import RetrainingConfig
+from podium.config.retraining_file import is_retraining, retraining_config_of
 from podium.config.sweep import SweepConfig
 from podium.config.sweep_file import sweep_config_of
 from podium.errors import ConfigError
@@ -65,10 +67,22 @@ def check_file(
     """
     raw = _check_around(file, steps)
     config = run_config_of(raw, file)
-    settings = settings or Settings.from_environment()
+    _check_run(config, settings or Settings.from_environment(), file)
+    return config
+
+
+def _check_run(config: RunConfig, settings: Settings, file: Path) -> None:
     resolve_candidates(config, settings.recipes, file=file)
     load_suite(config.validation.suite, settings.root)
     load_policy(settings.root)
+
+
+def check_retraining_file(
+    file: Path, *, steps: Collection[str] | None = TRAINING_STEPS, settings: Settings | None = None
+) -> RetrainingConfig:
+    """The same for the file of a retraining. Raises ConfigError."""
+    config = retraining_config_of(_check_around(file, steps), file)
+    _check_run(config, settings or Settings.from_environment(), file)
     return config
 
 
@@ -87,7 +101,10 @@ def check_any_file(
     file: Path, *, steps_known: bool = True, settings: Settings | None = None
 ) -> RunConfig | SweepConfig:
     """Check a file as what it is, a run's or a sweep's; ``steps_known`` if its pipeline is Podium's own."""
-    if is_sweep(load_yaml(file)):
+    raw = load_yaml(file)
+    if is_retraining(raw):
+        return check_retraining_file(file, steps=TRAINING_STEPS if steps_known else None, settings=settings)
+    if is_sweep(raw):
         return check_sweep_file(file, steps=SWEEP_STEPS if steps_known else None, settings=settings)
     return check_file(file, steps=SHIPPED_STEPS if steps_known else None, settings=settings)
 

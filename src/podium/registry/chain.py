@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,8 @@ def explain(
     if review is None:
         findings.missing.append("review: none was opened for this version")
     elif review.decision is None:
-        findings.missing.append("decision: the version awaits one")
+        late = review.expired(datetime.now(UTC))
+        findings.missing.append(f"decision: {'the request has expired' if late else 'the version awaits one'}")
     if zenml is None or zenml.pipeline_run is None:
         findings.missing.append("ZenML run: none is recorded")
     return Explanation(

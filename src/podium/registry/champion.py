@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,10 +111,11 @@ def resolve_version(settings: Settings, model: str, wanted: str, *, client: Mlfl
 
 
 def _no_champion(settings: Settings, model: str) -> RegistryError:
-    newest = _state(settings, model).newest_open()
+    reviews = _state(settings, model).reviews.values()
+    open_ones = [review.id for review in reviews if review.waiting(datetime.now(UTC))]
     remedy = (
-        f'approve one: `podium review approve {model}-{newest} --reason "…"`'
-        if newest is not None
+        f'approve one: `podium review approve {open_ones[-1]} --reason "…"`'
+        if open_ones
         else "train one with `make run`, then approve it with `podium review approve`"
     )
     return RegistryError(f"{model} has no champion: nothing has been promoted yet", remedy=remedy)

@@ -64,7 +64,7 @@ def _compare(recorded: RegisteredVersion, package: Path, documents: Path) -> lis
     except RegistryError:
         data = ""
     try:
-        shown = evidence.folder_digest(documents)
+        shown = evidence.folder_digest(documents, digests.evidence)
     except RegistryError:
         shown = ""
     return [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast, get_args
 
 from podium.notify.notice import Kind, Notice
-from podium.notify.outbox import announce
+from podium.notify.outbox import Entry, keep, send
 from podium.registry.log import Event
 from podium.registry.state import fold
 from podium.settings import Settings
@@ -14,9 +14,15 @@ from podium.settings import Settings
 
 def tell(settings: Settings, events: Sequence[Event]) -> tuple[str, ...]:
     """Announce the last event of the log, if it is one that people are told of; warnings of what did not go out."""
+    entry = keep_notice(settings, events)
+    return send(settings, entry) if entry else ()
+
+
+def keep_notice(settings: Settings, events: Sequence[Event]) -> Entry | None:
+    """Keep the notice of the log's last event, to be sent soon; None if nobody is to be told of it."""
     event = events[-1]
     if event.kind not in get_args(Kind):
-        return ()
+        return None
     state = fold(events, event.payload["model"])
     review = state.reviews[event.payload["version"]]
     request, version = review.request, review.request.version
@@ -41,4 +47,4 @@ def tell(settings: Settings, events: Sequence[Event]) -> tuple[str, ...]:
         override=event.payload.get("override", False),
         champion=state.champion,
     )
-    return announce(settings, notice)
+    return keep(settings, notice)

@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
-from podium.config import Frozen
 from podium.config.promotion import PromotionPolicy
 from podium.config.promotion_file import load_policy
 from podium.errors import NoSuchReview, RegistryError, ReviewError
 from podium.registry import tracking
 from podium.registry.carrying import Carrier
+from podium.registry.finishing import Later, Outcome, Recorded
 from podium.registry.integrity import verify_version
-from podium.registry.log import Event, EventLog
-from podium.registry.notices import tell
+from podium.registry.log import EventLog
 from podium.registry.provenance import current_user
 from podium.registry.reviews import find
 from podium.registry.rules import (
@@ -49,23 +48,10 @@ class Decider(TypedDict, total=False):
     """An existing one."""
     carrier: Carrier | None
     """Who carries a promotion out; it is done here where there is none, or it leaves it."""
+    later: Later | None
+    """Who finishes the decision once it is recorded; the caller does not wait for it then."""
     seen: int | None
     """``Review.event`` of what the reviewer was shown: a review that was renewed meanwhile is not decided."""
-
-
-class Outcome(Frozen):
-    """What a decision did."""
-
-    review: Review
-    champion: int | None
-    """The promoted version now."""
-    previous: int | None
-    """The promoted version before."""
-    changes: tuple[str, ...]
-    missing: int = 0
-    """Approvals that the review awaits still; 0: it is decided."""
-    warnings: tuple[str, ...] = ()
-    """Notices that did not go out."""
 
 
 def approve(settings: Settings, review_id: str, *, override: bool = False, **decider: Unpack[Decider]) -> Outcome:
@@ -172,20 +158,18 @@ def _decide(
     **decider: Unpack[Decider],
 ) -> Outcome:
     """Record a vote or a decision, and carry the latter out. ``event`` checks the state and gives what to record."""
-    reason, mirror, client = decider["reason"], decider.get("mirror"), decider.get("client")
-    carrier = decider.get("carrier")
+    reason, mirror, later = decider["reason"], decider.get("mirror"), decider.get("later")
     if not reason.strip():
         raise ReviewError("a decision needs a reason", remedy='say why: --reason "…"')
     model, version = parse_review_id(review_id)
     who = (decider.get("actor") or "").strip() or current_user()
     log = EventLog(settings.reviews)
     review = find(fold(log.events(), model), version)
-    mlflow = client or tracking.client(settings)
-    recorded: tuple[Event, ...] = ()
-    warnings: tuple[str, ...] = ()
+    mlflow, carrier = decider.get("client") or tracking.client(settings), decider.get("carrier")
+    made: Recorded | None = None
     try:
         with tracking.registry_lock(settings):
-            before = _finish_pending(mlflow, log, model, who, mirror)
+            before = fold(log.events(), model) if later else _finish_pending(mlflow, log, model, who, mirror)
             event(before, who, datetime.now(UTC))  # refuse what cannot be decided before the artifacts are fetched
             if verify:
                 verify_version(settings, mlflow, review.request.version, review.request.dossier)
@@ -193,31 +177,18 @@ def _decide(
                 kind, payload = event(fold(writer.events(), model), who, writer.time)
                 writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
                 events = writer.events()
-            recorded = events
-            if kind != "voted" and carrier is None:
-                carry_out(mlflow, log, model, actor=who, mirror=mirror)
-        if kind != "voted" and carrier is not None and not carrier(review, recorded[-1].seq):
-            with tracking.registry_lock(settings):
-                carry_out(mlflow, log, model, actor=who, mirror=mirror)
-        after = fold(log.events(), model)
+            made = Recorded(settings, mlflow, review, events, before.champion, who, in_force, mirror, carrier)
+            if later is None and carrier is None:
+                made.carry_out_here()
+        if later is not None:
+            made.keep_notice()
+            later(made)
+            return made.outcome()
+        if carrier is not None:
+            made.carry_out()
     finally:  # a decision that could not be mirrored stands, too
-        if recorded:
-            warnings = tell(settings, recorded)
-    return Outcome(
-        review=after.reviews[version],
-        champion=after.champion,
-        previous=before.champion,
-        changes=_changes(log, model, recorded[-1]),
-        missing=still_needed(after.reviews[version], in_force),
-        warnings=warnings,
-    )
-
-
-def _changes(log: EventLog, model: str, decision: Event) -> tuple[str, ...]:
-    """What was changed when a decision was carried out, here or elsewhere; nothing for a vote."""
-    done = (event.payload for event in log.events() if event.kind == "applied" and event.seq > decision.seq)
-    mine = (payload["changes"] for payload in done if payload["model"] == model and decision.kind != "voted")
-    return tuple(next(mine, ()))
+        warnings = made.tell() if made and later is None else ()
+    return made.outcome(warnings)
 
 
 def _bound(review: Review) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,15 +130,17 @@ def _stale(review: Review, request: Request, now: datetime) -> bool:
     return review.expired(now) or bound[0] != bound[1]
 
 
-def overviews(settings: Settings, *, client: MlflowClient | None = None) -> tuple[Overview, ...]:
-    """All models that the log or the registry knows."""
+def overviews(
+    settings: Settings, *, client: MlflowClient | None = None, under_way: Collection[int] = ()
+) -> tuple[Overview, ...]:
+    """All models that the log or the registry knows; decisions that are ``under_way`` (events) are no finding."""
     events = EventLog(settings.reviews).events()
     names = list(models(events))
     if not tracking.exists(settings):
-        return tuple(_overview(fold(events, name), {}) for name in names)
+        return tuple(_overview(fold(events, name), {}, under_way) for name in names)
     mlflow = client or tracking.client(settings)
     names += [found.name for found in mlflow.search_registered_models() if found.name not in names]
-    return tuple(_overview(fold(events, name), versions.aliases(mlflow, name)) for name in names)
+    return tuple(_overview(fold(events, name), versions.aliases(mlflow, name), under_way) for name in names)
 
 
 def logged_reviews(settings: Settings) -> tuple[Review, ...]:
@@ -172,20 +174,20 @@ def find(state: ModelState, version: int) -> Review:
         ) from None
 
 
-def _overview(state: ModelState, aliases: dict[str, int]) -> Overview:
+def _overview(state: ModelState, aliases: dict[str, int], under_way: Collection[int]) -> Overview:
     return Overview(
         model=state.model,
         champion=state.champion,
         reviews=tuple(reversed(state.reviews.values())),
-        findings=tuple(discrepancies(state, aliases)),
+        findings=tuple(discrepancies(state, aliases, under_way)),
     )
 
 
-def discrepancies(state: ModelState, aliases: dict[str, int]) -> Sequence[str]:
-    """Sentences on where the registry's aliases are not what the log's decisions made them."""
+def discrepancies(state: ModelState, aliases: dict[str, int], under_way: Collection[int] = ()) -> Sequence[str]:
+    """Sentences on where the registry's aliases are not what the log's decisions made them, nor are being made."""
     found = []
-    if state.pending:
-        numbers = ", ".join(str(seq) for seq in state.pending)
+    if left := [seq for seq in state.pending if seq not in under_way]:
+        numbers = ", ".join(str(seq) for seq in left)
         found.append(
             f"{state.model}: decision {numbers} of the log was not carried out completely: `podium review sync`"
         )

@@ -35,7 +35,8 @@ class Digests(Frozen):
     config: str
     """Of the run's configuration."""
     evidence: str
-    """Of leaderboard, evaluations and validation report."""
+    """Of leaderboard, evaluations, validation report, the run's page and the data's profile; of versions that were
+    registered before pages were bound, of the first three."""
 
 
 class RegisteredVersion(Frozen):
@@ -129,6 +130,10 @@ class Review(Frozen):
     def expired(self, now: datetime) -> bool:
         """Whether it awaits a decision, and can no longer be approved."""
         return self.decision is None and self.expires is not None and now >= self.expires
+
+    def waiting(self, now: datetime) -> bool:
+        """Whether it awaits a decision that can still be an approval."""
+        return self.decision is None and not self.expired(now)
 
 
 class ModelState(Frozen):

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from filelock import FileLock
 
+from podium.addresses import without_secrets
 from podium.config import Candidate
 from podium.errors import RegistryError
 from podium.results import EpochRecord
@@ -60,7 +60,7 @@ def client(settings: Settings) -> MlflowClient:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         uri = settings.tracking_uri
         raise RegistryError(
-            _without_password(f"{uri}: no MLflow tracking store can be opened there ({error})", uri),
+            without_secrets(f"{uri}: no MLflow tracking store can be opened there ({error})", uri),
             remedy="check PODIUM_TRACKING_URI, the server behind it, and the room on the disk",
         ) from error
     return made
@@ -74,15 +74,6 @@ def is_local(settings: Settings) -> bool:
 def exists(settings: Settings) -> bool:
     """Whether a store can hold anything yet: False while a local database has not been made. Costs microseconds."""
     return not is_local(settings) or Path(settings.tracking_uri.removeprefix("sqlite:///")).is_file()
-
-
-def _without_password(text: str, uri: str) -> str:
-    """A text that may repeat an address, or what a server said to its password."""
-    parts = urlsplit(uri)
-    for secret in (parts.password, *parse_qs(parts.query).get("password", ())):
-        for form in (secret, unquote(secret), quote(secret)) if secret else ():
-            text = text.replace(form, "***")
-    return text
 
 
 @contextmanager

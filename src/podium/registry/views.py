@@ -13,26 +13,26 @@ from podium.registry.state import Review
 def review_json(review: Review) -> dict[str, Any]:
     """One review.
 
-    ``{"id", "model", "version", "status": "open|approved|rejected", "standing": "open|champion|retired|rejected",
-    "opened", "renewed": null or time, "expires": null or time, "expired", "author", "run", "candidate", "recipe",
-    "figures": {a leaderboard row}, "digests": {"model", "package", "data", "code", "config", "evidence"},
-    "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run", "zenml_model_version",
-    "outcome": null or "promote-eligible|needs-review-with-warnings|blocked", "dossier", "policy": its digest,
-    "rules": null or the policy's section ``decision``, "event", "votes": [{"event", "time", "actor", "reason",
-    "self_approved", "override"}], "decision": null or {"verdict", "actor", "time", "reason", "self_approved",
-    "override", "event"}}``. Times are ISO 8601 in UTC.
+    ``{"id", "model", "version", "status": "open|expired|approved|rejected", "standing":
+    "open|champion|retired|rejected", "opened", "renewed": null or time, "expires": null or time, "expired",
+    "author", "run", "candidate", "recipe", "figures": {a leaderboard row}, "digests": {"model", "package", "data",
+    "code", "config", "evidence"}, "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run",
+    "zenml_model_version", "outcome": null or "promote-eligible|needs-review-with-warnings|blocked", "dossier",
+    "policy": its digest, "rules": null or the policy's section ``decision``, "event", "votes": [{"event", "time",
+    "actor", "reason", "self_approved", "override"}], "decision": null or {"verdict", "actor", "time", "reason",
+    "self_approved", "override", "event"}}``. Times are ISO 8601 in UTC.
     """
-    version, policy = review.request.version, review.request.policy
+    version, policy, expired = review.request.version, review.request.policy, review.expired(datetime.now(UTC))
     return {
         "id": review.id,
         "model": version.model,
         "version": version.version,
-        "status": review.decision.verdict if review.decision else "open",
+        "status": review.decision.verdict if review.decision else "expired" if expired else "open",
         "standing": review.standing,
         "opened": review.opened.isoformat(),
         "renewed": review.renewed.isoformat() if review.renewed else None,
         "expires": review.expires.isoformat() if review.expires else None,
-        "expired": review.expired(datetime.now(UTC)),
+        "expired": expired,
         "author": review.request.author,
         "run": version.run,
         "candidate": version.candidate,
@@ -54,16 +54,15 @@ def review_json(review: Review) -> dict[str, Any]:
     }
 
 
-def list_json(overviews: tuple[Overview, ...], *, include_decided: bool) -> dict[str, Any]:
-    """``{"champions": {MODEL: VERSION or null}, "reviews": [as review_json, newest first], "findings": [text]}``."""
+def list_json(overviews: tuple[Overview, ...], *, include_all: bool) -> dict[str, Any]:
+    """``{"champions": {MODEL: VERSION or null}, "reviews": [as review_json, newest first], "expired": [ID],
+    "findings": [text]}``: reviews that await a decision, or all; ``expired`` are requests that can only be rejected.
+    """
+    found, now = [review for overview in overviews for review in overview.reviews], datetime.now(UTC)
     return {
         "champions": {overview.model: overview.champion for overview in overviews},
-        "reviews": [
-            review_json(review)
-            for overview in overviews
-            for review in overview.reviews
-            if include_decided or review.decision is None
-        ],
+        "reviews": [review_json(review) for review in found if include_all or review.waiting(now)],
+        "expired": [review.id for review in found if review.expired(now)],
         "findings": [finding for overview in overviews for finding in overview.findings],
     }
 

@@ -54,17 +54,47 @@ def reliability_bars(diagram: Sequence[ReliabilityBin]) -> tuple[Bar, ...]:
 
 
 @dataclass(frozen=True)
-class SliceRow:
-    """One slice on the common axis; positions in percent."""
+class Calibrated:
+    """One model's reliability diagram with its figures."""
 
-    name: str
-    detail: str
-    weak: bool
+    title: str
+    """Which model."""
+    diagram: tuple[ReliabilityBin, ...]
+    bars: tuple[Bar, ...]
+    ece: float
+    brier: float
+
+
+def calibrated(
+    title: str, diagram: Sequence[ReliabilityBin], ece: float | None, brier: float | None
+) -> tuple[Calibrated, ...]:
+    """A model's diagram; none where it was not measured, as in files of before it was."""
+    bars = reliability_bars(diagram)
+    if not bars or ece is None or brier is None:
+        return ()
+    return (Calibrated(title, tuple(diagram), bars, ece, brier),)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One model on one slice; positions in percent of the common axis."""
+
     at: float
     low: float
     high: float
     label: str
+    weak: bool
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """One slice."""
+
+    name: str
+    detail: str
     count: int
+    mark: Mark
+    rival: Mark | None = None
 
 
 @dataclass(frozen=True)
@@ -74,29 +104,35 @@ class SliceChart:
     groups: tuple[tuple[str, tuple[SliceRow, ...]], ...]
     ticks: tuple[Tick, ...]
     weak: tuple[str, ...]
+    rival_weak: tuple[str, ...]
     hidden: int
     """Classes that are not drawn."""
+    two: bool
+    """Whether there is a rival."""
 
 
-def slice_chart(found: Sequence[Slice]) -> SliceChart:
-    """Lay out the slices: thirds of brightness and contrast, and the weakest classes."""
+def slice_chart(found: Sequence[Slice], rival: Sequence[Slice] = ()) -> SliceChart:
+    """Lay out the slices: thirds of brightness and contrast, and the weakest classes.
+
+    Args:
+        found: Of one model.
+        rival: Of another one on the same images, to be drawn beside it.
+    """
     classes = sorted((one for one in found if one.kind == "class"), key=lambda one: (one.accuracy, one.name))
     shown = [*(one for one in found if one.kind != "class"), *classes[:CLASSES]]
-    values = ticks(min(one.accuracy_low for one in shown), max(one.accuracy_high for one in shown))
+    others = {(one.kind, one.name): one for one in rival}
+    drawn = [*shown, *(others[one.kind, one.name] for one in shown if rival)]
+    values = ticks(min(one.accuracy_low for one in drawn), max(one.accuracy_high for one in drawn))
     low, high = values[0], values[-1]
+
+    def mark(one: Slice) -> Mark:
+        at, least, most = (share(v, low, high) for v in (one.accuracy, one.accuracy_low, one.accuracy_high))
+        return Mark(at, least, most, percent(one.accuracy), one.weak)
 
     def row(one: Slice) -> SliceRow:
         bounds = f"{one.low:.2f} to {one.high:.2f}" if one.low is not None and one.high is not None else ""
-        return SliceRow(
-            name=one.name if one.kind == "class" else _NAMES[one.kind, one.name],
-            detail=bounds,
-            weak=one.weak,
-            at=share(one.accuracy, low, high),
-            low=share(one.accuracy_low, low, high),
-            high=share(one.accuracy_high, low, high),
-            label=percent(one.accuracy),
-            count=one.count,
-        )
+        name = one.name if one.kind == "class" else _NAMES[one.kind, one.name]
+        return SliceRow(name, bounds, one.count, mark(one), mark(others[one.kind, one.name]) if rival else None)
 
     groups = tuple(
         (title, rows)
@@ -106,11 +142,21 @@ def slice_chart(found: Sequence[Slice]) -> SliceChart:
     return SliceChart(
         groups=groups,
         ticks=tuple(Tick(share(value, low, high), f"{100 * value:g}") for value in values),
-        weak=tuple(
-            one.name if one.kind == "class" else f"{_NAMES[one.kind, one.name]} images" for one in found if one.weak
-        ),
+        weak=weak_slices(found),
+        rival_weak=weak_slices(rival),
         hidden=max(0, len(classes) - CLASSES),
+        two=bool(rival),
     )
+
+
+def weak_slices(found: Sequence[Slice]) -> tuple[str, ...]:
+    """Names of those that are significantly weaker than the rest: ``dark images``, or the class."""
+    return tuple(slice_name(one) for one in found if one.weak)
+
+
+def slice_name(one: Slice) -> str:
+    """``dark images``, or the class."""
+    return one.name if one.kind == "class" else f"{_NAMES[one.kind, one.name]} images"
 
 
 _NAMES: Final = {

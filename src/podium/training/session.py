@@ -35,6 +35,7 @@ from podium.training.schedules import learning_rate
 from podium.training.selection import Selection
 from podium.training.stage import Stage, check_kept, stage_of
 from podium.training.stopping import Request, Stop
+from podium.training.strided import mend_strided
 from podium.training.summary import bundle_of
 from podium.training.tuning import Measured, choose, tune
 
@@ -51,6 +52,8 @@ class Session:
         self.trainer = job.candidate.trainer
         self.phases = plan(net, self.trainer)
         self.parameters = count_parameters(net)
+        if job.device.type == "cpu":
+            mend_strided(net)
         self.net = net.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator = torch.Generator(job.device).manual_seed(job.candidate.seed)
         set_dropout_generator(self.net, self.generator, job.ranks.rows)

@@ -1,0 +1,66 @@
+"""What a retraining does besides a run: the champion's recipe, drift of new images, and what is told at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from zenml.exceptions import RunInterruptedException
+
+from podium.config import Candidate, RunConfig
+from podium.config.retraining import RetrainingConfig
+from podium.errors import TrainingStopped
+from podium.orchestration.outcome import Judged, say, show_outcome
+from podium.registry.champion import champion_version, load_champion_bundle
+from podium.retraining.drifted import drifted
+from podium.retraining.round import Round, looking
+from podium.settings import Settings
+
+
+def run_of(config: RetrainingConfig) -> RunConfig:
+    """The run that a retraining does: its steps are those of any other run, and shared with them."""
+    return RunConfig.model_validate(config.model_dump(exclude={"retraining"}, exclude_unset=True))
+
+
+@contextmanager
+def retraining(settings: Settings, config: RetrainingConfig) -> Iterator[Round | None]:
+    """Look whether to train, telling what is found; None where there is nothing to do. See ``looking``."""
+    stopped = (TrainingStopped, RunInterruptedException)
+    with looking(settings, config, drifted(settings, config), train=True, stopped=stopped) as found:
+        if found is None:
+            say("another run of this retraining goes on: nothing is done here")
+        else:
+            say(f"{'training' if found.due.train else 'not training'}: {found.due.told}")
+        yield found if found and found.due.train else None
+
+
+def with_champions(config: RetrainingConfig, candidates: list[Candidate], settings: Settings) -> list[Candidate]:
+    """The candidates, and the champion's recipe with its seed as one more, unless one of them is the same."""
+    if not config.retraining.champions_recipe or champion_version(settings, config.registry.model) is None:
+        return candidates
+    bundle, _ = load_champion_bundle(settings, config.registry.model)
+    own = bundle.candidate
+    if any((one.recipe, one.seed) == (own.recipe, own.seed) for one in candidates):
+        return candidates
+    taken = {one.name for one in candidates}
+    name = own.name if own.name not in taken else f"champion_{own.recipe.id}"
+    like = {"name": name, "threads": candidates[0].threads, "processes": candidates[0].processes}
+    return [*candidates, own.model_copy(update=like)]
+
+
+def conclude(settings: Settings, judged: Judged) -> dict[str, Any]:
+    """Tell how a retraining ended; returns what the history keeps of it."""
+    version = judged.version
+    told = judged.verdict.verdict.outcome if judged.verdict else "the champion won"
+    if judged.review is not None:
+        show_outcome(settings, judged.leaderboard, judged.review)
+    else:
+        say(f"version {version.version} of {version.model} is registered, and no review is opened: {told}")
+    return {
+        "run": judged.leaderboard.run,
+        "selected": judged.leaderboard.selected,
+        "outcome": told,
+        "version": version.version,
+        "review": judged.review.id if judged.review and judged.verdict else None,
+    }

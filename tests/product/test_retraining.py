@@ -1,0 +1,58 @@
+"""Retraining as a schedule calls it: it trains for a change, and asks only for what the gate lets through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.product.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+FILE = "configs/again.yaml"
+CONFIG: dict[str, Any] = {
+    "name": "again",
+    "trainer": {"epochs": 1, "augment": {"flip": False, "rotation": 5}},
+    "candidates": ["simple_cnn"],
+    "registry": {"model": "tiny", "onnx": False},
+    "retraining": {"watch": ["data", "config"]},
+}
+
+
+def write(workspace: Workspace, **changes: Any) -> None:
+    text = yaml.safe_dump({"parameters": {"config": {**CONFIG, **changes}}})
+    (workspace.root / FILE).write_text(text)
+
+
+def test_a_schedule_trains_for_changes_and_asks_for_what_the_gate_lets_through(workspace: Workspace) -> None:
+    write(workspace)
+    first = workspace.json("retrain", "run", FILE)
+    assert (first["event"], first["count"]) == ("checked", 1), "after a training it is looked again"
+    *_, ended, _ = workspace.json("retrain", "history", FILE)
+    assert ended["event"] == "ended"
+    assert ended["detail"]["review"] == "tiny-1"
+    workspace.call("podium", "review", "approve", "tiny-1", "--reason", "the first", "--no-zenml")
+
+    modules = "import sys; from podium.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    modules += "print({'zenml', 'mlflow', 'torch'} & set(sys.modules))"
+    told = workspace.call("python", "-c", modules, "retrain", "run", FILE)
+    assert "nothing to train: nothing has changed" in told
+    assert told.endswith("set()\n"), "a look that finds nothing is cheap"
+
+    (workspace.root / "configs" / "promotion.yaml").write_text("floors: {accuracy: 1.0}\n")
+    told = workspace.call("podium", "retrain", "run", FILE)
+    assert "another policy, which alone is not trained for" in told
+    write(workspace, seed=1)
+    told = workspace.call("podium", "retrain", "run", FILE)
+    assert "another configuration, another policy" in told
+    *_, ended, _ = workspace.json("retrain", "history", FILE)
+    assert ended["detail"]["outcome"] == "blocked"
+    assert ended["detail"]["review"] is None
+    assert [review["id"] for review in workspace.json("review", "list", "--all")["reviews"]] == ["tiny-1"]
+    board = workspace.json("leaderboard")
+    assert board["run"] == ended["detail"]["run"]
+    assert {row["recipe"] for row in board["candidates"]} == {"simple_cnn", "champion_simple_cnn"}
+    workspace.call("podium", "review", "audit")
+    assert "blocked; no review" in (workspace.state / "retraining" / "again.html").read_text()

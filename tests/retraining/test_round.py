@@ -1,0 +1,169 @@
+"""One look: alone, recorded, and gone on with after a kill."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from podium.config.retraining import RetrainingConfig
+from podium.data import write_dataset
+from podium.errors import DataError, TrainingFailed, TrainingStopped
+from podium.retraining.fingerprint import fingerprint
+from podium.retraining.round import history_of, looking
+from podium.settings import Settings
+from tests.conftest import ROOT, make_arrays
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    root = tmp_path / "checkout"
+    shutil.copytree(ROOT / "configs", root / "configs")
+    put(root / "data", 0)
+    return Settings.from_environment({"PODIUM_ROOT": str(root)})
+
+
+@pytest.fixture
+def config() -> RetrainingConfig:
+    return RetrainingConfig.model_validate({"name": "weekly", "candidates": [{"recipe": "simple_cnn"}]})
+
+
+def put(folder: Path, seed: int) -> None:
+    """A data set; other pixels for another seed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    splits = {s: make_arrays(n, side=8, seed=seed + i) for i, (s, n) in enumerate([("train", 9), ("validation", 3), ("test", 3)])}  # fmt: skip  # noqa: E501
+    names = ("left", "middle", "right")
+    write_dataset(folder, splits, name="t", class_names=names, source="made", licence="CC0-1.0")
+
+
+def events(settings: Settings, config: RetrainingConfig) -> list[str]:
+    return [entry.event for entry in history_of(settings, config).entries()]
+
+
+def train(settings: Settings, config: RetrainingConfig) -> bool:
+    """Look, and train if that is due. Returns whether."""
+    with looking(settings, config, train=True) as found:
+        assert found is not None
+        if found.due.train:
+            found.result = {"run": "r", "outcome": "blocked"}
+        return found.due.train
+
+
+def test_it_trains_once_for_each_change(settings: Settings, config: RetrainingConfig) -> None:
+    assert [train(settings, config) for _ in range(3)] == [True, False, False]
+    put(settings.data, 7)
+    assert [train(settings, config) for _ in range(2)] == [True, False]
+    assert events(settings, config) == ["started", "ended", "checked", "started", "ended", "checked"]
+    assert history_of(settings, config).entries()[2].count == 2
+
+
+def test_only_looking_begins_nothing(settings: Settings, config: RetrainingConfig) -> None:
+    for _ in range(2):
+        with looking(settings, config, train=False) as found:
+            assert found is not None
+            assert found.due.train
+    assert events(settings, config) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({"seed": 1}, {"config"}),
+        ({"candidates": [{"recipe": "simple_cnn", "trainer": {"epochs": 3}}]}, {"config"}),
+        ({"retraining": {"champions_recipe": False}}, {"config"}),
+        ({"retraining": {"attempts": 9, "watch": ("data",)}}, set()),
+    ],
+)
+def test_what_counts_as_a_change(
+    settings: Settings, config: RetrainingConfig, change: dict[str, object], differs: set[str]
+) -> None:
+    other = RetrainingConfig.model_validate({**config.model_dump(), **change})
+    assert set(fingerprint(other, settings).changed(fingerprint(config, settings))) == differs
+
+
+def test_recipe_and_policy_count(settings: Settings, config: RetrainingConfig) -> None:
+    before = fingerprint(config, settings)
+    recipe = settings.recipes / "simple_cnn.yaml"
+    recipe.write_text(recipe.read_text().replace("epochs: 10", "epochs: 11"))
+    assert fingerprint(config, settings).changed(before) == ("config",)
+    policy = settings.root / "configs" / "promotion.yaml"
+    policy.write_text("decision: {quorum: 2}\n")
+    assert fingerprint(config, settings).changed(before) == ("config", "policy")
+
+
+def test_the_recorded_version_counts_before_it_is_fetched(settings: Settings, config: RetrainingConfig) -> None:
+    before = fingerprint(config, settings)
+    record = settings.root / "data.dvc"
+    record.write_text("outs:\n- md5: 0.dir\n  path: data\nmeta:\n  podium:\n    digest: another\n")
+    assert fingerprint(config, settings).changed(before) == ("data",)
+    with pytest.raises(DataError, match="could not fetch the recorded version"):
+        train(settings, config)
+    assert events(settings, config) == ["started", "failed"]
+    assert settings.data.is_dir(), "what is in place stays"
+
+
+def test_a_failure_is_tried_again_and_not_for_ever(settings: Settings, config: RetrainingConfig) -> None:
+    def fail() -> bool:
+        with looking(settings, config, train=True) as found:
+            assert found is not None
+            if not found.due.train:
+                assert "no space left" in found.due.told
+                return False
+            raise TrainingFailed("no space left", remedy="make room")
+
+    for _ in range(3):
+        with pytest.raises(TrainingFailed):
+            fail()
+    assert fail() is False
+    assert events(settings, config) == ["started", "failed"] * 3 + ["checked"]
+
+
+def test_a_stop_is_no_failure(settings: Settings, config: RetrainingConfig) -> None:
+    with pytest.raises(TrainingStopped), looking(settings, config, train=True):
+        raise TrainingStopped("a")
+    with looking(settings, config, train=True) as found:
+        assert found is not None
+        assert found.due.told == "the last run was cut off"
+
+
+def test_the_second_at_once_leaves_it_to_the_first(settings: Settings, config: RetrainingConfig) -> None:
+    with looking(settings, config, train=True) as first:
+        assert first is not None
+        with looking(settings, config, train=True) as second:
+            assert second is None
+    assert events(settings, config) == ["started", "overlapped", "ended"]
+
+
+def test_a_killed_run_is_gone_on_with(settings: Settings, config: RetrainingConfig) -> None:
+    script = """
+import sys
+from podium.config.retraining import RetrainingConfig
+from podium.retraining.round import looking
+from podium.settings import Settings
+with looking(Settings.from_environment(), RetrainingConfig.model_validate_json(sys.argv[1]), train=True):
+    print("training", flush=True)
+    sys.stdin.read()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, config.model_dump_json()],
+        env={**os.environ, "PODIUM_ROOT": str(settings.root)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "training\n"
+    lock = FileLock(settings.state / "retraining" / "weekly.lock")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    lock.acquire(timeout=10)
+    lock.release()
+    assert train(settings, config)
+    told = [entry.detail.get("reasons") for entry in history_of(settings, config).entries()]
+    assert told == [["nothing was trained before"], ["the last run was cut off"], None]
