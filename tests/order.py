@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 _LONGEST: Final = (
+    "test_scenario",
     "test_kills",
     "test_main_job",
     "test_sweep",
@@ -15,7 +16,8 @@ _LONGEST: Final = (
     "test_explain",
     "test_dvc",
 )
-"""Files of ``tests/product``, each of one to three minutes; its others follow, then whatever has a slow test."""
+"""Files of ``tests/product``, each of one to three minutes; the others of its and of the cluster's follow, then whatever
+has a slow test."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def rank(item: pytest.Item) -> int:
-        if item.path.parent.name == "product":
+        if item.path.parent.name in {"product", "cluster"}:
             return _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST)
         return len(_LONGEST) + (1 if item.path in slow else 2)
 

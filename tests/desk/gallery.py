@@ -8,11 +8,14 @@ from sklearn.datasets import load_digits
 
 from podium.bundle import Bundle
 from podium.config import Candidate, ModelConfig, RecipeConfig
+from podium.config.decision import DecisionPolicy
+from podium.config.promotion import PromotionPolicy
 from podium.contract import InputContract
 from podium.data import open_dataset, write_dataset
 from podium.models import build
 from podium.registry import reviews
 from podium.registry.evidence import Evidence
+from podium.registry.state import RegisteredVersion
 from podium.results import DataReference, Leaderboard, LeaderboardRow, TrainingSummary
 from tests.registry.support import House
 
@@ -22,7 +25,7 @@ REPORT = "<!doctype html><title>run</title><h1>The report of a run</h1><script>d
 
 
 def fill(house: House) -> None:
-    """Reviews podium-1 to podium-3, all open, of networks after 60, 25 and 240 steps."""
+    """Reviews podium-1 to podium-3, all open, of networks after 60, 25 and 240 steps; letters-1 has expired."""
     digits = load_digits()
     images = np.kron(digits.images * 255 / 16, np.ones((1, 2, 2)))[..., None].repeat(3, -1).astype(np.uint8)
     labels = digits.target.astype(np.int64)
@@ -31,10 +34,13 @@ def fill(house: House) -> None:
     write_dataset(house.folder / "data", splits, name="digits", class_names=NAMES, source="scikit-learn", licence="BSD")
     digest = open_dataset(house.folder / "data").manifest.digest
     for seed, (name, steps) in enumerate((("simple_cnn", 60), ("cnn_3block", 25), ("resnet20", 240))):
-        _open(house, seed, name, steps, digest, splits)
+        version = _open(house, seed, name, steps, digest, splits)
+    late = PromotionPolicy(decision=DecisionPolicy(expires_days=1e-9))
+    other = version.model_copy(update={"model": "letters", "version": 1})
+    reviews.open_review(house.settings, other, author="ada@lab", policy=late)
 
 
-def _open(house: House, seed: int, name: str, steps: int, digest: str, splits: dict) -> None:
+def _open(house: House, seed: int, name: str, steps: int, digest: str, splits: dict) -> RegisteredVersion:
     recipe = RecipeConfig(
         id=name, source="made", model=ModelConfig(family="simple_cnn", options={"filters": [8], "dense": 32})
     )
@@ -77,3 +83,4 @@ def _open(house: House, seed: int, name: str, steps: int, digest: str, splits: d
     examples = splits["validation"][0][:8]
     version = house.register(seed, bundle=bundle, evidence=evidence, run=board.run, examples=examples)
     reviews.open_review(house.settings, version, author="ada@lab")
+    return version

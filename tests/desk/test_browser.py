@@ -133,7 +133,7 @@ def test_a_double_click_decides_once(room: Room) -> None:
     assert len(room.decisions()) == 1
 
 
-def test_the_page_tells_when_the_promotion_is_done(house: House, browser: Browser) -> None:
+def test_the_page_tells_when_the_promotion_is_done(house: House, browser: Browser, tmp_path: Path) -> None:
     """Without being loaded again: the script looks. Without scripts there is a link."""
     going = threading.Event()
 
@@ -157,6 +157,11 @@ def test_the_page_tells_when_the_promotion_is_done(house: House, browser: Browse
             expect(page.locator(".marks")).to_contain_text("being promoted")
             plain.goto("/reviews/podium-1")
             expect(plain.get_by_role("status")).to_contain_text("It is being promoted")
+            for path, name in (("/", "inbox"), ("/reviews/podium-1", "review")):
+                narrow = room.enter(viewport={"width": 390, "height": 844}, color_scheme="dark")
+                narrow.goto(path)
+                _readable(narrow, name, 390)
+                narrow.screenshot(path=chromium.artifacts(tmp_path) / f"promoting-{name}-phone-dark.png")
             page.evaluate("window.same = true")
             going.set()
             expect(page.get_by_role("status")).to_contain_text("It has been promoted.", timeout=30_000)
@@ -329,6 +334,10 @@ def test_every_page_can_be_read(filled: Room, tmp_path: Path, width: int, dark: 
         page.goto(path)
         _readable(page, f"{label} {path}", width)
         page.screenshot(path=kept / f"{label}-{name}.png", full_page=True)
+    page.goto("/")
+    page.get_by_text("1 request that nobody decided on in time").click()
+    _readable(page, "inbox, opened", width)
+    page.screenshot(path=kept / f"inbox-expired-{name}.png", full_page=True)
     page.goto("/reviews/podium-3")
     page.get_by_label("Reason").fill("names eight more of a hundred; nothing that the champion knew is lost")
     page.get_by_role("button", name="Approve").click()

@@ -59,7 +59,7 @@ def test_the_page_does_not_wait_for_the_promotion(house: House, slow: Desk, wait
     assert "The decision is recorded. It is being promoted, which takes some seconds." in page.words
     assert 'data-under-way="yes"' in page.text
     assert "/static/progress.js" in page.text
-    assert "being promoted" in page.get("/").words
+    assert "podium-1 being promoted" in page.get("/").words
     assert "was not carried out completely" not in page.words, "it is under way"
     assert "was not carried out" not in page.get("/audit").words
     assert kinds(house) == ["opened", "approved"]
@@ -82,7 +82,8 @@ def test_after_a_crash_the_page_says_so_and_the_next_decision_carries_both_out(
     waiting.left.clear()  # the process was killed
     page = Page(alone).get("/reviews/podium-1")
     assert "The decision stands, and was not carried out yet" in page.words
-    assert "not promoted yet" in page.words
+    assert "It is to be the champion." in page.words
+    assert "podium-1 not promoted yet" in page.get("/").words
     assert "decision 3 of the log was not carried out completely" in page.get("/").words
     page.decide("podium-2", "reject")
     assert kinds(house) == ["opened", "opened", "approved", "rejected", "applied"]

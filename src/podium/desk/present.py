@@ -124,7 +124,7 @@ def present(
         age=ago(moment_now - review.opened),
         data=version.digests.data[:12],
         marks=_marks(review, quorum, progress, expired=expired),
-        summary=_summary(review, other),
+        summary=_summary(review, other, progress),
         warnings=tuple(warnings),
         champion=other.version if other else None,
         champion_name=other.request.version.candidate if other else "",
@@ -153,16 +153,16 @@ def inbox(
         under_way: Events of decisions that are being carried out.
         now: Defaults to the current time, in UTC.
     """
-    going = Progress("under way")
 
-    def view(review: Review, champion: Review | None) -> ReviewView:
-        running = review.decision is not None and review.decision.event in under_way
-        return present(review, champion, now=now, progress=going if running else None)
+    def view(review: Review, champion: Review | None, pending: Collection[int]) -> ReviewView:
+        event = review.decision.event if review.decision else 0
+        progress = Progress("under way" if event in under_way else "left") if event in pending else None
+        return present(review, champion, now=now, progress=progress)
 
     shown = []
     for overview in overviews:
         champion = next((review for review in overview.reviews if review.version == overview.champion), None)
-        shown += [(review, view(review, champion)) for review in overview.reviews]
+        shown += [(review, view(review, champion, overview.pending)) for review in overview.reviews]
     shown.sort(key=lambda pair: (pair[0].decision is not None, -pair[0].opened.timestamp()))
     return tuple(view for _, view in shown)
 
@@ -203,7 +203,7 @@ def _given(said: Decision | Vote, verdict: str) -> DecisionView:
     return DecisionView(verdict, said.actor, moment(said.time), said.reason, said.self_approved, said.override)
 
 
-def _summary(review: Review, champion: Review | None) -> str:
+def _summary(review: Review, champion: Review | None, progress: Progress | None) -> str:
     """The review in a sentence or two."""
     version, figures = review.request.version, review.request.version.figures
     text = f"{version.candidate} won its run"
@@ -212,7 +212,11 @@ def _summary(review: Review, champion: Review | None) -> str:
         if figures.test_accuracy_low is not None and figures.test_accuracy_high is not None:
             text += f" (95{THIN}% interval {interval(figures.test_accuracy_low, figures.test_accuracy_high)})"
     if champion is None:
-        last = "It is the champion." if review.standing == "champion" else "There is no other champion yet."
+        last = "There is no other champion yet."
+        if review.standing == "champion":
+            last = (
+                "It is the champion." if progress is None or progress.state == "done" else "It is to be the champion."
+            )
         return f"{text}. {last}"
     other = champion.request.version
     before, name = other.figures.test_accuracy, f"version {other.version}, {other.candidate}"

@@ -45,6 +45,8 @@ class Overview(Frozen):
     reviews: tuple[Review, ...]
     findings: tuple[str, ...]
     """Unexplained aliases and decisions that were not carried out; empty if all is well."""
+    pending: tuple[int, ...] = ()
+    """Events of decisions that were not carried out, those under way included."""
 
 
 def open_review(
@@ -180,6 +182,7 @@ def _overview(state: ModelState, aliases: dict[str, int], under_way: Collection[
         champion=state.champion,
         reviews=tuple(reversed(state.reviews.values())),
         findings=tuple(discrepancies(state, aliases, under_way)),
+        pending=state.pending,
     )
 
 
@@ -188,9 +191,8 @@ def discrepancies(state: ModelState, aliases: dict[str, int], under_way: Collect
     found = []
     if left := [seq for seq in state.pending if seq not in under_way]:
         numbers = ", ".join(str(seq) for seq in left)
-        found.append(
-            f"{state.model}: decision {numbers} of the log was not carried out completely: `podium review sync`"
-        )
+        which = f"decision {numbers} of the log was" if len(left) == 1 else f"decisions {numbers} of the log were"
+        found.append(f"{state.model}: {which} not carried out completely: `podium review sync`")
     alias = aliases.get(versions.CHAMPION)
     if alias != state.champion and not state.pending:
         actual = f"version {alias}" if alias is not None else "no version"

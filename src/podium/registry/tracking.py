@@ -45,8 +45,7 @@ def client(settings: Settings) -> MlflowClient:
     Raises:
         RegistryError: The address cannot be reached or is no MLflow store.
     """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    quiet_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -64,6 +63,12 @@ def client(settings: Settings) -> MlflowClient:
             remedy="check PODIUM_TRACKING_URI, the server behind it, and the room on the disk",
         ) from error
     return made
+
+
+def quiet_mlflow() -> None:
+    """Keep MLflow from sending anything out, and from drawing bars over what commands print."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 def is_local(settings: Settings) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from podium.errors import NoSuchModelVersion, RegistryError
 from podium.registry.provenance import CodeState
 from podium.registry.state import Digests, RegisteredVersion
+from podium.registry.tracking import quiet_mlflow
 from podium.results import LeaderboardRow
 from podium.settings import Settings
 
@@ -113,6 +114,7 @@ def download_evidence(settings: Settings, found: Any, target: Path) -> Path:
 
 def download(settings: Settings, target: Path, *, what: str, **source: str) -> Path:
     """Fetch artifacts into ``target``; ``source`` as for ``mlflow.artifacts``. Raises RegistryError naming ``what``."""
+    quiet_mlflow()
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
