@@ -12,10 +12,10 @@ import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Final
 
 from podium.doctor.finding import Finding, error, ok, skipped, warning
+from podium.orchestration.environment import server_address
 from podium.settings import Settings
 from podium.wording import plural
 
@@ -88,7 +88,7 @@ def disk(settings: Settings) -> Finding:
 
 def clock(settings: Settings) -> Finding:
     """Whether this clock agrees with that of a server in use."""
-    url = settings.tracking_uri if settings.tracking_uri.startswith("http") else _zenml_server(settings)
+    url = settings.tracking_uri if settings.tracking_uri.startswith("http") else server_address(settings)
     if not url:
         return skipped("no server to compare with")
     before = time.time()
@@ -107,18 +107,6 @@ def clock(settings: Settings) -> Finding:
             f"this clock is {abs(skew):.0f} s off that of {_plain(url)}", "synchronize it: `timedatectl set-ntp true`"
         )
     return ok(f"agrees with {_plain(url)}")
-
-
-def _zenml_server(settings: Settings) -> str:
-    """The address of the ZenML server that runs use; empty if they use a database."""
-    given = os.environ.get("ZENML_STORE_URL", "")
-    if given.startswith("http"):
-        return given
-    file = Path(os.environ.get("ZENML_CONFIG_PATH") or settings.state / "zenml") / "config.yaml"
-    if not file.is_file():
-        return ""
-    found = re.search(r"^\s+url: (https?://\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1] if found else ""
 
 
 def _plain(url: str) -> str:
