@@ -14,7 +14,7 @@ from podium.evaluation.examine import Examination
 from podium.gate.result import GateResult
 from podium.orchestration.drifting import data_drift, split_drift
 from podium.orchestration.filing import Filed, backbone, draw_dossier, file_dossier
-from podium.registry.state import RegisteredVersion
+from podium.registry.request import RegisteredVersion
 from podium.results import DataReference
 from podium.settings import Settings
 from podium.validation import ValidationReport

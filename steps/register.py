@@ -12,7 +12,7 @@ from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import Incumbent
 from podium.orchestration.registration import keep_page, register_winner
 from podium.registry.ledger import Use
-from podium.registry.state import RegisteredVersion
+from podium.registry.request import RegisteredVersion
 from podium.results import Leaderboard
 from podium.settings import Settings
 from podium.validation import ValidationReport

@@ -9,7 +9,8 @@ from zenml.types import HTMLString
 from podium.bundle import Bundle
 from podium.orchestration.filing import Filed
 from podium.orchestration.registration import ask_for_review
-from podium.registry.state import RegisteredVersion, Review
+from podium.registry.request import RegisteredVersion
+from podium.registry.state import Review
 from podium.settings import Settings
 
 

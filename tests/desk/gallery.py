@@ -15,7 +15,7 @@ from podium.data import open_dataset, write_dataset
 from podium.models import build
 from podium.registry import reviews
 from podium.registry.evidence import Evidence
-from podium.registry.state import RegisteredVersion
+from podium.registry.request import RegisteredVersion
 from podium.results import DataReference, Leaderboard, LeaderboardRow, TrainingSummary
 from tests.registry.support import House
 

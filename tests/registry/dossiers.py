@@ -9,7 +9,8 @@ from podium.config.promotion import PromotionPolicy
 from podium.dossier.facts import Bound, Dossier, Figures, Subject
 from podium.registry import dossiers, promotion, reviews
 from podium.registry.dossiers import Papers
-from podium.registry.state import RegisteredVersion, Review
+from podium.registry.request import RegisteredVersion
+from podium.registry.state import Review
 from tests.registry.support import House
 
 FIGURES = Figures(

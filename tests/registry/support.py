@@ -19,7 +19,8 @@ from podium.registry import reviews, tracking
 from podium.registry.evidence import Evidence
 from podium.registry.provenance import CodeState
 from podium.registry.register import register
-from podium.registry.state import RegisteredVersion, Review
+from podium.registry.request import RegisteredVersion
+from podium.registry.state import Review
 from podium.results import DataReference, Leaderboard, LeaderboardRow, TrainingSummary
 from podium.settings import Settings
 

@@ -20,7 +20,7 @@ from podium.registry import promotion, reviews
 from podium.registry.chain import explain
 from podium.registry.explanation import Explanation
 from podium.registry.provenance import CodeState
-from podium.registry.state import RegisteredVersion, ZenmlReference
+from podium.registry.request import RegisteredVersion, ZenmlReference
 from tests.registry.support import AUTHOR, DATA, House, make_evidence
 
 LOCK = "numpy==2\n"

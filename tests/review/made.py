@@ -13,7 +13,8 @@ from podium.config.promotion_file import policy_file
 from podium.registry import promotion, reviews
 from podium.registry.log import EventLog
 from podium.registry.provenance import CodeState
-from podium.registry.state import Digests, ModelState, RegisteredVersion, Review, fold
+from podium.registry.request import Digests, RegisteredVersion
+from podium.registry.state import ModelState, Review, fold
 from podium.results import LeaderboardRow
 from podium.settings import Settings
 

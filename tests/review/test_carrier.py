@@ -14,7 +14,8 @@ from podium.cli.promotion import PipelineCarrier
 from podium.errors import ReviewError
 from podium.registry import carrying, promotion
 from podium.registry.log import EventLog
-from podium.registry.state import Review, ZenmlReference
+from podium.registry.request import ZenmlReference
+from podium.registry.state import Review
 from podium.registry.sync import sync
 from tests.conftest import ROOT
 from tests.review.made import Office
@@ -146,7 +147,7 @@ for seed in range(2):
 
 LOOK = """
 import json, sys
-from podium.registry.state import ZenmlReference
+from podium.registry.request import ZenmlReference
 from podium.registry.zenml_connection import connect
 client = connect(ZenmlReference.model_validate_json(sys.argv[1]))
 (run, *_) = client.list_pipeline_runs(sort_by="desc:created").items

@@ -103,7 +103,7 @@ exported = {
 DECIDE = '''
 import sys
 from podium.errors import RegistryError
-from podium.registry.state import ZenmlReference
+from podium.registry.request import ZenmlReference
 from podium.registry.zenml_mirror import LazyZenmlMirror
 
 try:

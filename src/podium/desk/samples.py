@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from podium.errors import PodiumError, RegistryError
 from podium.registry import documents
 from podium.registry.champion import load_champion_bundle
-from podium.registry.state import RegisteredVersion, Review
+from podium.registry.request import RegisteredVersion
+from podium.registry.state import Review
 from podium.report.pictures import Picture, picture
 from podium.settings import Settings
 

@@ -24,7 +24,7 @@ from podium.models.weights import Provenance
 from podium.orchestration.drifting import drift_cautions
 from podium.registry import dossiers, tracking
 from podium.registry.dossiers import Papers
-from podium.registry.state import RegisteredVersion
+from podium.registry.request import RegisteredVersion
 from podium.settings import Settings
 from podium.validation import ValidationReport
 

@@ -16,7 +16,8 @@ from zenml.models import StepRunResponse
 
 from podium.gate.result import GateResult
 from podium.registry.champion import champion_version
-from podium.registry.state import RegisteredVersion, Review
+from podium.registry.request import RegisteredVersion
+from podium.registry.state import Review
 from podium.report.table import render_leaderboard
 from podium.results import Leaderboard
 from podium.settings import Settings

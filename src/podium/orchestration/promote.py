@@ -11,7 +11,7 @@ from zenml.utils import source_utils
 
 from podium.errors import RegistryError, ReviewError
 from podium.orchestration.runner import tell
-from podium.registry.state import ZenmlReference
+from podium.registry.request import ZenmlReference
 from podium.registry.zenml_connection import connect
 
 PIPELINE: Final = "pipelines.promotion.promotion_pipeline"

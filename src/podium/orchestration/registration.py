@@ -23,8 +23,9 @@ from podium.registry import tracking, versions
 from podium.registry.evidence import Evidence
 from podium.registry.provenance import code_state, data_revision, environment_lock
 from podium.registry.register import register
+from podium.registry.request import RegisteredVersion
 from podium.registry.reviews import open_review
-from podium.registry.state import RegisteredVersion, Review
+from podium.registry.state import Review
 from podium.registry.zenml_mirror import mirror_version
 from podium.results import Leaderboard
 from podium.settings import Settings

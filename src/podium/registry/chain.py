@@ -24,8 +24,9 @@ from podium.registry.links import (
     verdict_link,
 )
 from podium.registry.log import EventLog
+from podium.registry.request import RegisteredVersion
 from podium.registry.reviews import discrepancies
-from podium.registry.state import RegisteredVersion, fold
+from podium.registry.state import fold
 from podium.registry.votes import parse_review_id
 from podium.settings import Settings
 

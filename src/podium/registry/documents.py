@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from podium.errors import RegistryError, ReviewError
 from podium.registry import evidence, tracking, versions
-from podium.registry.state import RegisteredVersion
+from podium.registry.request import RegisteredVersion
 from podium.settings import Settings
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from podium.digest import digest_directory
 from podium.dossier.facts import Dossier
 from podium.errors import ReviewError
 from podium.registry import tracking, versions
-from podium.registry.state import RegisteredVersion
+from podium.registry.request import RegisteredVersion
 from podium.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from podium.config import Frozen
-from podium.registry.state import Standing
+from podium.registry.request import Standing
 from podium.results import LeaderboardRow
 
 

@@ -11,7 +11,7 @@ from podium.digest import digest_directory
 from podium.errors import RegistryError, ReviewError
 from podium.registry import dossiers, evidence, versions
 from podium.registry.package import BUNDLE_PATH
-from podium.registry.state import RegisteredVersion
+from podium.registry.request import RegisteredVersion
 from podium.settings import Settings
 
 if TYPE_CHECKING:

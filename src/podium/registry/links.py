@@ -22,7 +22,7 @@ from podium.registry.explanation import (
     Verdict,
 )
 from podium.registry.log import Event
-from podium.registry.state import RegisteredVersion
+from podium.registry.request import RegisteredVersion
 from podium.settings import Settings
 
 if TYPE_CHECKING:

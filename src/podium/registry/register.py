@@ -19,7 +19,8 @@ from podium.registry.evidence import Evidence
 from podium.registry.log import EventLog
 from podium.registry.package import ONNX_PATH, build_package, bundle_digest, check_predictions, reference_predictions
 from podium.registry.provenance import CodeState
-from podium.registry.state import Digests, ModelState, RegisteredVersion, fold
+from podium.registry.request import Digests, RegisteredVersion
+from podium.registry.state import ModelState, fold
 from podium.settings import Settings
 
 if TYPE_CHECKING:

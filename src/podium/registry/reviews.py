@@ -17,16 +17,9 @@ from podium.registry import tracking, versions
 from podium.registry.log import Event, EventLog
 from podium.registry.notices import tell
 from podium.registry.provenance import current_user
+from podium.registry.request import RegisteredVersion, Request, ZenmlReference
 from podium.registry.rules import unreachable
-from podium.registry.state import (
-    ModelState,
-    RegisteredVersion,
-    Request,
-    Review,
-    ZenmlReference,
-    fold,
-    models,
-)
+from podium.registry.state import ModelState, Review, fold, models
 from podium.registry.votes import parse_review_id
 from podium.settings import Settings
 

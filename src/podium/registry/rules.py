@@ -8,7 +8,8 @@ from podium.config.decision import DecisionPolicy, named
 from podium.config.promotion import PromotionPolicy
 from podium.config.promotion_file import policy_digest
 from podium.errors import ReviewError
-from podium.registry.state import Request, Review
+from podium.registry.request import Request
+from podium.registry.state import Review
 
 _RENEW = (
     "run the pipeline again: finished steps come from the cache, and the review is renewed under the policy in force"

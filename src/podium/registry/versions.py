@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from podium.errors import NoSuchModelVersion, RegistryError
 from podium.registry.provenance import CodeState
-from podium.registry.state import Digests, RegisteredVersion
+from podium.registry.request import Digests, RegisteredVersion
 from podium.registry.tracking import quiet_mlflow
 from podium.results import LeaderboardRow
 from podium.settings import Settings

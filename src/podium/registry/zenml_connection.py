@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from podium.errors import PodiumError, RegistryError
-from podium.registry.state import ZenmlReference
+from podium.registry.request import ZenmlReference
 from podium.registry.zenml_server import is_server, require_answer
 from podium.registry.zenml_variables import choosing, own_configuration, without_zenml
 from podium.settings import Settings

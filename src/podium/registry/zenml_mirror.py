@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from podium.registry.state import RegisteredVersion, ZenmlReference
+from podium.registry.request import RegisteredVersion, ZenmlReference
 from podium.registry.zenml_connection import connect, reporting
 
 if TYPE_CHECKING:
