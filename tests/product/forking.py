@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import logging
@@ -62,6 +63,8 @@ def main() -> int:
         raise RuntimeError("an import opened ZenML's store: forks would not read it for themselves")
     if (running := threading.active_count()) > 1:
         raise RuntimeError(f"imports started {running - 1} threads, which forks would not have")
+    gc.collect()
+    gc.freeze()  # forks neither look through what was imported nor copy it
     for line in sys.stdin:
         if os.fork() == 0:
             os._exit(_keep(json.loads(line)))
