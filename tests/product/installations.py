@@ -88,7 +88,7 @@ class Team(Alone):
     @contextmanager
     def desk(self) -> Iterator[None]:
         """``podium review serve``, with everybody logged in."""
-        (self.workspace.root / "configs" / "desk.yaml").write_text("default_role: reviewer\n")
+        (self.workspace.root / "configs" / "desk.yaml").write_text("default_role: reviewer\npromotion: direct\n")
         port = free_port()
         options = ("--port", str(port), "--config", "configs/desk.yaml", "--zenml-server", self.server.address)
         desk = self.warm.start("podium", "review", "serve", *options)
@@ -110,6 +110,10 @@ class Team(Alone):
     def decide(self, verb: str, review: str, who: str, reason: str, *, refused: bool = False) -> str:
         page = self.browsers[who].decide(review, verb, reason)
         assert (page.status >= 400) is refused, page.words
+        while "data-under-way" in page.text:  # recorded, and being carried out
+            time.sleep(0.2)
+            page.get(page.path)
+        assert refused or "was not carried out" not in page.words, page.words
         return page.words
 
     def stages(self) -> Mapping[str, str]:
