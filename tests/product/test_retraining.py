@@ -44,7 +44,7 @@ def test_a_schedule_trains_for_changes_and_asks_for_what_the_gate_lets_through(w
     (workspace.root / "configs" / "promotion.yaml").write_text("floors: {accuracy: 1.0}\n")
     told = workspace.call("podium", "retrain", "run", FILE)
     assert "another policy, which alone is not trained for" in told
-    write(workspace, seed=1)
+    write(workspace, seed=1, trainer={**CONFIG["trainer"], "epochs": 3})
     told = workspace.call("podium", "retrain", "run", FILE)
     assert "another configuration, another policy" in told
     *_, ended, _ = workspace.json("retrain", "history", FILE)
