@@ -15,6 +15,8 @@ from podium.orchestration import stacks
 from podium.settings import Settings
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("source_root")
+
 SETTINGS = Settings(root=ROOT, state=Path("/shared/state"), tracking_uri="sqlite://")
 
 
