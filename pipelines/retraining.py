@@ -1,4 +1,4 @@
-"""Train again when there is something new, and ask for a decision only where the gate lets it."""
+"""Train again when there is something new, and ask for a decision."""
 
 from pipelines.training import STEPS, train_and_judge
 from podium.config.retraining import RetrainingConfig
@@ -34,4 +34,4 @@ def retraining_pipeline(config: RetrainingConfig) -> None:
             return
         run = run_of(config)
         candidates = with_champions(config, list(resolve_candidates(run, settings.recipes)), settings)
-        found.result = conclude(settings, train_and_judge(run, candidates, settings, ask_if_blocked=False))
+        found.result = conclude(settings, train_and_judge(run, candidates, settings))

@@ -45,16 +45,13 @@ STEPS = (
 )
 
 
-def train_and_judge(
-    config: RunConfig, candidates: list[Candidate], settings: Settings, *, ask_if_blocked: bool = True
-) -> Judged:
+def train_and_judge(config: RunConfig, candidates: list[Candidate], settings: Settings) -> Judged:
     """All that pipelines of candidates do, from the data set to the review; calls steps, so only within a pipeline.
 
     Args:
         config: The run.
         candidates: What is trained, resolved.
         settings: Where recipes, suite and policy are.
-        ask_if_blocked: Whether a review is opened also where the gate blocks.
     """
     suite, policy = load_suite(config.validation.suite, settings.root), load_policy(settings.root)
     backbones = {candidate.name: backbone_digest(candidate, settings) for candidate in candidates}
@@ -96,8 +93,7 @@ def train_and_judge(
         looked = (examined, unexamined)
         _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks, *looked)
         filed.append(bound)
-    asked = not filed or ask_if_blocked or verdict.load().verdict.outcome != "blocked"
-    review = request_review(version, winner, report, filed).load() if asked else None
+    review = request_review(version, winner, report, filed).load()
     for candidate in candidates:
         if candidate.name in models:
             forget_work(settings, candidate, data.load().digest, training_code())
@@ -121,5 +117,4 @@ def training_pipeline(config: RunConfig) -> None:
     """
     settings = Settings.from_environment()
     judged = train_and_judge(config, list(resolve_candidates(config, settings.recipes)), settings)
-    assert judged.review is not None, "asked for also where the gate blocks"
     show_outcome(settings, judged.leaderboard, judged.review)

@@ -1,4 +1,4 @@
-"""Retraining as a schedule calls it: it trains for a change, and asks only for what the gate lets through."""
+"""Retraining as a schedule calls it: it trains for a change, and asks for a decision."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(workspace: Workspace, **changes: Any) -> None:
     (workspace.root / FILE).write_text(text)
 
 
-def test_a_schedule_trains_for_changes_and_asks_for_what_the_gate_lets_through(workspace: Workspace) -> None:
+def test_a_schedule_trains_for_changes_and_asks_for_decisions(workspace: Workspace) -> None:
     write(workspace)
     first = workspace.json("retrain", "run", FILE)
     assert (first["event"], first["count"]) == ("checked", 1), "after a training it is looked again"
@@ -49,10 +49,10 @@ def test_a_schedule_trains_for_changes_and_asks_for_what_the_gate_lets_through(w
     assert "another configuration, another policy" in told
     *_, ended, _ = workspace.json("retrain", "history", FILE)
     assert ended["detail"]["outcome"] == "blocked"
-    assert ended["detail"]["review"] is None
-    assert [review["id"] for review in workspace.json("review", "list", "--all")["reviews"]] == ["tiny-1"]
+    assert ended["detail"]["review"] == "tiny-2"
+    assert [review["id"] for review in workspace.json("review", "list")["reviews"]] == ["tiny-2"]
     board = workspace.json("leaderboard")
     assert board["run"] == ended["detail"]["run"]
     assert {row["recipe"] for row in board["candidates"]} == {"simple_cnn", "champion_simple_cnn"}
-    workspace.call("podium", "review", "audit")
-    assert "blocked; no review" in (workspace.state / "retraining" / "again.html").read_text()
+    workspace.call("podium", "review", "audit", "--no-zenml")
+    assert "blocked; review tiny-2 is open" in (workspace.state / "retraining" / "again.html").read_text()

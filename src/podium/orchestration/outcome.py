@@ -32,8 +32,7 @@ class Judged:
     version: RegisteredVersion
     verdict: GateResult | None
     """None where the winner is the champion itself: then nothing is decided."""
-    review: Review | None
-    """None where none was asked for."""
+    review: Review
 
 
 def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -> None:

@@ -53,14 +53,11 @@ def conclude(settings: Settings, judged: Judged) -> dict[str, Any]:
     """Tell how a retraining ended; returns what the history keeps of it."""
     version = judged.version
     told = judged.verdict.verdict.outcome if judged.verdict else "the champion won"
-    if judged.review is not None:
-        show_outcome(settings, judged.leaderboard, judged.review)
-    else:
-        say(f"version {version.version} of {version.model} is registered, and no review is opened: {told}")
+    show_outcome(settings, judged.leaderboard, judged.review)
     return {
         "run": judged.leaderboard.run,
         "selected": judged.leaderboard.selected,
         "outcome": told,
         "version": version.version,
-        "review": judged.review.id if judged.review and judged.verdict else None,
+        "review": judged.review.id if judged.verdict else None,
     }
