@@ -200,3 +200,10 @@ def test_killed_writers_leave_a_valid_chain(place: Place) -> None:
     assert count >= reported
     assert {event.actor for event in log.events()} == {"0", "1", "2"}
     assert log.append("note", "after", {}).seq == count + 1
+
+
+def test_a_log_whose_making_was_killed_is_an_empty_one(tmp_path: Path) -> None:
+    """SQLite makes the file before its first table."""
+    file = tmp_path / "reviews.db"
+    file.touch()
+    assert list(EventLog(file).events()) == []

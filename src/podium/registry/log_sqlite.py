@@ -41,7 +41,9 @@ class SqliteStore:
             yield None
             return
         with self._engine() as engine, self._reporting(), engine.connect() as connection:
-            yield connection
+            # A process that was killed while it made the log leaves a database without any table.
+            empty = connection.scalar(sa.text("SELECT count(*) FROM sqlite_master")) == 0
+            yield None if empty else connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
