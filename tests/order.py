@@ -16,7 +16,7 @@ _LONGEST: Final = (
     "test_explain",
     "test_dvc",
 )
-"""Files of ``tests/product``, each of one to three minutes; its others, the cluster's and the hundred kills follow, then all slow ones."""
+"""Files of ``tests/product``, of one to three minutes; others, the cluster's and kills follow, then all slow ones."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
