@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from podium.registry.state import ModelState
 from podium.settings import Settings
+from tests.kills.enough import lacking
 from tests.kills.operations import QUORUM, VERSIONS, Operation, crowd, possible
 from tests.kills.points import Points, drawn
 from tests.kills.processes import READY, ask, begin, recover, tell, warm_up, work
@@ -30,8 +31,6 @@ from tests.registry.support import make_bundle
 ROUNDS: Final = 30
 """In one house."""
 HOUSES: Final = 40
-ALL: Final = {"register", "open", "renew", "approve", "carry", "roll back", "sync", "repair"}
-"""What has to be struck at least once."""
 CROWDED: Final = 0.5
 """Share of the rounds, where there is something to decide, in which eight processes act at once."""
 STRUCK: Final = 0.75
@@ -163,8 +162,7 @@ def main(folder: str, template: str, count: str, seed: str, uri: str | None = No
     gc.freeze()
     for number in range(1, HOUSES):
         killing.play(number, int(count))
-        struck = {kill["operation"] for kill in killing.kills}
-        if len(killing.kills) >= int(count) and (uri or struck >= ALL):
+        if not lacking(killing.kills, int(count), thorough=uri is None):
             break
     json.dump(killing.kills, sys.stdout)
 

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.kills.enough import lacking
 from tests.registry.fixtures import database, mlflow_database, postgres_server
 from tests.registry.postgres import Database
 
@@ -45,18 +46,8 @@ def kill(template: Path, count: int, seed: int, *uri: str) -> list[dict[str, str
 
 
 def test_on_sqlite(mlflow_database: Path) -> None:
-    kills = kill(mlflow_database, 100, 8)
-    assert len(kills) >= 100
-    struck = Counter(kill["operation"] for kill in kills)
-    assert struck.keys() >= {"register", "open", "renew", "approve", "carry", "roll back", "sync", "repair"}, struck
-    assert sum(struck[name] for name in ("vote", "approve", "carry", "reject")) >= 15, struck
-    places = Counter(kill["kind"] for kill in kills)
-    assert min(places[name] for name in ("client", "log", "sql", "time")) >= 5, places
-    assert sum(kill["crowd"] == 8 for kill in kills) >= 5, "killed among eight"
-    assert any(kill["pending"] for kill in kills), "a decision was recorded, and not carried out"
+    assert lacking(kill(mlflow_database, 100, 8), 100, thorough=True) == []
 
 
 def test_on_postgresql(mlflow_database: Path, database: Database) -> None:
-    kills = kill(mlflow_database, 15, 7, database.uri)
-    assert len(kills) >= 15
-    assert any(kill["crowd"] == 8 for kill in kills)
+    assert lacking(kill(mlflow_database, 15, 7, database.uri), 15, thorough=False) == []
