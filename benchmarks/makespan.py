@@ -1,0 +1,85 @@
+"""What a run on Slurm takes more than its longest training: launch of a step, and makespan of six on six GPUs.
+
+    python benchmarks/makespan.py [--seconds 60] [--alone 3]
+
+Starts the test suite's cluster (root): three nodes of two made GPUs, all on this machine, and a checkout with the stack
+`slurm`. Each step holds its GPU for so many seconds, which stand for a training: six real ones would fight for this
+machine's cores. Launch is from the driver's call of `submit` to the first line of the step's code in its job: once
+with one step at a time, once with six at a time. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = {"gpus": 1, "cpus": 1, "memory": "1500M"}
+PROGRAM = "import sys; from benchmarks.makespan_pipeline import main; main(*sys.argv[1:])"
+Row = tuple[float, float, float]
+"""Asked for, begun, ended; seconds since 1970."""
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each of the six")
+    parser.add_argument("--alone", type=int, default=3, help="runs of one step")
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    from podium.orchestration.environment import isolated_environment
+    from podium.settings import Settings
+    from tests.cluster.slurm import Cluster
+    from tests.product.workspace import Workspace
+
+    with tempfile.TemporaryDirectory(prefix="podium-makespan-") as name:
+        folder = Path(name)
+        (folder / "cluster").mkdir()
+        cluster = Cluster(folder / "cluster")
+        try:
+            cluster.start()
+            site = Workspace.create(folder / "checkout")
+            site.call("podium", "stack", "up", "slurm")
+            settings = Settings.from_environment({"PODIUM_ROOT": str(site.root)})
+            paths = {"ZENML_CUSTOM_SOURCE_ROOT": str(ROOT), "PYTHONPATH": str(ROOT)}
+            environment = site.environment(**isolated_environment(settings), **cluster.environment(), **paths)
+            alone = [run(environment, folder, [0.0])[0] for _ in range(arguments.alone)]
+            six = run(environment, folder, [arguments.seconds] * 6)
+        finally:
+            cluster.stop()
+    report(alone, six, arguments.seconds)
+    return 0
+
+
+def run(environment: dict[str, str], folder: Path, seconds: list[float]) -> list[Row]:
+    """One run of the pipeline."""
+    told = folder / "told.json"
+    command = [sys.executable, "-c", PROGRAM, json.dumps(seconds), json.dumps(SETTINGS), str(told)]
+    subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=True)
+    return [tuple(row) for row in json.loads(told.read_text())["rows"]]
+
+
+def report(alone: list[Row], six: list[Row], seconds: float) -> None:
+    """The table."""
+    single = [begun - asked for asked, begun, _ in alone]
+    together = [begun - asked for asked, begun, _ in six]
+    makespan = max(end for *_, end in six) - min(asked for asked, *_ in six)
+    launch = statistics.median(single)
+    sys.stdout.write(
+        "| steps | seconds of each | launch, s (least to greatest) | makespan, s | of longest chain + launch alone |\n"
+        "|---|---|---|---|---|\n"
+        f"| 1, {len(alone)} times | 0 | {launch:.1f} ({min(single):.1f} to {max(single):.1f}) | – | – |\n"
+        f"| {len(six)} at once | {seconds:g} | {statistics.median(together):.1f} ({min(together):.1f} to"
+        f" {max(together):.1f}) | {makespan:.1f} | {makespan / (seconds + launch):.2f} |\n"
+    )
+    sys.stderr.write(f"{os.cpu_count()} cores\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
