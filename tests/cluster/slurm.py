@@ -215,7 +215,7 @@ class Cluster:
             "PreemptType": "preempt/partition_prio", "PreemptMode": "REQUEUE",
             "SlurmdTimeout": "6", "SlurmctldTimeout": "6", "MessageTimeout": "4", "KillWait": "2", "MinJobAge": "300",
             "InactiveLimit": "0", "OverTimeLimit": "0", "ReturnToService": "2", "JobRequeue": "1", "MpiDefault": "none",
-            "AccountingStorageType": "accounting_storage/none",
+            "AccountingStorageType": "accounting_storage/none", "ScronParameters": "enable",
         } | dict(self.options)  # fmt: skip
 
     def _nodes(self) -> str:

@@ -18,7 +18,7 @@ from podium.orchestration.slurm.transport import SlurmError, Transport, last_lin
 logger = logging.getLogger(__name__)
 
 SCRIPT: Final = "tick.sh"
-LOG: Final = "ticks"
+LOG: Final = "tick.log"
 _HAVE_SCRONTAB: Final = "command -v scrontab && scontrol show config"
 _ZONE: Final = """if [ -n "$TZ" ]; then echo "$TZ"
 elif [ -L /etc/localtime ]; then readlink -f /etc/localtime
