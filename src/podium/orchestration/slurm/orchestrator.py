@@ -1,4 +1,4 @@
-"""The orchestrator: the driver of a dynamic pipeline is a small job of its own, so that a laptop may be closed."""
+"""The orchestrator: the driver of a pipeline is a small job of its own, so that a laptop may be closed."""
 
 from __future__ import annotations
 
@@ -70,14 +70,29 @@ class SlurmOrchestrator(BaseOrchestrator):
         environment: dict[str, str],
         placeholder_run: PipelineRunResponse | None = None,
     ) -> SubmissionResult:
-        """Submit the driver.
+        """Submit the driver, or have Slurm start one whenever the schedule is due.
 
         Raises:
             SlurmError: Slurm refuses the job.
         """
         if placeholder_run is None:
             return self._schedule(snapshot, environment)
-        run = placeholder_run
+        return self._submit(snapshot, environment, placeholder_run)
+
+    def submit_pipeline(
+        self,
+        snapshot: PipelineSnapshotResponse,
+        stack: Stack,
+        base_environment: dict[str, str],
+        step_environments: dict[str, dict[str, str]],
+        placeholder_run: PipelineRunResponse | None = None,
+    ) -> SubmissionResult:
+        """The same with a static pipeline, whose driver gives each step its environment. Raises SlurmError."""
+        return self.submit_dynamic_pipeline(snapshot, stack, base_environment, placeholder_run)
+
+    def _submit(
+        self, snapshot: PipelineSnapshotResponse, environment: dict[str, str], run: PipelineRunResponse
+    ) -> SubmissionResult:
         settings = cast(SlurmSettings, self.get_settings(snapshot))
         asked = asked_for(ResourceSettings(), settings)
         folder = f"{self.config.folder.rstrip('/')}/{run.name}/driver.{run.id}"
@@ -104,20 +119,6 @@ class SlurmOrchestrator(BaseOrchestrator):
 
         return SubmissionResult(
             wait_for_completion=wait if self.config.synchronous else None, metadata={JOB: job, FOLDER: folder}
-        )
-
-    def submit_pipeline(
-        self,
-        snapshot: PipelineSnapshotResponse,
-        stack: Stack,
-        base_environment: dict[str, str],
-        step_environments: dict[str, dict[str, str]],
-        placeholder_run: PipelineRunResponse | None = None,
-    ) -> SubmissionResult | None:
-        """Refuse a static pipeline. Raises SlurmError."""
-        raise SlurmError(
-            f"pipeline {snapshot.pipeline_configuration.name} is static, and the slurm orchestrator runs dynamic ones",
-            remedy="declare it with @pipeline(dynamic=True), or take a stack with the local orchestrator",
         )
 
     def update_schedule(self, schedule: ScheduleResponse, update: ScheduleUpdate) -> None:
