@@ -105,10 +105,17 @@ class TestTimes:
         assert [stamp(due) for due in found[1:]] == ["20260328T023000Z", "20260329T013000Z", "20260330T013000Z"]
 
     def test_put_back_clocks_double_no_time_of_day(self) -> None:
-        nightly = plan(cron="30 3 * * *", zone="Europe/Berlin")
+        nightly = plan(cron="30 2 * * *", zone="Europe/Berlin")
         first = nightly.due_after(datetime(2026, 10, 24, 12, tzinfo=UTC))
-        assert first == datetime(2026, 10, 25, 2, 30, tzinfo=UTC)
-        assert nightly.due_after(first) == datetime(2026, 10, 26, 2, 30, tzinfo=UTC)
+        assert first == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+        assert nightly.due_after(first) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+        assert nightly.due_at(first + timedelta(hours=1)) == first, "scrontab may fire at the second half past two"
+        hourly = plan(cron="30 * * * *", zone="Europe/Berlin")
+        assert hourly.due_after(first) == first + timedelta(hours=1)
+
+    def test_a_time_of_day_that_is_left_out_is_made_up_for(self) -> None:
+        nightly = plan(cron="30 2 * * *", zone="Europe/Berlin")
+        assert nightly.due_after(datetime(2026, 3, 28, 12, tzinfo=UTC)) == datetime(2026, 3, 29, 1, tzinfo=UTC)
 
     def test_next_is_strictly_after_and_last_is_up_to(self) -> None:
         quarters = plan()

@@ -87,7 +87,7 @@ class Plan(BaseModel):
         """When it is due next, strictly after a moment; None if never again."""
         if self.cron is not None:
             begin = moment if self.start is None else max(moment, self.start - timedelta(seconds=1))
-            found = _next(self.cron, begin, self.zone)
+            found = _found(self.cron, begin, self.zone, forward=True)
         elif self.start is not None and self.interval:
             since = (moment - self.start).total_seconds()
             found = self.start + timedelta(seconds=max(0, math.floor(since / self.interval) + 1) * self.interval)
@@ -100,12 +100,21 @@ class Plan(BaseModel):
     def due_at(self, moment: datetime) -> datetime:
         """When a cron expression was due last, up to a moment."""
         assert self.cron is not None  # the others have jobs of their own, which know when they are due
-        local = (moment + timedelta(seconds=1)).astimezone(zone(self.zone))
-        return _utc(croniter(self.cron, local).get_prev(datetime))
+        return _found(self.cron, moment + timedelta(seconds=1), self.zone, forward=False)
 
 
-def _next(cron: str, moment: datetime, place: str) -> datetime:
-    return _utc(croniter(cron, moment.astimezone(zone(place))).get_next(datetime))
+def _found(cron: str, moment: datetime, place: str, forward: bool) -> datetime:
+    """The next or last time of an expression.
+
+    Where clocks are put back, a time of day comes twice, and croniter gives it twice: that is right for what recurs each
+    hour, and wrong for what is due at an hour.
+    """
+    times = croniter(cron, moment.astimezone(zone(place)))
+    hourly = cron == "@hourly" or cron.split()[1:2] == ["*"]
+    while True:
+        found: datetime = times.get_next(datetime) if forward else times.get_prev(datetime)
+        if hourly or not found.fold:
+            return _utc(found)
 
 
 def _utc(moment: datetime) -> datetime:

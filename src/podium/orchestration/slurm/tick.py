@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 RUN: Final = "PODIUM_SLURM_RUN"
 """In the driver's environment: the id of its run, or the schedule and when it was due."""
 PATIENCE: Final = 7 * 24 * 3600.0
-"""Seconds for which a tick waits for a controller that does not answer: with it, the schedule would end."""
+"""Seconds for which a tick waits for a controller that does not answer: a run, or all that follow, would be lost."""
 _MODULE: Final = "podium.orchestration.slurm.tick"
 
 
@@ -121,7 +121,8 @@ def start_driver(transport: Transport, plan: Plan, due: datetime) -> None:
     )
     environment = {**variables, **own, RUN: f"{plan.schedule}.{stamp(due)}"}
     wanted = jobs.Submission(plan.driver_name, folder, script, environment, asked, settings)
-    logger.info("%s: the run of %s is job %s", plan.name, due.isoformat(), jobs.submit(transport, wanted))
+    job = jobs.submit(transport, wanted, patience=PATIENCE)
+    logger.info("%s: the run of %s is job %s", plan.name, due.isoformat(), job)
 
 
 def _waiting(transport: Transport, plan: Plan) -> str | None:
