@@ -18,7 +18,8 @@ INTRODUCTION = """# From nothing to a reviewed model on Slurm
 
 What follows was run by `make transcript` on the cluster that the tests start: Slurm 22.05, three nodes with two GPUs
 each, which are stand-ins, so that the networks train on processors. `make test` runs it again, and fails where a
-command prints something else than is shown here, figures, times and names aside. A line `…` stands for lines that are left out.
+command prints something else than is shown here, figures, times and names aside. A line `…` stands for lines that are
+left out.
 
 How it works, and what becomes of which fault: [design/slurm.md](design/slurm.md).
 """

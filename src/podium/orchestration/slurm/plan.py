@@ -106,8 +106,8 @@ class Plan(BaseModel):
 def _found(cron: str, moment: datetime, place: str, forward: bool) -> datetime:
     """The next or last time of an expression.
 
-    Where clocks are put back, a time of day comes twice, and croniter gives it twice: that is right for what recurs each
-    hour, and wrong for what is due at an hour.
+    Where clocks are put back, a time of day comes twice, and croniter gives it twice: that is right for what recurs
+    each hour, and wrong for what is due at an hour.
     """
     times = croniter(cron, moment.astimezone(zone(place)))
     hourly = cron == "@hourly" or cron.split()[1:2] == ["*"]
