@@ -34,4 +34,4 @@ def retraining_pipeline(config: RetrainingConfig) -> None:
             return
         run = run_of(config)
         candidates = with_champions(config, list(resolve_candidates(run, settings.recipes)), settings)
-        found.result = conclude(settings, train_and_judge(run, candidates, settings))
+        found.result = conclude(settings, train_and_judge(run, candidates, settings, blocked_too=False))

@@ -144,7 +144,7 @@ def ask_for_review(
     )
 
 
-def keep_page(settings: Settings, leaderboard: Leaderboard, version: int, report: str, checks_page: str) -> None:
+def keep_page(settings: Settings, leaderboard: Leaderboard, version: int | None, report: str, checks_page: str) -> None:
     """Write leaderboard, report and validation page to the run's folder, and point ``latest`` at it."""
     folder = settings.runs / leaderboard.run
     board = leaderboard.model_copy(update={"version": version})

@@ -14,6 +14,7 @@ from podium.errors import TrainingStopped
 from podium.orchestration.outcome import Judged, say, show_outcome
 from podium.registry.champion import champion_version, load_champion_bundle
 from podium.retraining.drifted import drifted
+from podium.retraining.history import CHAMPION_WON
 from podium.retraining.round import Round, looking
 from podium.settings import Settings
 
@@ -51,13 +52,13 @@ def with_champions(config: RetrainingConfig, candidates: list[Candidate], settin
 
 def conclude(settings: Settings, judged: Judged) -> dict[str, Any]:
     """Tell how a retraining ended; returns what the history keeps of it."""
-    version = judged.version
-    told = judged.verdict.verdict.outcome if judged.verdict else "the champion won"
-    show_outcome(settings, judged.leaderboard, judged.review)
+    verdict, review = judged.verdict.verdict if judged.verdict else None, judged.review
+    show_outcome(settings, judged)
     return {
         "run": judged.leaderboard.run,
         "selected": judged.leaderboard.selected,
-        "outcome": told,
-        "version": version.version,
-        "review": judged.review.id if judged.verdict else None,
+        "outcome": verdict.outcome if verdict else CHAMPION_WON,
+        "questions": [question.reason for question in verdict.open_questions] if verdict else [],
+        "version": review.request.version.version if review else None,
+        "review": review.id if review and verdict else None,
     }
