@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import time
 from pathlib import Path
 
-from zenml import pipeline, step
+from zenml import get_step_context, pipeline, step
 from zenml.cli.cli import cli
 
 
 @step(enable_cache=False)
-def note() -> str:
-    with (Path(os.environ["PODIUM_STATE"]) / "noted").open("a") as file:
+def note() -> None:
+    """Leave a line for each run."""
+    with (Path(os.environ["PODIUM_STATE"]) / f"noted.{get_step_context().pipeline.name}").open("a") as file:
         file.write(f"{os.environ['SLURM_JOB_ID']}\n")
-    if (patience := Path(os.environ["PODIUM_STATE"]) / "patience").exists():
-        time.sleep(float(patience.read_text()))
-    return os.uname().nodename
 
 
-@pipeline(dynamic=True, enable_cache=False)
-def scheduled_pipeline() -> None:
+@pipeline(dynamic=True)
+def nightly_pipeline() -> None:
+    note()
+
+
+@pipeline
+def minutely_pipeline() -> None:
+    """A static one."""
     note()
 
 

@@ -19,8 +19,11 @@ from tests.product.workspace import BIN, Workspace
 
 pytestmark = pytest.mark.slow
 
-PIPELINE = "tests.cluster.scheduled.scheduled_pipeline"
-NIGHTLY = "schedule: {name: NAME, cron_expression: '30 3 * * *'}\nsettings: {orchestrator: {memory: 1500M}}\n"
+FILES = {
+    "nightly": "{name: nightly, cron_expression: '30 3 * * *', end_time: 2099-01-01T00:00:00Z}",  # ticks alone can end
+    "minutely": "{name: minutely, cron_expression: '* * * * *'}",
+}
+MINE = "# mine\n5 5 1 1 * true\n"
 
 
 class Commands:
@@ -49,62 +52,39 @@ class Commands:
 
 
 @pytest.fixture(scope="module")
-def driven(site: Workspace) -> Workspace:
-    site.call("podium", "stack", "up", "slurm_driver")
-    return site
-
-
-@pytest.fixture
-def zenml(driven: Workspace, cluster: Cluster) -> Iterator[Commands]:
-    made = Commands(driven, user_environment(driven, cluster, ROOT))
-    yield made
-    made.process.kill()
-    made.process.wait()
-    (driven.state / "noted").unlink(missing_ok=True)
-
-
-@pytest.fixture(scope="module")
 def scrontab() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="podium-scrontab-"))
     yield build(folder)
     rmtree(folder)
 
 
-def jobs(cluster: Cluster, states: str = "PENDING") -> dict[str, list[str]]:
-    """Of schedules: by their id name and start."""
-    lines = cluster.call("squeue", "--noheader", f"--states={states}", "--format=%i %j %S").splitlines()
-    return {line.split()[0]: line.split()[1:] for line in lines if ".schedule." in line}
+@pytest.fixture
+def zenml(site: Workspace, cluster: Cluster, scrontab: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    site.call("podium", "stack", "up", "slurm_driver")
+    monkeypatch.setenv("PATH", f"{scrontab}:{os.environ['PATH']}")
+    cluster.call("scrontab", "-", stdin=MINE)
+    made = Commands(site, user_environment(site, cluster, ROOT) | {"PATH": f"{BIN}:{os.environ['PATH']}"})
+    yield made
+    made.process.kill()
+    made.process.wait()
+    cluster.call("scrontab", "-r", expect=None)
 
 
-def times(cluster: Cluster) -> list[str]:
-    """When ticks are due, as their names tell, and hours as Slurm tells."""
-    return [f"{name.split('.')[3][9:13]} {start[11:16]}" for name, start in jobs(cluster).values()]
+def test_schedules_through_ticks_and_through_scrontab(
+    zenml: Commands, cluster: Cluster, site: Workspace, tmp_path: Path
+) -> None:
+    printed = {}
+    for name, schedule in FILES.items():
+        (tmp_path / name).write_text(f"schedule: {schedule}\nsettings: {{orchestrator: {{memory: 1500M}}}}\n")
+        pipeline = f"tests.cluster.scheduled.{name}_pipeline"
+        printed[name] = zenml("pipeline", "run", pipeline, "-c", str(tmp_path / name), "-s", "slurm_driver")
+    assert "schedule nightly (job): due next at" in printed["nightly"]
+    assert "schedule minutely (scrontab): due next at" in printed["minutely"]
+    assert cluster.call("scrontab", "-l").startswith(MINE)
+    listed = zenml("pipeline", "schedule", "list")
+    assert all(told in listed for told in ("nightly", "30 3 * * *", "minutely"))
 
-
-def test_a_night_of_a_schedule(zenml: Commands, cluster: Cluster, driven: Workspace, tmp_path: Path) -> None:
-    (tmp_path / "nightly.yaml").write_text(NIGHTLY.replace("NAME", "nightly"))
-    printed = zenml("pipeline", "run", PIPELINE, "-c", str(tmp_path / "nightly.yaml"), "-s", "slurm_driver")
-    assert "schedule nightly (job): due next at" in printed
-    assert times(cluster) == ["0330 03:30"]
-    assert "30 3 * * *" in zenml("pipeline", "schedule", "list")
-    [first] = jobs(cluster)
-    noted = driven.state / "noted"
-
-    cluster.call("scontrol", "update", f"JobId={first}", "StartTime=now")  # the night comes
-    until(noted.exists, lambda: cluster.call("squeue") + outputs(driven), 90)
-    until(lambda: not jobs(cluster, "RUNNING"), lambda: cluster.call("squeue"), 60)
-    [second] = jobs(cluster)
-    assert second != first
-    assert len(times(cluster)) == 1, "the next night is queued"
-    runs = zenml("pipeline", "runs", "list", "--output=json", "--columns=status,name")
-    assert runs.count('"completed"') == 1, runs
-
-    script = min(driven.state.glob("slurm/schedules/*/ticks/*Z.0/job.sh"))
-    [again] = [line for line in script.read_text().splitlines() if "podium.orchestration.slurm.tick" in line]
-    again = again.removesuffix(" &")
-    subprocess.run(again, shell=True, env=os.environ | cluster.environment(), check=True)  # as after a node's loss
-    assert list(jobs(cluster, "PENDING,RUNNING")) == [second], "one tick for the next night, and no second driver"
-
+    the_night_comes(zenml, cluster, site)
     zenml("pipeline", "schedule", "update", "nightly", "--cron-expression", "15 4 * * *")
     assert times(cluster) == ["0415 04:15"]
     zenml("pipeline", "schedule", "deactivate", "nightly")
@@ -116,36 +96,50 @@ def test_a_night_of_a_schedule(zenml: Commands, cluster: Cluster, driven: Worksp
     )
     zenml("pipeline", "schedule", "delete", "nightly", "--yes")
     assert times(cluster) == []
-    assert "nightly" not in zenml("pipeline", "schedule", "list")
-    assert not list(driven.state.glob("slurm/schedules/*/variables.json")), "no credentials are left behind"
+
+    until((site.state / "noted.minutely_pipeline").exists, lambda: cluster.call("squeue") + outputs(site), 120)
+    zenml("pipeline", "schedule", "deactivate", "minutely")
+    assert cluster.call("scrontab", "-l") == MINE
+    zenml("pipeline", "schedule", "activate", "minutely")
+    assert "/tick.sh" in cluster.call("scrontab", "-l")
+    zenml("pipeline", "schedule", "delete", "minutely", "--yes")
+    assert cluster.call("scrontab", "-l") == MINE
+    listed = zenml("pipeline", "schedule", "list")
+    assert "nightly" not in listed
+    assert "minutely" not in listed
+    assert not list(site.state.glob("slurm/schedules/*/variables.json")), "no credentials are left behind"
 
 
-def test_scrontab_fires_and_keeps_what_others_wrote(
-    driven: Workspace, cluster: Cluster, scrontab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", f"{scrontab}:{os.environ['PATH']}")
-    mine = "# mine\n5 5 1 1 * true\n"
-    cluster.call("scrontab", "-", stdin=mine)
-    variables = user_environment(driven, cluster, ROOT) | {"PATH": f"{scrontab}:{BIN}:{os.environ['PATH']}"}
-    zenml = Commands(driven, variables)
-    noted = driven.state / "noted"
-    noted.unlink(missing_ok=True)
-    try:
-        (tmp_path / "minutely.yaml").write_text(NIGHTLY.replace("NAME", "minutely").replace("30 3", "* *"))
-        printed = zenml("pipeline", "run", PIPELINE, "-c", str(tmp_path / "minutely.yaml"), "-s", "slurm_driver")
-        assert "schedule minutely (scrontab): due next at" in printed
-        assert cluster.call("scrontab", "-l").startswith(mine)
-        until(noted.exists, lambda: cluster.call("squeue") + outputs(driven), 120)
-        zenml("pipeline", "schedule", "deactivate", "minutely")
-        assert cluster.call("scrontab", "-l") == mine
-        zenml("pipeline", "schedule", "activate", "minutely")
-        assert "/tick.sh" in cluster.call("scrontab", "-l")
-        zenml("pipeline", "schedule", "delete", "minutely", "--yes")
-        assert cluster.call("scrontab", "-l") == mine
-    finally:
-        zenml.process.kill()
-        zenml.process.wait()
-        cluster.call("scrontab", "-r", expect=None)
+def the_night_comes(zenml: Commands, cluster: Cluster, site: Workspace) -> None:
+    """One run, and the next night's tick, though Slurm starts this night's twice."""
+    assert times(cluster) == ["0330 03:30"]
+    [first] = jobs(cluster)
+    noted = site.state / "noted.nightly_pipeline"
+    cluster.call("scontrol", "update", f"JobId={first}", "StartTime=now")
+    until(noted.exists, lambda: cluster.call("squeue") + outputs(site), 90)
+    until(lambda: not jobs(cluster, "RUNNING"), lambda: cluster.call("squeue"), 60)
+    [second] = jobs(cluster)
+    assert second != first
+    assert len(times(cluster)) == 1, "the next night is queued"
+    script = min(site.state.glob("slurm/schedules/*/ticks/*Z.0/job.sh"))
+    [again] = [line for line in script.read_text().splitlines() if "podium.orchestration.slurm.tick" in line]
+    again = again.removesuffix(" &")
+    subprocess.run(again, shell=True, env=os.environ | cluster.environment(), check=True)  # as after a node's loss
+    assert list(jobs(cluster, "PENDING,RUNNING")) == [second], "no second tick, no second driver"
+    assert len(noted.read_text().splitlines()) == 1
+    runs = zenml("pipeline", "runs", "list", "--output=json", "--columns=status,name")
+    assert runs.count("nightly_pipeline-") == 1, runs
+
+
+def jobs(cluster: Cluster, states: str = "PENDING") -> dict[str, list[str]]:
+    """Of the nightly schedule: by their id name and start."""
+    lines = cluster.call("squeue", "--noheader", f"--states={states}", "--format=%i %j %S").splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines if "nightly_pipeline.schedule." in line}
+
+
+def times(cluster: Cluster) -> list[str]:
+    """When ticks are due, as their names tell, and as Slurm tells."""
+    return [f"{name.split('.')[3][9:13]} {start[11:16]}" for name, start in jobs(cluster).values()]
 
 
 def outputs(site: Workspace) -> str:
