@@ -132,6 +132,17 @@ class Cluster:
         self._processes["slurmctld"].terminate()
         self._processes["slurmctld"].wait(30)
 
+    def save(self) -> None:
+        """Keep what the controller has on disk, for ``forget``."""
+        shutil.copytree(self.folder / "state", self.folder / "saved")
+
+    def forget(self) -> None:
+        """Kill the controller; it starts again with what was saved, as if it had written nothing since then."""
+        self._kill("slurmctld")
+        shutil.rmtree(self.folder / "state")
+        (self.folder / "saved").rename(self.folder / "state")
+        self.start_controller()
+
     def start_node(self, node: str) -> None:
         names = f"mount --bind {self.folder}/hosts /etc/hosts && hostname {node}"
         inside = f'{names} && slurmd -D -f "$SLURM_CONF" -N {node} & wait'

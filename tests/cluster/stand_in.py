@@ -30,12 +30,15 @@ class Site(Transport):
     def __init__(self, crontab: str | None = None, files: dict[str, dict[str, str]] | None = None) -> None:
         super().__init__()
         self.crontab = crontab
+        self.refuses = False
         self.files = files if files is not None else {}
         self.queue: dict[str, tuple[str, str, str]] = {}  # job to name, folder, state
 
-    def run(self, *command: str, stdin: str = "") -> Done:
+    def run(self, *command: str, stdin: str = "") -> Done:  # noqa: PLR0911
         if command[:2] == ("sh", "-c"):
             if "sbatch" in command[2]:
+                if self.refuses:
+                    return Done(1, "", "sbatch: error: Batch job submission failed: Invalid qos specification")
                 folder = command[-1].rpartition("/")[0]
                 script = self.files[folder]["job.sh"]
                 name = script.partition("--job-name=")[2].split("\n")[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podium.orchestration.slurm.plan import PLAN, VARIABLES
+from podium.orchestration.slurm.plan import PLAN, VARIABLES, read_plan
 from podium.orchestration.slurm.schedules import change, edited, end, planned, replace, tick_script, zone_of
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig
 from podium.orchestration.slurm.transport import Done, SlurmError
@@ -37,6 +37,14 @@ class TestCommands:
         end(site, "/shared/s")
         with pytest.raises(SlurmError, match="no schedule is there any more"):
             change(site, "/shared/s", None, True)
+
+    def test_a_change_that_slurm_refuses_leaves_the_schedule_as_it_was(self, site: Site) -> None:
+        replace(site, plan())
+        [before] = site.pending()
+        site.refuses = True
+        with pytest.raises(SlurmError):
+            change(site, "/shared/s", "0 4 * * *", None)
+        assert (read_plan(site, "/shared/s"), site.pending()) == (plan(), [before])
 
     def test_scrontab_keeps_the_lines_of_others(self, site: Site) -> None:
         site.crontab = "MAILTO=ada\n0 * * * * mine\n"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from podium.orchestration.slurm.plan import PLAN, RUNS, VARIABLES, Plan, of_stamp, stamp
 from podium.orchestration.slurm.schedules import planned, replace
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig
-from podium.orchestration.slurm.tick import tick
-from podium.orchestration.slurm.transport import Done, SlurmError
+from podium.orchestration.slurm.tick import prune, tick
+from podium.orchestration.slurm.transport import Done, SlurmError, Transport
 from tests.cluster.stand_in import ID, NOON, Site, plan
 
 
@@ -156,3 +157,14 @@ class TestTicks:
         changed = Changed(files=site.files)
         tick(changed, "/shared/s", NOON, 0, lambda: NOON)
         assert [name for name in changed.pending() if not name.endswith(".run")] == []
+
+
+def test_folders_of_old_ended_jobs_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day in range(10, 17):
+        folder = tmp_path / "runs" / f"202601{day}T120000Z"
+        folder.mkdir(parents=True)
+        if day != 11:  # which seems to go on
+            (folder / "ended").touch()
+    monkeypatch.setattr("podium.orchestration.slurm.tick.KEPT", 4)
+    prune(Transport(), str(tmp_path))
+    assert [folder.name[6:8] for folder in sorted((tmp_path / "runs").iterdir())] == ["11", "13", "14", "15", "16"]

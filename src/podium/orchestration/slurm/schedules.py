@@ -76,10 +76,10 @@ def replace(transport: Transport, plan: Plan) -> None:
     due = plan.due_after(now)
     if plan.active and due is None:
         raise SlurmError(f"schedule {plan.name} would never fire", remedy="give it a time that is to come")
-    write_plan(transport, plan)
     if plan.way == "scrontab":
         _edit(transport, plan, _entry(plan) if plan.active else "")
-    elif plan.active:
+    write_plan(transport, plan)
+    if plan.way == "job" and plan.active:
         queue_next(transport, plan, now, now)
     _cancel_ticks(transport, plan)
     if plan.active and due is not None:
@@ -102,10 +102,14 @@ def change(transport: Transport, folder: str, cron: str | None, active: bool | N
         raise SlurmError(f"schedule {plan.name} has no cron expression", remedy="delete it, and make it anew with one")
     wanted = {"cron": cron or plan.cron, "active": plan.active if active is None else active}
     try:
-        plan = Plan.model_validate({**plan.model_dump(), **wanted, "revision": plan.revision + 1})
+        changed = Plan.model_validate({**plan.model_dump(), **wanted, "revision": plan.revision + 1})
     except ValueError as error:
         raise refused(plan.name, error) from None
-    replace(transport, plan)
+    try:
+        replace(transport, changed)
+    except SlurmError:
+        write_plan(transport, plan)  # whose tick still waits
+        raise
 
 
 def end(transport: Transport, folder: str) -> None:

@@ -28,6 +28,12 @@ RUN: Final = "PODIUM_SLURM_RUN"
 """In the driver's environment: the id of its run, or the schedule and when it was due."""
 PATIENCE: Final = 7 * 24 * 3600.0
 """Seconds for which a tick waits for a controller that does not answer: a run, or all that follow, would be lost."""
+KEPT: Final = 100
+"""Folders of ticks and of runs that are left; each has a few small files."""
+_PRUNE: Final = """for folder in "$1/ticks" "$1/runs"; do
+  cd -- "$folder" 2>/dev/null || continue
+  ls | sort | head -n "-$2" | while read -r name; do [ -e "$name/ended" ] && rm -rf -- "$name"; done
+done"""
 _MODULE: Final = "podium.orchestration.slurm.tick"
 
 
@@ -61,6 +67,12 @@ def tick(
     if plan.way == "job":
         queue_next(transport, plan, due if plan.catchup else max(due, now), now)
     start_driver(transport, plan, due)
+    prune(transport, plan.folder)
+
+
+def prune(transport: Transport, folder: str) -> None:
+    """Remove the folders of old jobs that have ended; their names are times, and tell the order."""
+    transport.run("sh", "-c", _PRUNE, "prune", folder, str(KEPT))
 
 
 def queue_next(transport: Transport, plan: Plan, after: datetime, now: datetime) -> datetime | None:
