@@ -16,7 +16,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Containers often forbid bytecode; then every process of the tests compiles, and pytest rewrites, all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test check lint dashboard lock clean
+.PHONY: help setup run test check lint transcript dashboard lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+transcript: $(READY) ## Run the commands of docs/slurm.md on the tests' Slurm cluster, and write the page anew
+	@PODIUM_REWRITE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet tests/cluster/test_main_job.py
 
 dashboard: $(READY) ## Open ZenML's dashboard on the runs of this checkout
 	@$(BIN)/podium dashboard

@@ -10,6 +10,8 @@ _LONGEST: Final = (
     "test_scenario",
     "test_kills",
     "test_main_job",
+    "test_driver",
+    "test_scheduled",
     "test_sweep",
     "test_faults",
     "test_readme",

@@ -50,6 +50,7 @@ def site(started_cluster: Cluster, stock: Prepared, tmp_path_factory: pytest.Tem
     stock.begin(made.state)
     printed = made.call("podium", "stack", "up", "slurm")
     assert "stack slurm: registered" in printed
+    (made.root / "stack.up").write_text(printed)  # for docs/slurm.md
     return made
 
 

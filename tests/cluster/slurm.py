@@ -132,6 +132,17 @@ class Cluster:
         self._processes["slurmctld"].terminate()
         self._processes["slurmctld"].wait(30)
 
+    def save(self) -> None:
+        """Keep what the controller has on disk, for ``forget``."""
+        shutil.copytree(self.folder / "state", self.folder / "saved")
+
+    def forget(self) -> None:
+        """Kill the controller; it starts again with what was saved, as if it had written nothing since then."""
+        self._kill("slurmctld")
+        shutil.rmtree(self.folder / "state")
+        (self.folder / "saved").rename(self.folder / "state")
+        self.start_controller()
+
     def start_node(self, node: str) -> None:
         names = f"mount --bind {self.folder}/hosts /etc/hosts && hostname {node}"
         inside = f'{names} && slurmd -D -f "$SLURM_CONF" -N {node} & wait'
@@ -215,7 +226,7 @@ class Cluster:
             "PreemptType": "preempt/partition_prio", "PreemptMode": "REQUEUE",
             "SlurmdTimeout": "6", "SlurmctldTimeout": "6", "MessageTimeout": "4", "KillWait": "2", "MinJobAge": "300",
             "InactiveLimit": "0", "OverTimeLimit": "0", "ReturnToService": "2", "JobRequeue": "1", "MpiDefault": "none",
-            "AccountingStorageType": "accounting_storage/none",
+            "AccountingStorageType": "accounting_storage/none", "ScronParameters": "enable",
         } | dict(self.options)  # fmt: skip
 
     def _nodes(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pytest
 
 from tests.cluster.conftest import user_environment
 from tests.cluster.slurm import Cluster, until
-from tests.cluster.test_steps import Run
+from tests.cluster.test_steps import PROGRAM, Run
 from tests.conftest import ROOT
-from tests.product.workspace import Workspace
+from tests.product.workspace import BIN, Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -71,3 +72,51 @@ def test_a_stopped_run_leaves_no_job(run: Run, cluster: Cluster, driven: Workspa
     assert run.process.wait(60) != 0
     code = f"from zenml.client import Client; r = Client().get_pipeline_run({name!r}); print(r.status.value)"
     assert driven.call("python", "-c", code, **variables).split()[-1] == "stopped"
+
+
+def test_static_pipelines_go_on_after_the_loss_of_their_driver_and_tell_what_failed(
+    driven: Workspace, cluster: Cluster, tmp_path: Path
+) -> None:
+    variables = user_environment(driven, cluster, ROOT) | {"STACK": "slurm_driver", "PYTHONPATH": str(ROOT)}
+    hold, before = driven.state / "hold", set(driven.state.glob("slurm/*/*"))
+    hold.touch()
+    logs = {kind: tmp_path / kind for kind in ("good", "bad")}
+    runs = {}
+    for kind, log in logs.items():
+        with log.open("w") as stream:
+            runs[kind] = subprocess.Popen(
+                [BIN / "python", "-c", PROGRAM, "{}", kind], env=driven.environment(**variables), cwd=ROOT,
+                stdout=stream, stderr=stream,
+            )  # fmt: skip
+        until(lambda log=log: "is job" in log.read_text(), log.read_text, 60)
+
+    def folders(step: str) -> list[Path]:
+        return list(set(driven.state.glob(f"slurm/*/{step}.*")) - before)
+
+    def told() -> str:
+        return "".join(log.read_text() for log in logs.values()) + cluster.call("squeue")
+
+    try:
+        until(lambda: len([1 for step in ("left", "right") for f in folders(step) if started(f)]) == 4, told, 120)
+        [driver] = [folder for folder in folders("driver") if (folder.parent.name in logs["good"].read_text())]
+        job = (driver / "started").read_text().split()[0]
+        cluster.call("scontrol", "requeue", job)
+        cluster.hurry(job)
+        until(lambda: "runs as a job already" in (driver / "output").read_text(), told, 60)
+        hold.unlink()
+        assert runs["good"].wait(90) == 0, told()
+        assert runs["bad"].wait(90) != 0, told()
+    finally:
+        hold.unlink(missing_ok=True)
+        for run in runs.values():
+            run.kill()
+            run.wait()
+    assert (driven.state / "sum").read_text() == "4"
+    assert (len(folders("left")), len(folders("right"))) == (2, 2), "no step was submitted twice"
+    assert "failed steps: never" in logs["bad"].read_text()
+    assert "the disk is gone" in logs["bad"].read_text()
+    assert not list(driven.state.glob("slurm/*/*/environment"))
+
+
+def started(folder: Path) -> bool:
+    return (folder / "started").exists()

@@ -105,3 +105,19 @@ def test_a_run_that_is_given_up_cancels_its_jobs(start: Callable[[dict[str, Any]
     run.process.send_signal(signal.SIGINT)
     until(lambda: "JobState=CANCELLED" in cluster.job(job), run.printed, 30)
     assert run.process.wait(60) != 0
+
+
+def test_a_job_that_a_killed_controller_has_forgotten_is_submitted_again(
+    start: Callable[[dict[str, Any]], Run], cluster: Cluster, site: Workspace
+) -> None:
+    before = set(site.state.glob("slurm/*/seen.*"))
+    cluster.save()
+    run = start({"seen": {"cpus": 1, "memory": "1500M", "flags": ["--hold"]}})
+    until(lambda: "seen is job " in run.printed(), run.printed, 90)
+    cluster.forget()
+    until(lambda: "has lost job" in run.printed(), run.printed, 60)
+    until(lambda: ".seen." in cluster.call("squeue", "--noheader", "--format=%j"), run.printed)
+    cluster.call("scontrol", "release", cluster.call("squeue", "--noheader", "--format=%i").split()[0])
+    assert run.end()["seen"].startswith("n")
+    [folder] = set(site.state.glob("slurm/*/seen.*")) - before
+    assert len((folder / "started").read_text().splitlines()) == 1

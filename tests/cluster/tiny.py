@@ -80,8 +80,46 @@ def tiny_pipeline(branches: dict[str, dict[str, Any]], told: str) -> None:
         Path(told).write_text(json.dumps(ended))
 
 
+@step(enable_cache=False)
+def one() -> int:
+    return 1
+
+
+@step(enable_cache=False, step_operator=True, settings={"step_operator": {"cpus": 1, "memory": "950M", "gpus": 0}})
+def double(number: int) -> int:
+    mark = Path(os.environ["PODIUM_STATE"]) / "begun.double"
+    mark.touch()
+    while (mark.parent / "hold").exists():
+        time.sleep(0.1)
+    return 2 * number
+
+
+@step(enable_cache=False)
+def add(left: int, right: int) -> None:
+    (Path(os.environ["PODIUM_STATE"]) / "sum").write_text(str(left + right))
+
+
+@step(enable_cache=False)
+def never() -> None:
+    raise PodiumError("the disk is gone")
+
+
+@pipeline
+def static_pipeline(fails: bool) -> None:
+    """One here, two of it as jobs side by side, and here again."""
+    number = one()
+    left, right = double(number, id="left"), double(number, id="right")
+    if fails:
+        never(after=["left"])
+    else:
+        add(left, right)
+
+
 def main(branches: str, told: str) -> None:
     """Run the pipeline as a program (``python -c``: ZenML has to find it under its module's name)."""
     os.environ |= {"ZENML_DYNAMIC_PIPELINE_MONITORING_INTERVAL": "1", "ZENML_PARAMETER_SIZE_THRESHOLD": "100000"}
     Client().activate_stack(os.environ.get("STACK", "slurm"))
-    tiny_pipeline(json.loads(branches), told)
+    if told in ("good", "bad"):
+        static_pipeline(told == "bad")
+    else:
+        tiny_pipeline(json.loads(branches), told)

@@ -13,6 +13,7 @@ from podium.orchestration.slurm.settings import SlurmCluster
 
 _FORWARDED: Final = (
     "PODIUM_", "MLFLOW_", "OMP_NUM_THREADS", "ZENML_DYNAMIC_PIPELINE_", "ZENML_PARAMETER_SIZE_THRESHOLD",
+    "ZENML_LOGGING_COLORS_DISABLED",
 )  # fmt: skip
 
 

@@ -19,6 +19,9 @@ from podium.orchestration.slurm.transport import Done, SlurmError, SlurmUnreacha
 
 logger = logging.getLogger(__name__)
 
+JOB: Final = "slurm_job"
+FOLDER: Final = "slurm_folder"
+"""Keys of a run's or step run's metadata, from which a new driver finds the job again."""
 PATIENCE: Final = 600.0
 """Seconds for which a submission waits for a controller that does not answer."""
 SETTLED: Final = 5.0
@@ -33,8 +36,8 @@ class Submission:
     """A job that is to be."""
 
     name: str
-    """Unique: a submission whose answer was lost is found by it."""
     folder: str
+    """With the name unique: a submission whose answer was lost is found by them."""
     script: str
     environment: dict[str, str]
     asked: Asked
@@ -85,7 +88,7 @@ def resubmit(
             told = True
         sleep(pause)
         pause = min(pause * 2, 30.0)
-        if found := find(transport, wanted.name):  # the answer was lost, not the job
+        if found := find(transport, wanted.name, wanted.folder):  # the answer was lost, not the job
             return found
 
 
@@ -97,14 +100,14 @@ def _sbatch(transport: Transport, folder: str) -> Done:
         return Done(1, "", f"Unable to contact slurm controller: {error.message}")
 
 
-def find(transport: Transport, name: str) -> str | None:
-    """The id of the user's job of that name which has not ended; None if there is none, or nobody answers."""
+def find(transport: Transport, name: str, folder: str | None = None) -> str | None:
+    """The id of the user's job of that name (and folder) which has not ended; None if there is none, or no answer."""
     try:
-        done = transport.run("squeue", "--me", "--noheader", f"--name={name}", "--format=%i")
+        done = transport.run("squeue", "--me", "--noheader", f"--name={name}", "--format=%i|%Z")
     except SlurmUnreachable:
         return None
-    found = done.stdout.split()
-    return found[0] if done.status == 0 and found else None
+    lines = [line.partition("|") for line in done.stdout.splitlines()] if done.status == 0 else []
+    return next((job for job, _, where in lines if folder in (None, where)), None)
 
 
 def cancel(transport: Transport, jobs: Sequence[str], folders: Sequence[str]) -> None:

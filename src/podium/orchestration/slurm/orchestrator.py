@@ -1,37 +1,36 @@
-"""The orchestrator: the driver of a dynamic pipeline is a small job of its own, so that a laptop may be closed."""
+"""The orchestrator: the driver of a pipeline is a small job of its own, so that a laptop may be closed."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
-from typing import Final, cast
+from typing import cast
+from uuid import UUID
 
 from zenml.client import Client
 from zenml.config import ResourceSettings
 from zenml.config.base_settings import BaseSettings
 from zenml.enums import ExecutionMode, ExecutionStatus
-from zenml.models import PipelineRunResponse, PipelineSnapshotResponse
+from zenml.models import PipelineRunResponse, PipelineSnapshotResponse, ScheduleResponse, ScheduleUpdate
 from zenml.orchestrators import BaseOrchestrator, SubmissionResult
 from zenml.orchestrators.publish_utils import publish_pipeline_run_status_update, publish_stopped_step_run
 from zenml.stack import Stack
 
-from podium.orchestration.slurm import jobs
+from podium.orchestration.slurm import jobs, schedules
 from podium.orchestration.slurm.entrypoint import SlurmDriverEntrypointConfiguration
 from podium.orchestration.slurm.environment import job_environment, on_the_nodes
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
+from podium.orchestration.slurm.jobs import FOLDER, JOB
 from podium.orchestration.slurm.poller import poller_for
 from podium.orchestration.slurm.script import ENVIRONMENT, asked_for, render
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig, SlurmSettings
 from podium.orchestration.slurm.states import Job, Phase
-from podium.orchestration.slurm.step_operator import FOLDER, JOB
+from podium.orchestration.slurm.tick import RUN
 from podium.orchestration.slurm.transport import SlurmError, Transport
 
 logger = logging.getLogger(__name__)
-
-RUN: Final = "PODIUM_SLURM_RUN"
-"""In the driver's environment: the id of its run."""
 
 
 class SlurmOrchestrator(BaseOrchestrator):
@@ -58,7 +57,7 @@ class SlurmOrchestrator(BaseOrchestrator):
         return list(ExecutionMode)
 
     def get_orchestrator_run_id(self) -> str:
-        """The run's id, in the driver. Raises RuntimeError elsewhere."""
+        """The run's id, or the schedule and its time, in the driver. Raises RuntimeError elsewhere."""
         try:
             return os.environ[RUN]
         except KeyError:
@@ -71,16 +70,29 @@ class SlurmOrchestrator(BaseOrchestrator):
         environment: dict[str, str],
         placeholder_run: PipelineRunResponse | None = None,
     ) -> SubmissionResult:
-        """Submit the driver.
+        """Submit the driver, or have Slurm start one whenever the schedule is due.
 
         Raises:
-            SlurmError: Slurm refuses the job, or the pipeline has a schedule.
+            SlurmError: Slurm refuses the job.
         """
-        if snapshot.schedule or placeholder_run is None:
-            raise SlurmError(
-                "the slurm orchestrator has no schedules yet", remedy="call `zenml pipeline run` from cron"
-            )
-        run = placeholder_run
+        if placeholder_run is None:
+            return self._schedule(snapshot, environment)
+        return self._submit(snapshot, environment, placeholder_run)
+
+    def submit_pipeline(
+        self,
+        snapshot: PipelineSnapshotResponse,
+        stack: Stack,
+        base_environment: dict[str, str],
+        step_environments: dict[str, dict[str, str]],
+        placeholder_run: PipelineRunResponse | None = None,
+    ) -> SubmissionResult:
+        """The same with a static pipeline, whose driver gives each step its environment. Raises SlurmError."""
+        return self.submit_dynamic_pipeline(snapshot, stack, base_environment, placeholder_run)
+
+    def _submit(
+        self, snapshot: PipelineSnapshotResponse, environment: dict[str, str], run: PipelineRunResponse
+    ) -> SubmissionResult:
         settings = cast(SlurmSettings, self.get_settings(snapshot))
         asked = asked_for(ResourceSettings(), settings)
         folder = f"{self.config.folder.rstrip('/')}/{run.name}/driver.{run.id}"
@@ -109,19 +121,13 @@ class SlurmOrchestrator(BaseOrchestrator):
             wait_for_completion=wait if self.config.synchronous else None, metadata={JOB: job, FOLDER: folder}
         )
 
-    def submit_pipeline(
-        self,
-        snapshot: PipelineSnapshotResponse,
-        stack: Stack,
-        base_environment: dict[str, str],
-        step_environments: dict[str, dict[str, str]],
-        placeholder_run: PipelineRunResponse | None = None,
-    ) -> SubmissionResult | None:
-        """Refuse a static pipeline. Raises SlurmError."""
-        raise SlurmError(
-            f"pipeline {snapshot.pipeline_configuration.name} is static, and the slurm orchestrator runs dynamic ones",
-            remedy="declare it with @pipeline(dynamic=True), or take a stack with the local orchestrator",
-        )
+    def update_schedule(self, schedule: ScheduleResponse, update: ScheduleUpdate) -> None:
+        """Change when a schedule fires, or whether. Raises SlurmError."""
+        schedules.change(self.transport, self._schedule_folder(schedule.id), update.cron_expression, update.active)
+
+    def delete_schedule(self, schedule: ScheduleResponse) -> None:
+        """Have a schedule fire no more; its runs go on. Raises SlurmError."""
+        schedules.end(self.transport, self._schedule_folder(schedule.id))
 
     def fetch_status(
         self, run: PipelineRunResponse, include_steps: bool = False
@@ -145,6 +151,46 @@ class SlurmOrchestrator(BaseOrchestrator):
             if not step.status.is_finished:
                 publish_stopped_step_run(step.id)
         publish_pipeline_run_status_update(recorded.id, ExecutionStatus.STOPPED, "stopped on request")
+
+    def _schedule_folder(self, schedule: UUID) -> str:
+        return f"{self.config.folder.rstrip('/')}/schedules/{schedule}"
+
+    def _schedule(self, snapshot: PipelineSnapshotResponse, environment: dict[str, str]) -> SubmissionResult:
+        """Have Slurm start the drivers of a schedule. What ZenML stored of a refused one is removed."""
+        schedule = snapshot.schedule
+        assert schedule is not None
+        folder = self._schedule_folder(schedule.id)
+        entrypoint = SlurmDriverEntrypointConfiguration
+        command = [*entrypoint.get_entrypoint_command(), *entrypoint.get_entrypoint_arguments(snapshot_id=snapshot.id)]
+        variables = job_environment(self.config, folder, environment)
+        interval = schedule.interval_second
+        try:
+            plan = schedules.planned(
+                self.transport,
+                self.config,
+                schedule=schedule.id,
+                name=schedule.name,
+                pipeline=snapshot.pipeline_configuration.name,
+                user=Client().active_user.name,
+                folder=folder,
+                cron=schedule.cron_expression,
+                start=schedule.start_time,
+                end=schedule.end_time,
+                once=schedule.run_once_start_time,
+                interval=interval.total_seconds() if interval else None,
+                catchup=schedule.catchup,
+                python=on_the_nodes(self.config, ["python"])[0],
+                paths=variables["PYTHONPATH"],
+                command=tuple(on_the_nodes(self.config, command)),
+                settings=SlurmSettings.model_validate(
+                    self.get_settings(snapshot).model_dump(include=set(SlurmSettings.model_fields))
+                ),
+            )
+            schedules.begin(self.transport, plan, variables)
+        except SlurmError:
+            Client().zen_store.delete_schedule(schedule.id, soft=False)
+            raise
+        return SubmissionResult(metadata={FOLDER: folder})
 
     def _wait(self, run: PipelineRunResponse, job: str, folder: str, settings: SlurmSettings) -> None:
         """Pass on what the driver prints until it ends. Raises SlurmError if the run failed."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, tzinfo
 from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 from zenml.config.base_settings import BaseSettings
@@ -29,6 +31,16 @@ _SHORT: Final = {
     "n": "ntasks",
     "o": "output",
 }
+
+
+def zone(name: str) -> tzinfo:
+    """A time zone by its name, such as ``Europe/Berlin``. Raises ValueError if the machine does not know it."""
+    if name in ("UTC", "Etc/UTC"):  # also where there is no database of zones
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # OSError: of a folder, such as Europe
+        raise ValueError(f"there is no time zone {name!r} on this machine") from None
 
 
 def _flag(value: str) -> str:
@@ -140,6 +152,22 @@ class SlurmOrchestratorConfig(BaseOrchestratorConfig, SlurmCluster):
 
     synchronous: bool = True
     """Whether ``zenml pipeline run`` shows what the driver prints until it ends; Ctrl-C leaves it running."""
+    time_zone: str | None = None
+    """Of cron expressions, such as ``Europe/Berlin``; the cluster's own unless given."""
+    schedules: Literal["auto", "scrontab", "job"] = "auto"
+    """What starts scheduled runs: ``scrontab``, where the site has it and no time zone is given, else a job that queues
+    the next one."""
+
+    @model_validator(mode="after")
+    def _of_this_world(self) -> Self:
+        if self.time_zone is not None:
+            try:
+                zone(self.time_zone)
+            except ValueError as error:
+                raise ValueError(f"time_zone: {error}; write one such as UTC") from None
+            if self.schedules == "scrontab":
+                raise ValueError("time_zone: scrontab knows the controller's alone; remove one of the two")
+        return self
 
     @property
     def is_remote(self) -> bool:
@@ -158,5 +186,5 @@ class SlurmOrchestratorConfig(BaseOrchestratorConfig, SlurmCluster):
 
     @property
     def is_schedulable(self) -> bool:
-        """Not yet."""
-        return False
+        """Yes: through scrontab, or a job that queues the next one."""
+        return True

@@ -22,6 +22,7 @@ from podium.orchestration.slurm.entrypoint import SlurmEntrypointConfiguration
 from podium.orchestration.slurm.environment import job_environment, on_the_nodes
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
+from podium.orchestration.slurm.jobs import FOLDER, JOB
 from podium.orchestration.slurm.poller import Poller, poller_for
 from podium.orchestration.slurm.script import ENDED, ENVIRONMENT, STARTED, asked_for, render
 from podium.orchestration.slurm.settings import SlurmSettings, SlurmStepOperatorConfig
@@ -30,9 +31,6 @@ from podium.orchestration.slurm.transport import SlurmError, Transport
 
 logger = logging.getLogger(__name__)
 
-JOB: Final = "slurm_job"
-FOLDER: Final = "slurm_folder"
-"""Keys of the step run's metadata, from which a new driver finds the job again."""
 _places: Final[dict[tuple[Transport, float], Follower]] = {}
 _lock: Final = threading.Lock()
 _told: Final[set[tuple[str, str]]] = set()
