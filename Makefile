@@ -16,10 +16,10 @@ export UV_PYTHON_DOWNLOADS := never
 # Containers often forbid bytecode; then every process of the tests compiles, and pytest rewrites, all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test check lint dashboard lock clean
+.PHONY: help setup run test check lint dashboard infra-check lock clean
 
 help: ## List the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Create .venv from requirements.lock (make run and make test do it for you)
 
@@ -58,6 +58,9 @@ lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+infra-check: $(READY) ## Check what lies in infra: manifests, images, ZenML's pods, the team server
+	@$(BIN)/python -m infra.checks
 
 dashboard: $(READY) ## Open ZenML's dashboard on the runs of this checkout
 	@$(BIN)/podium dashboard
