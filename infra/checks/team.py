@@ -36,7 +36,7 @@ def compose_faults(file: Path) -> Iterator[str]:
                 yield f"{where}: depends on {other}, which there is not"
             elif how != {"condition": "service_healthy"}:
                 yield f"{where}: does not wait until {other} is healthy"
-        if "test" not in service.get("healthcheck", {}):
+        if "test" not in service.get("healthcheck", {}) and "profiles" not in service:
             yield f"{where}: no health check"
         if not re.search(r":[^:/]*[0-9]", service["image"]) or service["image"].endswith(":latest"):
             yield f"{where}: image {service['image']} has no version"
