@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,13 @@ from podium.backup import restore, take
 from podium.backup.manifest import OBJECTS, read
 from podium.backup.places import Zenml
 from podium.cli import build_app
+from podium.digest import digest_directory
 from podium.errors import BackupError, ReviewError
 from podium.registry import promotion, tracking
 from podium.registry.audit import audit
 from podium.registry.log import EventLog
 from podium.settings import Settings
-from tests.product.remote_servers import s3_server
+from tests.product.remote_servers import free_port, s3_server, serving
 from tests.registry.postgres import Database, Server
 from tests.registry.support import House
 
@@ -246,3 +248,36 @@ def test_artifacts_in_s3(house: House, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "test:tester", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.mark.slow
+def test_mlflow_behind_its_server(mlflow_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a team's server: artifacts go through MLflow's server, and the backup reads its database and its folder."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(mlflow_database, tmp_path / "mlflow.db")
+    database, folder, port = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "served", free_port()
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1",
+        f"--backend-store-uri={database}", f"--artifacts-destination={folder.as_uri()}",
+        f"--allowed-hosts=127.0.0.1:{port}",
+    ]  # fmt: skip
+    log = {"PODIUM_REVIEWS_URI": f"sqlite:///{tmp_path / 'log.db'}"}
+    direct = {"PODIUM_TRACKING_URI": database, **log}
+    with serving(command, port, tmp_path / "log"):
+        client = elsewhere(tmp_path / "client", PODIUM_TRACKING_URI=f"http://127.0.0.1:{port}", **log)
+        (tmp_path / "client").mkdir()
+        house = House(client, tracking.client(client), tmp_path / "client")
+        promotion.approve(client, house.open(0).id, reason="good", actor=ALICE, client=house.client)
+        assert audit(client, client=house.client).findings == ()
+        with pytest.raises(BackupError, match=r"only it knows where to[\s\S]*PODIUM_ARTIFACT_ROOT"):
+            take(elsewhere(tmp_path / "server", **direct), tmp_path / "backups", WITHOUT, quiet)
+        server = elsewhere(tmp_path / "server", PODIUM_ARTIFACT_ROOT=str(folder), **direct)
+        backup = take(server, tmp_path / "backups", WITHOUT, quiet)
+    shutil.move(folder, tmp_path / "gone")
+    (tmp_path / "mlflow.db").rename(tmp_path / "gone.db")
+    (tmp_path / "log.db").unlink()
+    restore(server, backup, WITHOUT, quiet)
+    assert digest_directory(folder) == digest_directory(tmp_path / "gone"), "where the server looks for them"
+    tables = [list(sqlite3.connect(tmp_path / name).iterdump()) for name in ("mlflow.db", "gone.db")]
+    assert tables[0] == tables[1]
+    assert any("mlflow-artifacts:/" in line for line in tables[0])

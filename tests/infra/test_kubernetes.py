@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infra.checks import image, kubernetes, zenml_pods
 from infra.checks.manifests import render
 from infra.checks.rights import Asked, asked, may
 from tests.conftest import ROOT
+from tests.infra.programs import have
 
 FOLDER = ROOT / "infra" / "kubernetes"
 
@@ -86,6 +89,15 @@ def test_an_image_that_is_not_as_it_should_be(mine: Path, old: str, new: str, me
     assert list(image.dockerfile_faults(file)) == []
     file.write_text(file.read_text().replace(old, new))
     assert message in "\n".join(image.dockerfile_faults(file))
+
+
+def test_kustomize_renders_the_same() -> None:
+    have("kubectl", "kubernetes-client")
+    done = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=True)
+    named = [{(one["kind"], one["metadata"]["name"]): one for one in found} for found in (
+        render(FOLDER), yaml.safe_load_all(done.stdout)
+    )]  # fmt: skip
+    assert named[0] == named[1]
 
 
 def test_a_kustomization_that_would_be_rendered_otherwise(mine: Path) -> None:

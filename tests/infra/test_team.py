@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +25,8 @@ from podium.desk.serve import read_config
 from tests.conftest import ROOT
 from tests.desk.conftest import clock, shared
 from tests.desk.support import Page
-from tests.product.remote_servers import free_port, serving, unavailable
+from tests.infra.programs import have
+from tests.product.remote_servers import free_port, serving
 from tests.registry.fixtures import house, mlflow_database
 
 __all__ = ["clock", "house", "mlflow_database", "shared"]
@@ -38,16 +37,6 @@ TEAM = ROOT / "infra" / "team"
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
     return Path(shutil.copytree(TEAM, tmp_path / "team"))
-
-
-def have(program: str, package: str) -> None:
-    """Install a program if that can be; skip without it, or fail in CI."""
-    if shutil.which(program) is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
-            subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, check=False, timeout=300)
-    if shutil.which(program) is None:
-        unavailable(f"no {program} here, and it can be installed by root with apt-get alone")
 
 
 @pytest.mark.slow
