@@ -4,7 +4,7 @@ from pipelines.training import STEPS, train_and_judge
 from podium.config.retraining import RetrainingConfig
 from podium.models.recipes import resolve_candidates
 from podium.orchestration.pipeline import strict_pipeline
-from podium.orchestration.retraining import conclude, retraining, run_of, with_champions
+from podium.orchestration.retraining import conclude, from_champion, retraining, run_of, with_champions
 from podium.orchestration.strict import check_retraining_file
 from podium.settings import Settings
 from steps.train import train
@@ -34,4 +34,5 @@ def retraining_pipeline(config: RetrainingConfig) -> None:
             return
         run = run_of(config)
         candidates = with_champions(config, list(resolve_candidates(run, settings.recipes)), settings)
-        found.result = conclude(settings, train_and_judge(run, candidates, settings))
+        candidates = from_champion(config, candidates, settings)
+        found.result = conclude(settings, train_and_judge(run, candidates, settings, blocked_too=False))

@@ -1,5 +1,7 @@
 """The main job: from a data set to a candidate that awaits review."""
 
+from dataclasses import replace
+
 from podium.config import Candidate, RunConfig
 from podium.config.promotion_file import load_policy
 from podium.models.recipes import resolve_candidates
@@ -19,7 +21,7 @@ from steps.evaluate import evaluate_validation
 from steps.examine import examine
 from steps.gate import evaluate_champion, evaluate_test, gate, open_test
 from steps.load import load
-from steps.register import register
+from steps.register import register, set_aside
 from steps.render import render
 from steps.review import request_review
 from steps.train import code as training_code
@@ -38,20 +40,25 @@ STEPS = (
     evaluate_champion,
     compare,
     render,
-    register,
     gate,
+    set_aside,
+    register,
     dossier,
     request_review,
 )
 
 
-def train_and_judge(config: RunConfig, candidates: list[Candidate], settings: Settings) -> Judged:
+def train_and_judge(
+    config: RunConfig, candidates: list[Candidate], settings: Settings, *, blocked_too: bool = True
+) -> Judged:
     """All that pipelines of candidates do, from the data set to the review; calls steps, so only within a pipeline.
 
     Args:
         config: The run.
         candidates: What is trained, resolved.
         settings: Where recipes, suite and policy are.
+        blocked_too: Whether a winner that the gate blocks is registered and a review opened, in which it can be
+            rejected, or approved by whom the policy lets override.
     """
     suite, policy = load_suite(config.validation.suite, settings.root), load_policy(settings.root)
     backbones = {candidate.name: backbone_digest(candidate, settings) for candidate in candidates}
@@ -85,21 +92,26 @@ def train_and_judge(config: RunConfig, candidates: list[Candidate], settings: Se
     results = (list(models.values()), list(validation.values()), test)
     leaderboard = compare(config, data, selection, *results, failures, examined)
     report = render(config, data, leaderboard, *results, checks, examined, unexamined)
-    version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page, incumbent, use)
-    filed = []
+    verdict = None
     if use.load().use is not None:  # else the winner is the champion itself, and nothing is to be decided
         verdict = gate(config, policy, data, winner, test, incumbent, rival, use, leaderboard)
         say(verdict_line(verdict.load()))
-        looked = (examined, unexamined)
-        _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks, *looked)
-        filed.append(bound)
-    review = request_review(version, winner, report, filed).load()
+    judged = Judged(leaderboard=leaderboard.load(), verdict=verdict.load() if verdict else None)
+    if judged.blocked and not blocked_too:
+        set_aside(leaderboard, report, checks_page)
+    else:
+        version = register(config, winner, leaderboard, *results[1:], checks, report, checks_page, incumbent, use)
+        filed = []
+        if verdict:
+            looked = (examined, unexamined)
+            _, bound, _ = dossier(config, data, version, verdict, winner, test, rival, checks, *looked)
+            filed.append(bound)
+        judged = replace(judged, review=request_review(version, winner, report, filed).load())
     for candidate in candidates:
         if candidate.name in models:
             forget_work(settings, candidate, data.load().digest, training_code())
     prune_work(settings)
-    result = verdict.load() if filed else None
-    return Judged(leaderboard=leaderboard.load(), version=version.load(), verdict=result, review=review)
+    return judged
 
 
 @strict_pipeline(name="training", depends_on=STEPS, placed=(train,))
@@ -117,4 +129,4 @@ def training_pipeline(config: RunConfig) -> None:
     """
     settings = Settings.from_environment()
     judged = train_and_judge(config, list(resolve_candidates(config, settings.recipes)), settings)
-    show_outcome(settings, judged.leaderboard, judged.review)
+    show_outcome(settings, judged)

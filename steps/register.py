@@ -1,4 +1,4 @@
-"""Register the winner in the model registry as the challenger."""
+"""Register the winner in the model registry as the challenger, or leave it."""
 
 from typing import Annotated
 
@@ -41,3 +41,9 @@ def register(
     )  # fmt: skip
     keep_page(settings, leaderboard, version.version, report, checks_page)
     return version
+
+
+@step(enable_cache=False)
+def set_aside(leaderboard: Leaderboard, report: HTMLString, checks_page: HTMLString) -> None:
+    """Register nothing: the gate blocks the winner. The run's pages are kept."""
+    keep_page(Settings.from_environment(), leaderboard, None, report, checks_page)

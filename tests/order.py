@@ -16,7 +16,7 @@ _LONGEST: Final = (
     "test_explain",
     "test_dvc",
 )
-"""Files of ``tests/product``, each of one to three minutes; its others and the cluster's follow, then all slow ones."""
+"""Files of ``tests/product``, of one to three minutes; others, the cluster's and kills follow, then all slow ones."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def rank(item: pytest.Item) -> int:
-        if item.path.parent.name in {"product", "cluster"}:
+        if item.path.parent.name in {"product", "cluster", "kills"}:
             return _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST)
         return len(_LONGEST) + (1 if item.path in slow else 2)
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from podium import atomic
-from podium.bundle_files import HISTORY, META, ROWS, WEIGHTS, unreadable
+from podium.bundle_files import HISTORY, META, ROWS, TRAINED_ROWS, WEIGHTS, unreadable
 from podium.config import Candidate
 from podium.contract import InputContract
 from podium.results import TrainingSummary
@@ -32,6 +32,8 @@ class Bundle:
     seen: NDArray[np.uint64] | None = None
     """Digests of the images that it was trained and chosen on (``podium.data.content``), sorted; kept when it is
     registered, so that no later test split holds them unnoticed."""
+    trained: NDArray[np.uint64] | None = None
+    """Those of them that it was trained on, so that no later validation split of a warm start holds them."""
 
     def save(self, folder: Path) -> None:
         """Write the bundle's files into an existing folder."""
@@ -44,8 +46,9 @@ class Bundle:
         }
         atomic.write_text(folder / META, json.dumps(meta, indent=2) + "\n")
         atomic.write_text(folder / HISTORY, self.summary.model_dump_json(indent=2) + "\n")
-        if self.seen is not None:
-            np.save(folder / ROWS, self.seen.astype("<u8", copy=False), allow_pickle=False)
+        for name, rows in ((ROWS, self.seen), (TRAINED_ROWS, self.trained)):
+            if rows is not None:
+                np.save(folder / name, rows.astype("<u8", copy=False), allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -58,13 +61,16 @@ class Bundle:
                 data_digest=meta["data_digest"],
                 state=load_file(folder / WEIGHTS),
                 summary=TrainingSummary.model_validate_json((folder / HISTORY).read_text()),
-                seen=_seen(folder / ROWS) if (folder / ROWS).exists() else None,
+                seen=_rows(folder / ROWS),
+                trained=_rows(folder / TRAINED_ROWS),
             )
         except (OSError, EOFError, ValueError, KeyError, SafetensorError) as error:
             raise unreadable(folder, error) from None
 
 
-def _seen(file: Path) -> NDArray[np.uint64]:
+def _rows(file: Path) -> NDArray[np.uint64] | None:
+    if not file.exists():
+        return None
     rows = np.load(file, allow_pickle=False)
     if rows.dtype != np.dtype("<u8") or rows.ndim != 1 or (rows[1:] <= rows[:-1]).any():
         raise ValueError(f"{file.name} holds {rows.dtype} of shape {rows.shape} instead of sorted digests")

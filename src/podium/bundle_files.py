@@ -12,6 +12,7 @@ WEIGHTS: Final = "model.safetensors"
 META: Final = "model.json"
 HISTORY: Final = "training.json"
 ROWS: Final = "seen.npy"
+TRAINED_ROWS: Final = "trained.npy"
 
 
 def data_digest(folder: Path) -> str:

@@ -20,11 +20,11 @@ from podium.config.load import parse
 from podium.errors import ConfigError, PodiumError
 from podium.notify import mail, webhook
 from podium.notify.config import EmailConfig, NotifyConfig, WebhookConfig, load_notify
-from podium.notify.notice import Notice
+from podium.notify.notice import ReviewNotice
 from tests.conftest import ROOT
 from tests.notify.servers import Hooks, Mail, certificate, serving
 
-NOTICE = Notice(
+NOTICE = ReviewNotice(
     id="5" * 64, event=7, kind="approved", time=datetime(2026, 1, 2, 3, 4, tzinfo=UTC), review="podium-3",
     model="podium", version=3, candidate="tiny", run="run-1", author="ada@lab", actor="grace@lab",
     reason="größer\nals zuvor",
@@ -51,7 +51,7 @@ class TestWebhook:
     def test_it_gets_signed_json(self, hooks: Hooks) -> None:
         webhook.post(hook(hooks), NOTICE, "geheim")
         ((headers, body),) = hooks.got
-        assert Notice.model_validate_json(body) == NOTICE
+        assert ReviewNotice.model_validate_json(body) == NOTICE
         assert json.loads(body)["schema_version"] == 1
         assert (headers["X-Podium-Event"], headers["X-Podium-Delivery"]) == ("approved", NOTICE.id)
         signed = headers["X-Podium-Timestamp"].encode() + b"." + body

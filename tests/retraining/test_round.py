@@ -7,18 +7,24 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from filelock import FileLock
 
 from podium.config.retraining import RetrainingConfig
 from podium.data import write_dataset
 from podium.errors import DataError, TrainingFailed, TrainingStopped
+from podium.notify import outbox
+from podium.notify.notice import RetrainingNotice
 from podium.retraining.fingerprint import fingerprint
+from podium.retraining.history import CHAMPION_WON
 from podium.retraining.round import history_of, looking
 from podium.settings import Settings
 from tests.conftest import ROOT, make_arrays
+from tests.notify.servers import Hooks, serving
 
 
 @pytest.fixture
@@ -167,3 +173,68 @@ with looking(Settings.from_environment(), RetrainingConfig.model_validate_json(s
     assert train(settings, config)
     told = [entry.detail.get("reasons") for entry in history_of(settings, config).entries()]
     assert told == [["nothing was trained before"], ["the last run was cut off"], None]
+
+
+class TestNotices:
+    @pytest.fixture
+    def hooks(self, settings: Settings) -> Iterator[Hooks]:
+        with serving(Hooks()) as server:
+            hook = {"webhooks": [{"name": "chat", "url": server.url}]}
+            (settings.root / "configs" / "notify.yaml").write_text(yaml.safe_dump(hook))
+            yield server
+
+    def told(self, hooks: Hooks) -> list[tuple[str, tuple[str, ...]]]:
+        found = [RetrainingNotice.model_validate_json(body) for _, body in hooks.got]
+        assert len({notice.id for notice in found}) == len(found)
+        return [(notice.kind, notice.reasons) for notice in found]
+
+    def test_failures_and_the_last_of_them(self, settings: Settings, config: RetrainingConfig, hooks: Hooks) -> None:
+        for _ in range(3):
+            with pytest.raises(TrainingFailed), looking(settings, config, train=True):
+                raise TrainingFailed("no space left", remedy="make room")
+        for _ in range(2):
+            with looking(settings, config, train=True):
+                pass
+        gave_up = "it failed 3 times and nothing has changed since: no space left"
+        assert self.told(hooks) == [("retraining_failed", ("no space left",))] * 3 + [
+            ("retraining_gave_up", (gave_up,))
+        ], "once, not at each look"
+
+    def test_what_the_gate_blocks(self, settings: Settings, config: RetrainingConfig, hooks: Hooks) -> None:
+        ends = [
+            {"outcome": "blocked", "questions": ["accuracy is 40 %, below 50 %"], "run": "r-1", "review": None},
+            {"outcome": "promote-eligible", "questions": [], "run": "r-2", "review": "podium-2"},
+            {"outcome": CHAMPION_WON, "questions": [], "run": "r-3", "review": None},
+        ]
+        for number, end in enumerate(ends):
+            put(settings.data, number)
+            with looking(settings, config, train=True) as found:
+                assert found is not None
+                found.result = {"selected": "simple_cnn", **end}
+        assert self.told(hooks) == [("retraining_blocked", ("accuracy is 40 %, below 50 %",))]
+        ((headers, body),) = hooks.got
+        assert headers["X-Podium-Event"] == "retraining_blocked"
+        notice = RetrainingNotice.model_validate_json(body)
+        assert notice.subject == "[podium] retraining weekly (podium) found nothing that the gate lets through"
+        assert "why: accuracy is 40 %" in notice.text
+        assert (notice.run, notice.candidate) == ("r-1", "simple_cnn")
+
+    def test_drift_that_stays(self, settings: Settings, config: RetrainingConfig, hooks: Hooks) -> None:
+        assert train(settings, config)
+        for _ in range(2):
+            with looking(settings, config, lambda: True, train=True):
+                pass
+        assert [kind for kind, _ in self.told(hooks)] == ["retraining_drifted"]
+
+    def test_one_that_does_not_go_out_is_kept(
+        self, settings: Settings, config: RetrainingConfig, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("podium.notify.webhook._PAUSE", 0.01)
+        hooks.statuses = [500] * 3
+        with pytest.raises(TrainingFailed, match="full"), looking(settings, config, train=True):
+            raise TrainingFailed("full")
+        (entry,) = outbox.pending(settings)
+        assert entry.notice.about == "retraining weekly failed"
+        assert outbox.send_pending(settings) == 1
+        last = RetrainingNotice.model_validate_json(hooks.got[-1][1])
+        assert last == entry.notice, "with the same id as before"

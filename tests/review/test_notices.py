@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from podium.cli.review import app
 from podium.errors import RegistryError
 from podium.notify import outbox, webhook
-from podium.notify.notice import Notice
+from podium.notify.notice import ReviewNotice
 from podium.registry import promotion
 from tests.notify.servers import Hooks, serving
 from tests.review.made import Office
@@ -34,8 +34,8 @@ def configure(office: Office, **content: Any) -> None:
     (folder / "notify.yaml").write_text(yaml.safe_dump(content))
 
 
-def told(hooks: Hooks) -> list[Notice]:
-    return [Notice.model_validate_json(body) for _, body in hooks.got]
+def told(hooks: Hooks) -> list[ReviewNotice]:
+    return [ReviewNotice.model_validate_json(body) for _, body in hooks.got]
 
 
 def test_of_opening_renewal_and_decision(office: Office, hooks: Hooks) -> None:
@@ -161,7 +161,7 @@ def test_the_command_lists_and_sends(office: Office, hooks: Hooks, monkeypatch: 
     def call(*arguments: str) -> Any:
         return CliRunner().invoke(app, ["notify", *arguments])
 
-    assert "podium-1 opened: webhook chat" in call().stdout
+    assert "podium-1 was opened: webhook chat" in call().stdout
     failed = call("--pending", "--json")
     assert failed.exit_code == 1
     (entry,) = json.loads(failed.stdout)["pending"]

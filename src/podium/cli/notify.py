@@ -17,7 +17,8 @@ def notify(
 ) -> None:
     """List notices that did not go out, or send them; exit status 1 if some still do not.
 
-    JSON: {"sent": N, "pending": [{"event", "kind", "review", "left": [channel] or null, "errors": [text]}]}.
+    JSON: {"sent": N, "pending": [{"event", "kind", "review" or "retraining", "left": [channel] or null,
+    "errors": [text]}]}.
     """
     from podium.notify import outbox
     from podium.settings import Settings
@@ -27,14 +28,18 @@ def notify(
     left = outbox.pending(settings)
     if json:
         told = [
-            {**e.notice.model_dump(include={"event", "kind", "review"}), "left": e.left, "errors": e.errors}
+            {
+                **e.notice.model_dump(include={"event", "kind", "review", "retraining"}),
+                "left": e.left,
+                "errors": e.errors,
+            }
             for e in left
         ]
         typer.echo(json_module.dumps({"sent": sent, "pending": told}, indent=2, ensure_ascii=False))
     else:
         console = Console()
         for entry in left:
-            what = f"{entry.notice.review} {entry.notice.kind}: {'; '.join(entry.errors) or 'on its way'}"
+            what = f"{entry.notice.about}: {'; '.join(entry.errors) or 'on its way'}"
             console.print(what, soft_wrap=True, markup=False, highlight=False)
         console.print(f"{plural(sent, 'notice')} sent, {len(left)} pending")
     if pending and left:

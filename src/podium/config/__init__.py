@@ -1,7 +1,7 @@
 """Typed configuration: frozen models, one place for defaults, strict loading."""
 
 from podium.config.base import Frozen
-from podium.config.recipe import Candidate, ModelConfig, RecipeConfig
+from podium.config.recipe import Candidate, ModelConfig, RecipeConfig, Start
 from podium.config.run import CandidateConfig, RunConfig, ValidationConfig
 from podium.config.training import (
     AugmentConfig,
@@ -24,6 +24,7 @@ __all__ = [
     "RandAugmentConfig",
     "RecipeConfig",
     "RunConfig",
+    "Start",
     "TopLayers",
     "TrainerConfig",
     "Unfreeze",

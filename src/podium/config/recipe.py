@@ -36,6 +36,21 @@ class RecipeConfig(Frozen):
     trainer: TrainerConfig = TrainerConfig()
 
 
+class Start(Frozen):
+    """A registered version whose weights a training starts from (a warm start)."""
+
+    model: str
+    """Name of the registered model."""
+    version: int
+    digest: str
+    """Of the version's bundle."""
+    mean: tuple[float, float, float]
+    """Of the normalization that it was trained with, per channel, on [0, 1]."""
+    std: tuple[float, float, float]
+    trained_range: tuple[float, float] | None = None
+    """Of its backbone; see ``podium.contract``."""
+
+
 class Candidate(Frozen):
     """One branch of a run, fully resolved: everything that its training depends on beside the data."""
 
@@ -47,6 +62,8 @@ class Candidate(Frozen):
     """CPU threads of each process; on the CPU part of the result's identity, since sums depend on it."""
     processes: int = Field(1, ge=1)
     """Processes that train it together, each on its part of every batch and on a GPU of its own, or on the CPU."""
+    start: Start | None = None
+    """Whose weights it starts from; null: from scratch, or from the recipe's pretrained backbone."""
 
     @property
     def trainer(self) -> TrainerConfig:

@@ -31,6 +31,8 @@ class RetrainingSection(Frozen):
     """What is trained again for as soon as it has changed; what else has changed is trained with then."""
     drift: DriftTrigger | None = None
     """Where these images have drifted, whatever has changed is trained with; where nothing has, it is told."""
+    start: Literal["scratch", "champion"] = "scratch"
+    """``champion``: candidates with the champion's network start from its weights, and keep its normalization."""
     champions_recipe: bool = True
     """Whether the champion's own recipe is trained as well, unless a candidate is the same."""
     attempts: int = Field(3, ge=1)

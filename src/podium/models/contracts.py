@@ -15,16 +15,20 @@ _LEAST_STD = 1 / 255
 def contract_for(candidate: Candidate, manifest: Manifest, weights: WeightsStore = EMBEDDED_WEIGHTS) -> InputContract:
     """Derive what reaches the candidate's network.
 
-    From scratch, images are normalized by the training split's statistics. A pretrained backbone gets the
-    normalization that it was trained with, whatever the new images look like, and the range of values that it was
-    trained on: where the two contradict each other, validation, training and prediction refuse the contract.
+    From scratch, images are normalized by the training split's statistics. A warm start keeps the normalization of the
+    version that it starts from. A pretrained backbone gets the normalization that it was trained with, whatever the new
+    images look like, and the range of values that it was trained on: where the two contradict each other, validation,
+    training and prediction refuse the contract.
 
     Raises:
         ConfigError: Unknown family or options.
         WeightsError: The backbone's provenance cannot be read.
     """
     backbone = backbone_of(candidate.recipe.model)
-    if backbone:
+    if candidate.start:
+        start = candidate.start
+        mean, std, trained_range = start.mean, start.std, start.trained_range
+    elif backbone:
         provenance = weights.provenance(backbone)
         mean, std, trained_range = provenance.mean, provenance.std, provenance.trained_range
     else:

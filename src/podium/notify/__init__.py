@@ -1,1 +1,1 @@
-"""Tells people and programs that a review was opened, renewed or decided: webhooks and e-mail. Knows no registry."""
+"""Tells people and programs what a review or a retraining came to: webhooks and e-mail. Knows no registry."""

@@ -74,8 +74,7 @@ def send(settings: Settings, entry: Entry, environ: Mapping[str, str] | None = N
     except (PodiumError, OSError, Timeout) as error:
         entry = entry.model_copy(update={"errors": (str(error),)})
     warnings = tuple(
-        f"the notice that {entry.notice.review} was {entry.notice.kind.replace('_', ' ')} did not go out: {cause};"
-        " `podium review notify --pending` sends it again"
+        f"the notice that {entry.notice.about} did not go out: {cause}; `podium review notify --pending` sends it again"
         for cause in entry.errors
     )
     for warning in warnings:
@@ -97,7 +96,7 @@ def pending(settings: Settings) -> tuple[Entry, ...]:
             continue  # sent meanwhile
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             raise PodiumError(f"{file}: is no notice ({error})", remedy="remove that file") from None
-    return tuple(sorted(found, key=lambda entry: entry.notice.event))
+    return tuple(sorted(found, key=lambda entry: (entry.notice.time, entry.notice.event)))
 
 
 def send_pending(settings: Settings, environ: Mapping[str, str] | None = None) -> int:

@@ -95,7 +95,7 @@ def draw_dossier(
             *drift_cautions(drift, versions),
             *_lineage_cautions(version),
         ],
-        lineage=_lineage(config, dataset, version),
+        lineage=_lineage(config, dataset, version, winner),
     )
     card = model_card(
         dossier,
@@ -155,8 +155,9 @@ def _lineage_cautions(version: RegisteredVersion) -> list[Caution]:
     return [Caution(topic="lineage", text=text) for text in missing]
 
 
-def _lineage(config: RunConfig, dataset: Dataset, version: RegisteredVersion) -> dict[str, str]:
-    manifest = dataset.manifest
+def _lineage(config: RunConfig, dataset: Dataset, version: RegisteredVersion, winner: Bundle) -> dict[str, str]:
+    manifest, start = dataset.manifest, winner.candidate.start
+    warm = {"Started from": f"version {start.version} of {start.model}, {start.digest}"} if start else {}
     return {
         "Run": version.run,
         "Configuration": config.name,
@@ -164,4 +165,5 @@ def _lineage(config: RunConfig, dataset: Dataset, version: RegisteredVersion) ->
         "Data": f"{manifest.name}, {manifest.source}",
         "DVC": version.dvc or "not tracked",
         "MLflow run": version.mlflow_run,
+        **warm,
     }

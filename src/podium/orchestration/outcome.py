@@ -16,7 +16,6 @@ from zenml.models import StepRunResponse
 
 from podium.gate.result import GateResult
 from podium.registry.champion import champion_version
-from podium.registry.request import RegisteredVersion
 from podium.registry.state import Review
 from podium.report.table import render_leaderboard
 from podium.results import Leaderboard
@@ -29,23 +28,30 @@ class Judged:
     """What a run came to."""
 
     leaderboard: Leaderboard
-    version: RegisteredVersion
     verdict: GateResult | None
     """None where the winner is the champion itself: then nothing is decided."""
-    review: Review
+    review: Review | None = None
+    """None where nothing was registered, since the gate blocks the winner."""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the gate blocks the winner."""
+        return self.verdict is not None and self.verdict.verdict.outcome == "blocked"
 
 
-def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -> None:
+def show_outcome(settings: Settings, judged: Judged) -> None:
     """Print the outcome of the running pipeline on the real standard output (ZenML redirects the other)."""
     console = Console(file=sys.__stdout__, soft_wrap=True)
-    version = review.request.version
-    champion = champion_version(settings, version.model)
-    shown = leaderboard.model_copy(update={"version": version.version, "champion": champion})
-    render_leaderboard(shown, console)
+    leaderboard, review = judged.leaderboard, judged.review
+    version = review.request.version.version if review else None
+    champion = champion_version(settings, leaderboard.model)
+    render_leaderboard(leaderboard.model_copy(update={"version": version, "champion": champion}), console)
     if reused := _reused(leaderboard):
         console.print(reused, highlight=False, markup=False)
     me = command()
-    if review.decision is None and review.request.outcome == "blocked":
+    if review is None:
+        console.print("The gate [bold]blocks[/] the candidate: nothing is registered, and there is nothing to decide.")
+    elif review.decision is None and review.request.outcome == "blocked":
         console.print(
             f"Review [bold]{escape(review.id)}[/]: the gate [bold]blocks[/] the candidate; why, the dossier says."
         )
@@ -56,11 +62,12 @@ def show_outcome(settings: Settings, leaderboard: Leaderboard, review: Review) -
         actor = escape(review.decision.actor)
         console.print(f"Review [bold]{escape(review.id)}[/] was {review.decision.verdict} by {actor}")
     console.print("Next:")
+    predict = f"{me} predict IMAGE" + ("" if champion else f" --version {version}")
     for purpose, line in (
-        *([("read the dossier", f"{me} review dossier {review.id}")] if review.request.dossier else []),
+        *([("read the dossier", f"{me} review dossier {review.id}")] if review and review.request.dossier else []),
         ("open the report", f"{me} report"),
         ("open the dashboard", f"{me} dashboard"),
-        ("predict on an image", f"{me} predict IMAGE" + ("" if champion else f" --version {version.version}")),
+        *([("predict on an image", predict)] if champion or version else []),
     ):
         console.print(f"  {line:<44} {purpose}", highlight=False, markup=False)
 

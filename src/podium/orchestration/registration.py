@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from podium import atomic
 from podium.bundle import Bundle
 from podium.config import RunConfig
@@ -20,6 +22,7 @@ from podium.gate.result import Incumbent
 from podium.orchestration.filing import Filed
 from podium.orchestration.training import tracked_run
 from podium.registry import tracking, versions
+from podium.registry.champion import fetch_bundle
 from podium.registry.evidence import Evidence
 from podium.registry.provenance import code_state, data_revision, environment_lock
 from podium.registry.register import register
@@ -82,7 +85,7 @@ def register_winner(
     )
     expected = next(e.probabilities for e in validation if e.metrics.candidate == winner.candidate.name)
     with tempfile.TemporaryDirectory() as name:
-        replace(winner, seen=seen_rows(dataset)).save(Path(name))
+        _with_rows(settings, winner, dataset).save(Path(name))
         return register(
             settings,
             model=config.registry.model,
@@ -98,6 +101,17 @@ def register_winner(
             expected=expected[:_EXAMPLES],
             onnx=config.registry.onnx,
         )
+
+
+def _with_rows(settings: Settings, winner: Bundle, dataset: Dataset) -> Bundle:
+    """The model with what it has seen, also before a warm start."""
+    seen, trained = seen_rows(dataset), seen_rows(dataset, ("train",))
+    if start := winner.candidate.start:
+        former = Bundle.load(fetch_bundle(settings, start.model, start.version))
+        if former.seen is None or former.trained is None:
+            raise ValueError("a warm start from a version that does not tell what it has seen")
+        seen, trained = np.union1d(seen, former.seen), np.union1d(trained, former.trained)
+    return replace(winner, seen=seen, trained=trained)
 
 
 def registered_champion(settings: Settings, config: RunConfig, incumbent: Incumbent) -> RegisteredVersion:
@@ -144,7 +158,7 @@ def ask_for_review(
     )
 
 
-def keep_page(settings: Settings, leaderboard: Leaderboard, version: int, report: str, checks_page: str) -> None:
+def keep_page(settings: Settings, leaderboard: Leaderboard, version: int | None, report: str, checks_page: str) -> None:
     """Write leaderboard, report and validation page to the run's folder, and point ``latest`` at it."""
     folder = settings.runs / leaderboard.run
     board = leaderboard.model_copy(update={"version": version})

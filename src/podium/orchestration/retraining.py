@@ -8,13 +8,16 @@ from typing import Any
 
 from zenml.exceptions import RunInterruptedException
 
-from podium.config import Candidate, RunConfig
+from podium.config import Candidate, RunConfig, Start
 from podium.config.retraining import RetrainingConfig
+from podium.data import open_dataset
 from podium.errors import TrainingStopped
 from podium.orchestration.outcome import Judged, say, show_outcome
-from podium.registry.champion import champion_version, load_champion_bundle
+from podium.registry.champion import champion_version, fetch_bundle, load_champion_bundle
 from podium.retraining.drifted import drifted
+from podium.retraining.history import CHAMPION_WON
 from podium.retraining.round import Round, looking
+from podium.retraining.warm import warm_started
 from podium.settings import Settings
 
 
@@ -46,18 +49,48 @@ def with_champions(config: RetrainingConfig, candidates: list[Candidate], settin
     taken = {one.name for one in candidates}
     name = own.name if own.name not in taken else f"champion_{own.recipe.id}"
     like = {"name": name, "threads": candidates[0].threads, "processes": candidates[0].processes}
+    like["start"] = None  # whatever it itself started from
     return [*candidates, own.model_copy(update=like)]
+
+
+def from_champion(config: RetrainingConfig, candidates: list[Candidate], settings: Settings) -> list[Candidate]:
+    """The candidates, with warm starts where the configuration wants them and there is a champion.
+
+    Raises:
+        ConfigError: See ``podium.retraining.warm.warm_started``.
+        DataError: Likewise.
+    """
+    model = config.registry.model
+    if config.retraining.start == "scratch":
+        return candidates
+    if champion_version(settings, model) is None:
+        say(f"{model} has no champion to start from: all candidates start from scratch")
+        return candidates
+    bundle, version = load_champion_bundle(settings, model)
+    contract = bundle.contract
+    start = Start(
+        model=model,
+        version=version,
+        digest=fetch_bundle(settings, model, version).name,
+        mean=contract.mean,
+        std=contract.std,
+        trained_range=contract.trained_range,
+    )
+    made = warm_started(candidates, bundle, start, open_dataset(settings.root / config.data.path))
+    names = ", ".join(one.name for one in made if one.start)
+    say(f"from the weights of version {version}, the champion, start: {names}")
+    return made
 
 
 def conclude(settings: Settings, judged: Judged) -> dict[str, Any]:
     """Tell how a retraining ended; returns what the history keeps of it."""
-    version = judged.version
-    told = judged.verdict.verdict.outcome if judged.verdict else "the champion won"
-    show_outcome(settings, judged.leaderboard, judged.review)
+    verdict, review = judged.verdict.verdict if judged.verdict else None, judged.review
+    show_outcome(settings, judged)
     return {
         "run": judged.leaderboard.run,
         "selected": judged.leaderboard.selected,
-        "outcome": told,
-        "version": version.version,
-        "review": judged.review.id if judged.verdict else None,
+        "outcome": verdict.outcome if verdict else CHAMPION_WON,
+        "questions": [question.reason for question in verdict.open_questions] if verdict else [],
+        "version": review.request.version.version if review else None,
+        "review": review.id if review and verdict else None,
     }

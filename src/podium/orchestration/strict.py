@@ -34,8 +34,9 @@ TRAINING_STEPS = (
     "evaluate_champion",
     "compare",
     "render",
-    "register",
     "gate",
+    "set_aside",
+    "register",
     "dossier",
     "request_review",
 )

@@ -14,12 +14,13 @@ from podium.config import Candidate
 from podium.contract import InputContract
 from podium.data import Dataset
 from podium.digest import digest_json
-from podium.errors import PodiumError
+from podium.errors import PodiumError, RegistryError
 from podium.models import family_of, options_of
 from podium.models.places import weights_store
 from podium.orchestration.progress import report_epoch, report_progress
 from podium.orchestration.stopping import stopping
 from podium.registry import tracking
+from podium.registry.champion import fetch_bundle
 from podium.results import EpochRecord
 from podium.settings import Settings
 from podium.training import Tick, discard, train
@@ -72,7 +73,7 @@ def train_tracked(
         report_progress(candidate.name, tick)
 
     try:
-        weights = weights_store(settings)
+        weights, start = weights_store(settings), _start(settings, candidate)
         bundle = train(
             candidate,
             dataset,
@@ -84,12 +85,27 @@ def train_tracked(
             stop=stopping,
             tuning=settings.tuning,
             features=settings.features,
+            start=start,
         )
     except Exception as error:
         tracked.fail(cause_of(error))
         raise
     _close(tracked, bundle)
     return bundle
+
+
+def _start(settings: Settings, candidate: Candidate) -> Path | None:
+    """The verified bundle of a warm start. Raises RegistryError if it is gone, or another one."""
+    start = candidate.start
+    if start is None:
+        return None
+    folder = fetch_bundle(settings, start.model, start.version)
+    if folder.name != start.digest:
+        raise RegistryError(
+            f"{candidate.name} starts from version {start.version} of {start.model}, which is another one by now",
+            remedy="run again",
+        )
+    return folder
 
 
 def tracked_run(settings: Settings, bundle: Bundle, *, run: str, code: str) -> str:

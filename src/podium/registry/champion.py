@@ -78,13 +78,19 @@ def load_champion_bundle(
         RegistryError: Its files are not those that were registered.
     """
     version = resolve_version(settings, model, str(alias_or_version), client=client)
+    folder = fetch_bundle(settings, model, version, client=client)
+    from podium.bundle import Bundle  # brings torch, which asking for a version does not need
+
+    return Bundle.load(folder), version
+
+
+def fetch_bundle(settings: Settings, model: str, version: int, *, client: MlflowClient | None = None) -> Path:
+    """The folder with a version's bundle, verified just now; it is called by the bundle's digest. Raises as above."""
     digest = version_digest(settings, model, version, client)
     cached = settings.state / "cache" / "models" / digest
     if not cached.is_dir() or digest_directory(cached) != digest:
         _fill(settings, client or tracking.client(settings), model, version, cached, digest)
-    from podium.bundle import Bundle  # brings torch, which asking for a version does not need
-
-    return Bundle.load(cached), version
+    return cached
 
 
 def _state(settings: Settings, model: str) -> ModelState:

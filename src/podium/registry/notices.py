@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast, get_args
 
-from podium.notify.notice import Kind, Notice
+from podium.notify.notice import Kind, ReviewNotice
 from podium.notify.outbox import Entry, keep, send
 from podium.registry.log import Event
 from podium.registry.state import fold
@@ -26,7 +26,7 @@ def keep_notice(settings: Settings, events: Sequence[Event]) -> Entry | None:
     state = fold(events, event.payload["model"])
     review = state.reviews[event.payload["version"]]
     request, version = review.request, review.request.version
-    notice = Notice(
+    notice = ReviewNotice(
         id=event.hash,
         event=event.seq,
         kind=cast(Kind, event.kind),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import podium
-from podium.bundle_files import HISTORY, META, ROWS, WEIGHTS
+from podium.bundle_files import HISTORY, META, ROWS, TRAINED_ROWS, WEIGHTS
 from podium.digest import digest_file, digest_json
 from podium.errors import RegistryError
 
@@ -115,7 +115,7 @@ def bundle_digest(bundle: Path) -> str:
 
 
 def _files(bundle: Path) -> tuple[str, ...]:
-    return WEIGHTS, META, HISTORY, *([ROWS] if (bundle / ROWS).exists() else [])
+    return WEIGHTS, META, HISTORY, *(name for name in (ROWS, TRAINED_ROWS) if (bundle / name).exists())
 
 
 def reference_predictions(bundle: Path, examples: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -62,6 +62,12 @@ def check_approval(
             not theirs to approve.
     """
     check_rejection(review, actor, seen=seen, in_force=in_force)
+    bound, now_in_force = review.request.policy_digest, policy_digest(in_force)
+    if bound is not None and bound != now_in_force:
+        raise ReviewError(
+            f"{review.id} is bound to promotion policy {bound[:12]}, and the one in force is {now_in_force[:12]}",
+            remedy=_RENEW,
+        )
     rules = policy_of(review.request, in_force)
     if review.expired(now):
         raise ReviewError(f"{review.id} expired on {review.expires:%Y-%m-%d %H:%M} UTC", remedy=_RENEW)
@@ -92,10 +98,13 @@ def check_champion(review: Review, champion: int | None) -> None:
 
 
 def check_rejection(review: Review, actor: str, *, seen: int | None, in_force: PromotionPolicy) -> None:
-    """Refuse a rejection that the rules do not allow; an expired request may be rejected, also by who approved it.
+    """Refuse a rejection that the rules do not allow.
+
+    It promotes nothing, so an expired request may be rejected, one bound to a policy that is no longer in force, and
+    also by who approved it.
 
     Raises:
-        ReviewError: Decided already, bound to another policy or request, or not theirs to decide.
+        ReviewError: Decided already, another request than the one seen, or no reviewer by the policy in force.
     """
     if review.decision is not None:
         done = review.decision
@@ -109,12 +118,7 @@ def check_rejection(review: Review, actor: str, *, seen: int | None, in_force: P
             f"{review.id} was renewed while you looked at it (event {review.event} of the log, not {seen})",
             remedy=f"look at it again: podium review show {review.id}",
         )
-    bound, now = review.request.policy_digest, policy_digest(in_force)
-    if bound is not None and bound != now:
-        raise ReviewError(
-            f"{review.id} is bound to promotion policy {bound[:12]}, and the one in force is {now[:12]}", remedy=_RENEW
-        )
-    check_reviewer(policy_of(review.request, in_force), actor, review.id)
+    check_reviewer(in_force.decision, actor, review.id)
 
 
 def faults(review: Review) -> list[str]:

@@ -16,6 +16,8 @@ from podium.config.base import Frozen
 from podium.errors import PodiumError
 from podium.retraining.fingerprint import Fingerprint
 
+CHAMPION_WON: Final = "the champion won"
+"""Outcome of a retraining whose winner has the champion's very weights."""
 Event = Literal["checked", "overlapped", "started", "ended", "failed"]
 _BUSY_SECONDS: Final = 60
 _TABLE: Final = """
@@ -35,8 +37,8 @@ class Entry(Frozen):
     count: int
     fingerprint: Fingerprint | None
     detail: dict[str, Any] = Field(default_factory=dict)
-    """``reasons`` and ``kind`` of checks and starts; ``run``, ``selected``, ``outcome``, ``version`` and ``review`` of
-    what has ended; ``cause`` of what has failed."""
+    """``reasons`` and ``kind`` of checks and starts; ``run``, ``selected``, ``outcome``, ``questions`` (the gate's),
+    ``version`` and ``review`` of what has ended; ``cause`` of what has failed."""
 
 
 class History:
@@ -64,13 +66,14 @@ class History:
             for row in rows
         )
 
-    def add(self, event: Event, fingerprint: Fingerprint | None, **detail: Any) -> None:
-        """Write an entry; a check like the last entry is counted there.
+    def add(self, event: Event, fingerprint: Fingerprint | None, **detail: Any) -> Entry | None:
+        """Write an entry and return it; a check like the last entry is counted there, and None is returned.
 
         Raises:
             PodiumError: The file cannot be written.
         """
-        now = datetime.now(UTC).isoformat()
+        time = datetime.now(UTC)
+        now = time.isoformat()
         mark = json.dumps(fingerprint.model_dump() if fingerprint else None)
         told = json.dumps(detail, sort_keys=True)
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -81,11 +84,16 @@ class History:
             last = database.execute(query, (self._name,)).fetchone()
             if event == "checked" and last and last[1:] == (event, mark, told):
                 database.execute("UPDATE entries SET last = ?, count = count + 1 WHERE id = ?", (now, last[0]))
+                number = None
             else:
                 values = (self._name, event, now, now, 1, mark, told)
                 columns = "name, event, first, last, count, fingerprint, detail"
-                database.execute(f"INSERT INTO entries ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608
+                made = database.execute(f"INSERT INTO entries ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608
+                number = made.lastrowid
             database.execute("COMMIT")
+        if number is None:
+            return None
+        return Entry(id=number, event=event, first=time, last=time, count=1, fingerprint=fingerprint, detail=detail)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -32,7 +32,8 @@ def row(entry: Entry) -> dict[str, Any]:
     match entry.event:
         case "ended":
             review = f"review {detail['review']} is open" if detail.get("review") else "no review"
-            words = f"{detail.get('selected', '–')} won: {detail.get('outcome', '–')}; {review}"
+            why = f" ({detail['questions'][0]})" if detail.get("questions") else ""
+            words = f"{detail.get('selected', '–')} won: {detail.get('outcome', '–')}{why}; {review}"
         case "failed":
             words = detail.get("cause", "–")
     mark = {"failed": "warm", "ended": "good"}.get(entry.event, "")

@@ -17,6 +17,7 @@ from podium.errors import PodiumError, TrainingStopped
 from podium.retraining.due import Due, due
 from podium.retraining.fingerprint import Fingerprint, fingerprint
 from podium.retraining.history import History
+from podium.retraining.telling import tell
 from podium.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Round:
     due: Due
     fingerprint: Fingerprint
     result: dict[str, Any] = field(default_factory=dict)
-    """For the history: ``run``, ``outcome``, ``version``, ``review``; set by whoever trains."""
+    """For the history (``Entry.detail`` of what has ended); set by whoever trains."""
 
 
 def history_of(settings: Settings, config: RetrainingConfig) -> History:
@@ -97,7 +98,7 @@ def _alone(
     opened = Round(decision, now)
     if not (decision.train and train):
         if not decision.train:
-            history.add("checked", now, **told)
+            tell(settings, config, history.add("checked", now, **told))
         yield opened
         return
     history.add("started", now, **told)
@@ -108,9 +109,9 @@ def _alone(
     except stopped:
         raise
     except Exception as error:
-        history.add("failed", now, cause=_cause(error))
+        tell(settings, config, history.add("failed", now, cause=_cause(error)))
         raise
-    history.add("ended", now, **opened.result)
+    tell(settings, config, history.add("ended", now, **opened.result))
 
 
 def _lock(settings: Settings, config: RetrainingConfig) -> Path:

@@ -46,6 +46,7 @@ def train(
     stop: Stop | None = None,
     tuning: Path | None = None,
     features: Path | None = None,
+    start: Path | None = None,
 ) -> Bundle:
     """Train a candidate; continue where an interrupted attempt left off; reuse a finished result.
 
@@ -68,6 +69,7 @@ def train(
             each training measures for itself.
         features: Folder of what frozen backbones make of data sets, for recipes that keep it (``cached_views``);
             without it, each training computes its own.
+        start: Folder of the bundle that ``candidate.start`` names; whoever calls has verified it.
 
     Returns:
         The trained candidate: the best epoch's weights with early stopping, the last epoch's without.
@@ -79,6 +81,8 @@ def train(
             ``work`` cannot be written.
         TrainingStopped: As it was asked to. The same call goes on at the very step.
     """
+    if (start is None) != (candidate.start is None):
+        raise ValueError("a candidate's start and its bundle belong together")
     device = default_device()
     base = identity(candidate, contract, dataset.manifest.digest, weights, device)
     with (
@@ -95,7 +99,7 @@ def train(
             return finished
         check_dataset(dataset, contract)
         if candidate.processes == 1:
-            job = Job(candidate, contract, dataset, device, work, features=features)
+            job = Job(candidate, contract, dataset, device, work, features=features, start=start)
             return fit(job, weights, base, tuning=tuning, stop=request, on_epoch=on_epoch, on_progress=on_progress)
         order = Order(
             candidate=candidate,
@@ -107,6 +111,7 @@ def train(
             fetched=weights.fetched.absolute() if weights.fetched else None,
             tuning=tuning.absolute() if tuning else None,
             features=features.absolute() if features else None,
+            start=start.absolute() if start else None,
             identity=base,
         )
         launch(order, request, on_epoch, on_progress)

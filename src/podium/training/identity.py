@@ -62,6 +62,7 @@ def backbone_key(
         {
             "backbone": [model.family, body, wants_map],
             "weights": weights.provenance(family.pretrained(options)).digest,
+            "start": candidate.start.digest if candidate.start else None,
             "contract": contract.model_dump(mode="json", exclude={"class_names"}),
             "data": data_digest,
             "libraries": [torch.__version__, version("timm"), version("onnxruntime"), version("onnxscript")],

@@ -32,3 +32,5 @@ class Job:
     """The processes that do it together."""
     features: Path | None = None
     """Where features of frozen backbones are kept, for all trainings; in ``work`` unless given."""
+    start: Path | None = None
+    """The bundle whose weights it starts from, which is ``candidate.start``."""

@@ -32,6 +32,8 @@ class Order(Frozen):
     """Folder of those from the hub."""
     tuning: Path | None
     features: Path | None = None
+    start: Path | None = None
+    """Bundle of a warm start."""
     identity: str
     """Of the training; see ``podium.training.identity``."""
 

@@ -108,7 +108,8 @@ def _train(order: Order, rank: int, count: int, orders: Orders) -> None:
     lock = FileLock(order.work / LOCK) if rank == 0 else nullcontext()
     with cpu_threads(order.candidate.threads), kept_memory(), fastest_kernels(device), lock:
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=PATIENCE)
-        job = Job(order.candidate, order.contract, dataset, device, order.work, Ranks(rank, count), order.features)
+        ranks = Ranks(rank, count)
+        job = Job(order.candidate, order.contract, dataset, device, order.work, ranks, order.features, order.start)
         try:
             fit(
                 job,
