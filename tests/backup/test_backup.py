@@ -76,6 +76,9 @@ def test_on_sqlite_into_another_folder(house: House, tmp_path: Path) -> None:
     assert not there.state.exists()
     restore(there, first, WITHOUT, quiet)
     found_as_it_was(there, before.events)
+    with sqlite3.connect(there.state / "reviews.db") as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",), "as the log was made"
+    assert {file.name for file in first.iterdir()} == {"manifest.json", "mlflow.db", "reviews.db"}
     # And at its old place, with ZenML's store.
     restore(house.settings, first, Zenml(), quiet)
     found_as_it_was(house.settings, before.events)

@@ -100,7 +100,6 @@ def copy_sqlite(source: Path, target: Path) -> None:
             closing(sqlite3.connect(target)) as there,
         ):
             here.backup(there)
-            there.execute("PRAGMA journal_mode=DELETE")  # one file, without its log beside it
     except sqlite3.Error as error:
         raise BackupError(f"{source}: cannot be copied ({error})", remedy="check that it is a whole database") from None
 
