@@ -21,7 +21,8 @@ from infra.checks import team
 from podium.config.desk import DeskConfig
 from podium.desk.app import create_app
 from podium.desk.context import Desk
-from podium.desk.serve import read_config
+from podium.desk.serve import Place, open_desk, read_config
+from podium.settings import Settings
 from tests.conftest import ROOT
 from tests.desk.conftest import clock, shared
 from tests.desk.support import Page
@@ -120,7 +121,10 @@ def test_the_desks_configuration_is_the_proxys() -> None:
     config = read_config(TEAM / "desk.yaml")
     compose = (TEAM / "compose.yaml").read_text()
     assert f"ipv4_address: {config.trusted_proxies[0]}" in compose
-    assert config.public_address == "https://desk.example.org"
+    settings = Settings(root=ROOT, state=ROOT / "none", tracking_uri="http://mlflow:5000")
+    desk = open_desk(settings, config, Place("0.0.0.0", 8240), lambda _: None)
+    assert desk.origins == {"https://desk.example.org"}
+    assert desk.alone is None, "people log in"
     assert "server_name desk.example.org" in (TEAM / "nginx" / "podium.conf").read_text()
 
 
