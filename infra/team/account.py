@@ -1,6 +1,6 @@
 """Make a service account on a ZenML server and print its key: what the desk, or a schedule, logs in with.
 
-python account.py NAME; ZENML_SERVER, ZENML_ADMIN and ZENML_ADMIN_PASSWORD are read from the environment. The command
+``python account.py NAME`` reads PODIUM_ZENML_SERVER, ZENML_ADMIN and ZENML_ADMIN_PASSWORD from the environment.
 ``zenml service-account create`` does the same for who is logged in; on a new server nobody is.
 """
 
@@ -36,4 +36,6 @@ def _told(answer: requests.Response, what: str) -> dict:
 
 if __name__ == "__main__":
     env = os.environ
-    sys.stdout.write(make(env["ZENML_SERVER"], sys.argv[1], env["ZENML_ADMIN"], env["ZENML_ADMIN_PASSWORD"]) + "\n")
+    sys.stdout.write(
+        make(env["PODIUM_ZENML_SERVER"], sys.argv[1], env["ZENML_ADMIN"], env["ZENML_ADMIN_PASSWORD"]) + "\n"
+    )

@@ -60,7 +60,7 @@ def test_the_manifests_that_come_with_podium() -> None:
         ("network.yaml", "values: [driver, retraining]", "values: [drivers]", "no pod has the labels"),
         ("roles.yaml", "name: podium-driver", "name: podium-drivers", "there is no ServiceAccount podium-drivers"),
         ("roles.yaml", "kind: Role, name: podium-runs", "kind: Role, name: runs", "there is no Role runs"),
-        ("settings.yaml", "ZENML_SERVER: http://", "ZENML_SERVER: http://a:b@", "ZENML_SERVER: refer to a secret"),
+        ("settings.yaml", "_SERVER: http://", "_SERVER: http://a:b@", "_SERVER: refer to a secret"),
         ("kustomization.yaml", 'newTag: "0.1.0"', "newTag: latest", "has no version"),
         ("kustomization.yaml", "namespace: podium", "namespace: other", "in the namespace other"),
         ("zenml-values.yaml", "mysql://zenml@", "mysql://zenml:word@", "refer to a secret"),
@@ -164,6 +164,13 @@ def test_a_role_that_lets_a_driver_do_less_than_zenml_does(cluster: zenml_pods.C
     file = mine / "roles.yaml"
     file.write_text(file.read_text().replace("[create, get, list, delete]", "[create, get, list]"))
     assert "podium-driver may not delete jobs, which ZenML does" in list(kubernetes.pod_faults(mine, cluster))
+
+
+def test_no_setting_makes_zenml_believe_that_it_is_a_server() -> None:
+    """With ``ZENML_SERVER`` set, to whatever, ZenML writes no configuration, so that a login is lost."""
+    settings = next(found for found in render(FOLDER) if found["kind"] == "ConfigMap")["data"]
+    assert "PODIUM_ZENML_SERVER" in settings
+    assert "ZENML_SERVER" not in settings
 
 
 def test_least_rights() -> None:
