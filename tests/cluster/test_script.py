@@ -32,6 +32,15 @@ def test_what_a_step_asks_for_goes_before_the_stack() -> None:
     assert asked_for(ResourceSettings(gpu_count=0), stack).gpus == 0
 
 
+def test_parts_of_a_gpu() -> None:
+    stack = settings(gpus=1, shards=8)
+    assert asked_for(ResourceSettings(), stack) == Asked(None, None, None, 8)
+    assert asked_for(ResourceSettings(gpu_count=2), stack) == Asked(2, None, None), (
+        "a step that names GPUs gets whole ones"
+    )
+    assert "--gres=shard:8" in options(Asked(None, None, None, 8))
+
+
 def test_options() -> None:
     found = options(
         Asked(2, 3, "2862M"), partition="gpu", account="thesis", qos="low", gpu_type="a100", time_limit="1-12:00:00",

@@ -32,6 +32,7 @@ def build_app() -> typer.Typer:
         sweep,
         validate,
         weights,
+        workstation,
     )
 
     app = typer.Typer(
@@ -50,6 +51,7 @@ def build_app() -> typer.Typer:
     app.add_typer(stack.app, name="stack", help="Register where pipelines run.")
     app.add_typer(sweep.app, name="sweep", help="Show what a search over a recipe's fields found.")
     app.add_typer(weights.app, name="weights", help="Fetch, list and check pretrained weights.")
+    app.add_typer(workstation.app, name="workstation", help="Queue trainings for this machine's GPUs.")
     app.command("run")(environment.run)
     app.command("validate")(validate.validate)
     app.command("train")(stages.train)

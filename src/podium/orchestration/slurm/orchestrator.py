@@ -50,7 +50,7 @@ class SlurmOrchestrator(BaseOrchestrator):
     @property
     def transport(self) -> Transport:
         """Where Slurm's commands are."""
-        return Transport(self.config.host, tuple(self.config.ssh_options))
+        return Transport(self.config.host, tuple(self.config.ssh_options), self.config.conf)
 
     @property
     def supported_execution_modes(self) -> list[ExecutionMode]:

@@ -34,15 +34,19 @@ class Asked:
     gpus: int | None
     cpus: int | None
     memory: str | None
+    shards: int | None = None
 
 
 def asked_for(resources: ResourceSettings, settings: SlurmSettings) -> Asked:
     """A step's resources; what they leave open the settings say."""
-    cpus = resources.cpu_count
+    cpus, gpus, shards = resources.cpu_count, resources.gpu_count, None
+    if gpus is None:
+        gpus, shards = (None, settings.shards) if settings.shards else (settings.gpus, None)
     return Asked(
-        gpus=settings.gpus if resources.gpu_count is None else resources.gpu_count,
+        gpus=gpus,
         cpus=settings.cpus if cpus is None else max(1, -(-int(cpus * 1000) // 1000)),
         memory=_memory(resources) or settings.memory,
+        shards=shards,
     )
 
 
@@ -80,6 +84,8 @@ def directives(name: str, comment: str, folder: str, asked: Asked, settings: Slu
     if asked.gpus:
         kind = f"{settings.gpu_type}:" if settings.gpu_type else ""
         options.append(f"--gres=gpu:{kind}{asked.gpus}")
+    if asked.shards:
+        options.append(f"--gres=shard:{asked.shards}")
     return [*options, *settings.flags]
 
 

@@ -63,6 +63,9 @@ class SlurmSettings(BaseSettings):
     """GPUs of a step whose resources name none."""
     gpu_type: Word | None = None
     """Of the site's generic resources, such as ``a100``."""
+    shards: int | None = Field(None, ge=1)
+    """Parts of one GPU instead of whole ones, where the site divides them (``gres/shard``); a workstation's is a GiB of
+    its memory. A step whose resources name GPUs gets whole ones."""
     cpus: int | None = Field(None, ge=1)
     """CPUs of a step whose resources name none."""
     memory: str | None = Field(None, pattern=_MEMORY)
@@ -92,6 +95,8 @@ class SlurmCluster(SlurmSettings):
 
     folder: Line
     """Where jobs have their folders: on a file system that all nodes see, with an absolute path."""
+    conf: Line | None = None
+    """Slurm's configuration file (``SLURM_CONF``) where it is not the machine's own."""
     host: Word | None = None
     """A login node for ``ssh``, as in ``~/.ssh/config``; ``sbatch`` runs on this machine unless given."""
     ssh_options: tuple[Line, ...] = ()

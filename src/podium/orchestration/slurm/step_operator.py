@@ -61,7 +61,7 @@ class SlurmStepOperator(BaseStepOperator):
     @property
     def transport(self) -> Transport:
         """Where Slurm's commands are."""
-        return Transport(self.config.host, tuple(self.config.ssh_options))
+        return Transport(self.config.host, tuple(self.config.ssh_options), self.config.conf)
 
     @property
     def poller(self) -> Poller:

@@ -59,6 +59,8 @@ class Transport:
     """A login node; None is this machine."""
     options: tuple[str, ...] = ()
     """More options of ssh."""
+    conf: str | None = None
+    """Slurm's configuration file; the environment's ``SLURM_CONF``, or the machine's own, unless given."""
 
     def command(self, command: Sequence[str]) -> list[str]:
         """The local command that runs a command there. One connection serves all (``ControlMaster``)."""
@@ -77,6 +79,8 @@ class Transport:
             SlurmError: There is no such program here.
         """
         environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        if self.conf is not None:
+            environment["SLURM_CONF"] = self.conf
         if self.host is not None:
             Path("~/.ssh").expanduser().mkdir(mode=0o700, exist_ok=True)  # for the shared connection's socket
         try:
