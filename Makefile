@@ -16,10 +16,10 @@ export UV_PYTHON_DOWNLOADS := never
 # Containers often forbid bytecode; then every process of the tests compiles, and pytest rewrites, all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test check lint transcript dashboard lock clean
+.PHONY: help setup run test check lint infra-check transcript dashboard lock clean
 
 help: ## List the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Create .venv from requirements.lock (make run and make test do it for you)
 
@@ -61,6 +61,9 @@ lint: $(READY)
 
 transcript: $(READY) ## Run the commands of docs/slurm.md on the tests' Slurm cluster, and write the page anew
 	@PODIUM_REWRITE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet tests/cluster/test_main_job.py
+
+infra-check: $(READY) ## Check what lies in infra: manifests, images, ZenML's pods, the team server
+	@$(BIN)/python -m infra.checks
 
 dashboard: $(READY) ## Open ZenML's dashboard on the runs of this checkout
 	@$(BIN)/podium dashboard

@@ -86,6 +86,10 @@ class NoSuchReview(ReviewError):
     exit_code = 2
 
 
+class BackupError(PodiumError):
+    """A backup cannot be taken, or not be restored there."""
+
+
 class DeskError(PodiumError):
     """The review desk cannot be opened as asked, or cannot ask whom it needs to."""
 

@@ -96,9 +96,38 @@ class Store:
     def get_stack(self, name: str, *, allow_name_prefix_match: bool) -> Any:
         return self.stacks[name]
 
-    def create_stack(self, name: str, components: dict[StackComponentType, int]) -> None:
+    def create_stack(
+        self, name: str, components: dict[StackComponentType, int], *, labels: dict[str, str | None]
+    ) -> None:
         parts = {kind: [SimpleNamespace(id=part)] for kind, part in components.items()}
-        self.stacks[name] = SimpleNamespace(components=parts)
+        self.stacks[name] = SimpleNamespace(components=parts, labels=dict(labels))
+
+    def update_stack(self, name: str, *, component_updates: Any, labels: dict[str, str | None]) -> None:
+        found = self.stacks[name]
+        found.labels = {key: value for key, value in (found.labels | labels).items() if value is not None}
+
+
+def test_a_stack_gets_another_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    store = Store()
+    monkeypatch.setattr(stacks, "Client", lambda: store)
+    file = tmp_path / "mine.yaml"
+    text = (ROOT / "infra" / "stacks" / "kubernetes.yaml").read_text()
+    label = {"podium_image": "registry.example.org/ml/podium:0.1.0"}
+    for wanted, told, labels in (
+        (text, "registered", label),
+        (text, "as it was", label),
+        (
+            text.replace("podium:0.1.0", "podium:0.2.0"),
+            "changed",
+            {"podium_image": label["podium_image"][:-5] + "0.2.0"},
+        ),
+        ("\n".join(line for line in text.splitlines() if not line.startswith("image:")), "changed", {}),
+    ):
+        file.write_text(wanted)
+        said: list[str] = []
+        stacks.up(stacks.read(str(file), SETTINGS), said.append)
+        assert said[-1] == f"stack kubernetes: {told}"
+        assert store.stacks["kubernetes"].labels == labels
 
 
 def test_reading_a_stack_again_changes_what_the_file_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

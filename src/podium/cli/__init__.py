@@ -14,6 +14,7 @@ from podium.errors import PodiumError, of_os_error
 def build_app() -> typer.Typer:
     """Assemble the commands. Sub-commands import what is heavy only when they run."""
     from podium.cli import (
+        backup,
         config,
         data,
         desk,
@@ -61,6 +62,8 @@ def build_app() -> typer.Typer:
     app.command("explain")(explain.explain)
     app.command("drift")(drift.drift)
     app.command("doctor")(doctor.doctor)
+    app.command("backup")(backup.backup)
+    app.command("restore")(backup.restore)
     app.command("env")(environment.env)
     app.command("dashboard")(environment.dashboard)
     app.command("dashboard-stop")(environment.dashboard_stop)

@@ -18,7 +18,7 @@ from podium.config.sweep import SweepConfig
 from podium.data.policy import check_configured
 from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.driver import driving
-from podium.orchestration.placing import no_jobs_left, placing
+from podium.orchestration.placing import containers, no_jobs_left, placing
 from podium.orchestration.strict import check_file, step_name
 from podium.settings import Settings
 
@@ -65,6 +65,7 @@ class StrictPipeline(DynamicPipeline):
             # As we read it: ZenML's YAML reader takes 1e-3 for a text and the last of two equal keys.
             kwargs["parameters"] = {"config": config.model_dump(mode="json", exclude_unset=True)}
             kwargs["steps"] = placing(self.placed, Path(config_path))
+            kwargs["settings"] = containers(Path(config_path))
         copy = super().with_options(config_path=config_path, **kwargs)
         assert isinstance(copy, StrictPipeline)
         return copy

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zenml.client import Client
+from zenml.config import DockerSettings
 
 from podium.config.load import load_yaml
 
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 LOOK: Final = 0.5
 """Seconds between two looks at a step."""
+IMAGE_LABEL: Final = "podium_image"
+"""The label of a stack that names the image of its containers."""
 
 
 def placing(steps: Collection[str], file: Path) -> dict[str, dict[str, bool]]:
@@ -30,6 +33,18 @@ def placing(steps: Collection[str], file: Path) -> dict[str, dict[str, bool]]:
         return {}
     written = load_yaml(file).get("steps") or {}
     return {step: {"step_operator": True} for step in steps if "step_operator" not in (written.get(step) or {})}
+
+
+def containers(file: Path) -> dict[str, Any]:
+    """The part of a run's configuration that makes containers those of the active stack's image, if it names one.
+
+    ZenML would build an image of its own otherwise. What the file says (``settings.docker``) stays.
+    """
+    image = (Client().active_stack_model.labels or {}).get(IMAGE_LABEL)
+    if not image or "docker" in (load_yaml(file).get("settings") or {}):
+        return {}
+    # The code is in the image: neither downloaded nor built into one.
+    return {"docker": DockerSettings(parent_image=image, skip_build=True, allow_download_from_artifact_store=False)}
 
 
 def wait(future: Any) -> None:

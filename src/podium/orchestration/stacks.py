@@ -18,6 +18,7 @@ from podium.config.load import explain, load_yaml
 from podium.config.recipe import NAME
 from podium.errors import ConfigError, PodiumError
 from podium.orchestration import schema
+from podium.orchestration.placing import IMAGE_LABEL
 from podium.settings import Settings
 
 OUR_FLAVORS: Final = {
@@ -39,6 +40,8 @@ class StackFile(Frozen):
     """A file of ``infra/stacks``."""
 
     stack: str = Field(pattern=NAME)
+    image: str | None = Field(None, min_length=1)
+    """Of containers: what all steps run in, with the checkout at ``/app``; for stacks that need one."""
     components: dict[StackComponentType, Component]
 
 
@@ -83,18 +86,19 @@ def up(stack: StackFile, tell: Callable[[str], None]) -> None:
     for kind, wanted in stack.components.items():
         _have_flavor(client, kind, wanted.flavor, tell)
         components[kind] = _have_component(client, kind, stack.stack, wanted, tell).id
+    wanted_parts = {kind: [part] for kind, part in components.items()}
+    labels = {IMAGE_LABEL: stack.image} if stack.image else {}
     try:
         known = client.get_stack(stack.stack, allow_name_prefix_match=False)
     except KeyError:
-        client.create_stack(stack.stack, components)
+        client.create_stack(stack.stack, components, labels=labels)
         tell(f"stack {stack.stack}: registered")
         return
-    if {kind: [part.id for part in parts] for kind, parts in known.components.items()} == {
-        kind: [part] for kind, part in components.items()
-    }:
+    parts = {kind: [part.id for part in parts] for kind, parts in known.components.items()}
+    if parts == wanted_parts and (known.labels or {}).get(IMAGE_LABEL) == stack.image:
         tell(f"stack {stack.stack}: as it was")
         return
-    client.update_stack(stack.stack, component_updates={kind: [part] for kind, part in components.items()})
+    client.update_stack(stack.stack, component_updates=wanted_parts, labels={IMAGE_LABEL: stack.image})
     tell(f"stack {stack.stack}: changed")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -30,8 +31,13 @@ class CodeState(Frozen):
 
 
 def code_state(root: Path) -> CodeState:
-    """Ask git for the commit of ``root`` and for uncommitted changes of tracked files."""
+    """Ask git for the commit of ``root`` and for uncommitted changes of tracked files.
+
+    An image of containers holds no git: there ``PODIUM_COMMIT`` says from which commit it was built.
+    """
     commit = _git(root, "rev-parse", "HEAD")
+    if commit is None and os.environ.get("PODIUM_COMMIT"):
+        return CodeState(commit=os.environ["PODIUM_COMMIT"], dirty=False)
     changes = _git(root, "status", "--porcelain", "--untracked-files=no") if commit else None
     return CodeState(commit=commit, dirty=bool(changes))
 
