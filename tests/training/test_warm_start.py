@@ -16,7 +16,7 @@ from podium.errors import TrainingStopped, WeightsError
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.results import EpochRecord
-from podium.training import session, train
+from podium.training import preparing, train
 from podium.training.identity import backbone_key, identity
 
 from .helpers import candidate, same
@@ -59,7 +59,7 @@ def test_it_begins_with_the_champions_weights(
     model: str, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     champion, folder = champion_of(model, small_dataset, tmp_path, store)
-    monkeypatch.setattr(session, "prepare_network", lambda *_: pytest.fail("it would be fitted to the new images"))
+    monkeypatch.setattr(preparing, "some_images", lambda *_, **__: pytest.fail("it would be fitted to the new images"))
     chosen = warm(champion, model, **STILL)
     contract = contract_for(chosen, small_dataset.manifest, store)
     assert contract == champion.contract, "the normalization is the champion's, not that of the new images"

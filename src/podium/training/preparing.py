@@ -21,8 +21,16 @@ PREPARE_BYTES: Final = 256 << 20
 """Bounds of the sample that a family's ``prepare`` is shown, as float32."""
 
 
-def prepare_network(net: nn.Module, candidate: Candidate, feed: Feed, normalize: Normalizer) -> None:
-    """Let a network's family set what follows from training images, of which it is shown a seeded sample."""
+def prepare_network(
+    net: nn.Module, candidate: Candidate, feed: Feed, normalize: Normalizer, start: Path | None
+) -> None:
+    """Let a network's family set what follows from training images, of which it is shown a seeded sample.
+
+    With a bundle to start from, the network gets that one's weights instead; see ``start_from``.
+    """
+    if start is not None:
+        start_from(net, start)
+        return
     prepare = family_of(candidate.recipe.model).prepare
     if prepare is None:
         return

@@ -30,7 +30,7 @@ from podium.training.inputs import Normalizer
 from podium.training.job import Job, OnEpoch, OnProgress
 from podium.training.optimizers import make_optimizer
 from podium.training.phases import Phase, enter, plan
-from podium.training.preparing import first_images, prepare_network, some_images, start_from
+from podium.training.preparing import first_images, prepare_network, some_images
 from podium.training.schedules import learning_rate
 from podium.training.selection import Selection
 from podium.training.stage import Stage, check_kept, stage_of
@@ -114,10 +114,7 @@ class Session:
         checkpoint = load_checkpoint(self.job.work, identity)
         resumed_from = self._restore(checkpoint) if checkpoint else None
         if checkpoint is None:
-            if self.job.start:
-                start_from(self.net, self.job.start)
-            else:
-                prepare_network(self.net, self.job.candidate, self.train, self.normalize)
+            prepare_network(self.net, self.job.candidate, self.train, self.normalize, self.job.start)
             if isinstance(self.net, TransferNet):
                 self.progress.warn(self.job.candidate.name, check_inputs(self.net, self._sample()[0], self.normalize))
         self.job.ranks.follow_first(self.net.state_dict().values())
