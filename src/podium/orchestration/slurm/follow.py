@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,7 +29,10 @@ class _Followed:
 
 
 class Follower:
-    """Reads the output files of all jobs with one command, no more often than every ``interval`` seconds."""
+    """Reads what is new in the output files of all jobs, no more often than every ``interval`` seconds.
+
+    With two commands through SSH, however many jobs there are: one tells the sizes, one gives what files have grown by.
+    """
 
     def __init__(self, transport: Transport, interval: float, tell: Callable[[str, str], None] | None = None) -> None:
         self._transport, self._interval, self._tell = transport, interval, tell or _log
@@ -41,14 +45,16 @@ class Follower:
         with self._lock:
             self._files.setdefault(f"{folder}/{OUTPUT}", _Followed(label))
 
-    def read(self, *, now: bool = False) -> None:
-        """Pass on what is new, if the last time is long enough ago or ``now``; a file that is not there is no error."""
+    def read(self) -> None:
+        """Pass on what is new, if the last time is long enough ago; a file that is not there is no error."""
         with self._lock:
-            if not self._files or (not now and time.monotonic() - self._read_at < self._interval):
+            if not self._files or time.monotonic() - self._read_at < self._interval:
                 return
             self._read_at = time.monotonic()
             try:
-                found = self._transport.tails({path: file.offset for path, file in self._files.items()})
+                sizes = self._transport.sizes(self._files)
+                grown = {path: file.offset for path, file in self._files.items() if sizes.get(path, 0) > file.offset}
+                found = self._transport.tails(grown) if grown else {}
             except SlurmError:
                 return
             for path, content in found.items():
@@ -56,11 +62,14 @@ class Follower:
 
     def end(self, folder: str) -> list[str]:
         """Pass on the rest and follow no longer. Returns the last lines."""
-        self.read(now=True)
+        path = f"{folder}/{OUTPUT}"
         with self._lock:
-            file = self._files.pop(f"{folder}/{OUTPUT}", None)
+            file = self._files.pop(path, None)
             if file is None:
                 return []
+            with suppress(SlurmError):
+                while content := self._transport.tails({path: file.offset}).get(path):
+                    self._take(file, content)
             if file.rest:
                 self._line(file, file.rest)
             return list(file.last)

@@ -10,7 +10,7 @@ import base64
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,8 @@ TIMEOUT: Final = 60.0
 _KEPT: Final = ("HOME", "LANG", "LOGNAME", "PATH", "SLURM_CONF", "SSH_AUTH_SOCK", "USER")
 """Of our environment: sbatch would hand all of it, credentials included, to the job."""
 
+BLOCK: Final = 65536
+"""Bytes of a file that are read at a time."""
 _WRITE: Final = """umask 077 && mkdir -p -- "$1" && cd -- "$1" || exit
 while read -r name content; do
   printf %s "$content" | base64 -d > ".$name.new" && mv -- ".$name.new" "$name" || exit
@@ -29,8 +31,8 @@ done"""
 _READ: Final = """cd -- "$1" 2>/dev/null || exit 0
 shift
 for name; do [ -f "$name" ] && printf '%s %s\\n' "$name" "$(base64 < "$name" | tr -d '\\n')"; done; :"""
-_TAILS: Final = """while [ $# -gt 0 ]; do
-  printf '%s\\n' "$(tail -c +"$2" -- "$1" 2>/dev/null | head -c 65536 | base64 | tr -d '\\n')"; shift 2
+_TAILS: Final = f"""while read -r offset path; do
+  printf '%s\\n' "$(tail -c +"$offset" -- "$path" 2>/dev/null | head -c {BLOCK} | base64 | tr -d '\\n')"
 done"""
 
 
@@ -115,15 +117,40 @@ class Transport:
         done = self.run("sh", "-c", _READ, "read", folder, *names)
         return {name: _text(content) for name, _, content in (line.partition(" ") for line in done.stdout.splitlines())}
 
+    def sizes(self, paths: Collection[str]) -> dict[str, int]:
+        """The sizes of those files that are there, in bytes."""
+        if self.host is None:
+            return {path: size for path in paths if (size := _size(path)) is not None}
+        listed = self.run("xargs", "-0", "-r", "stat", "--printf=%s %n\\n", "--", stdin="\0".join(paths)).stdout
+        return {path: int(size) for size, _, path in (line.partition(" ") for line in listed.splitlines())}
+
     def tails(self, offsets: Mapping[str, int]) -> dict[str, bytes]:
-        """What stands in files behind so many bytes, 64 KiB each at most."""
-        arguments = [part for path, offset in offsets.items() for part in (path, str(offset + 1))]
-        lines = self.run("sh", "-c", _TAILS, "tails", *arguments).stdout.splitlines()
+        """What stands in files behind so many bytes, :data:`BLOCK` of each at most; nothing where there is no file."""
+        if self.host is None:
+            return {path: _tail(path, offset) for path, offset in offsets.items()}
+        asked = "".join(f"{offset + 1} {path}\n" for path, offset in offsets.items())
+        lines = self.run("sh", "-c", _TAILS, stdin=asked).stdout.splitlines()
         return {path: base64.b64decode(line) for path, line in zip(offsets, lines, strict=False)}
 
     def remove(self, folder: str, *names: str) -> None:
         """Remove files of a folder, if they are there."""
         self.run("rm", "-f", "--", *(str(Path(folder) / name) for name in names))
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None
+
+
+def _tail(path: str, offset: int) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(offset)
+            return stream.read(BLOCK)
+    except OSError:
+        return b""
 
 
 def _text(content: str) -> str:
