@@ -7,6 +7,7 @@ from podium.orchestration.pipeline import strict_pipeline
 from podium.orchestration.retraining import conclude, from_champion, retraining, run_of, with_champions
 from podium.orchestration.strict import check_retraining_file
 from podium.settings import Settings
+from steps.examine import examine
 from steps.train import train
 
 
@@ -15,7 +16,7 @@ from steps.train import train
     depends_on=STEPS,
     check=check_retraining_file,
     example="configs/retraining.yaml",
-    placed=(train,),
+    placed=(train, examine),
 )
 def retraining_pipeline(config: RetrainingConfig) -> None:
     """Look first; where nothing has changed, end without a step.

@@ -74,12 +74,20 @@ def train_and_judge(
         }
         models, failures = gather(branches, progress)
     say("evaluating on validation data")
-    validation = each(models, failures, lambda name, model: evaluate_validation(model, data, id=f"evaluate_{name}"))
+    validation = each(
+        models,
+        failures,
+        evaluate_validation,
+        lambda name, model: {"model": model, "data": data, "id": f"evaluate_{name}"},
+    )
     require_one(validation, failures, run=run_name(), config=config, data=data.load())
     examined, unexamined = examine_each(
         validation,
-        lambda name, figures: examine(models[name], data, figures, config.seed, id=f"examine_{name}"),
-    )
+        examine,
+        lambda name, figures: {
+            "model": models[name], "data": data, "validation": figures, "seed": config.seed, "id": f"examine_{name}",
+        },
+    )  # fmt: skip
     selection = select_best(list(validation.values()), config.selection.metric)
     models = {name: models[name] for name in validation}
     chosen = selection.load().selected
@@ -114,7 +122,7 @@ def train_and_judge(
     return judged
 
 
-@strict_pipeline(name="training", depends_on=STEPS, placed=(train,))
+@strict_pipeline(name="training", depends_on=STEPS, placed=(train, examine))
 def training_pipeline(config: RunConfig) -> None:
     """Load, validate, train all candidates in parallel, evaluate, select, judge, register the best, open a review.
 

@@ -12,13 +12,15 @@ from podium.config import RunConfig
 from podium.errors import TrainingFailed, TrainingStopped
 from podium.evaluation.compare import build_leaderboard
 from podium.orchestration.outcome import say
-from podium.orchestration.placing import wait
+from podium.orchestration.placing import is_job, wait
 from podium.orchestration.progress import Board
 from podium.orchestration.stopping import stop_training
 from podium.orchestration.training import cause_of
 from podium.registry import tracking
 from podium.results import DataReference
 from podium.settings import Settings
+
+Arguments = Callable[[str, Any], Mapping[str, Any]]
 
 
 def run_name() -> str:
@@ -54,19 +56,29 @@ def gather(branches: Mapping[str, Any], progress: Board) -> tuple[dict[str, Any]
     return done, failures
 
 
-def each(models: Mapping[str, Any], failures: dict[str, str], step: Callable[[str, Any], Any]) -> dict[str, Any]:
-    """Call a step for one model after the other; who fails joins ``failures`` and is left out of the answer."""
+def each(models: Mapping[str, Any], failures: dict[str, str], step: Any, arguments: Arguments) -> dict[str, Any]:
+    """Call a step for every model: one after the other, as they share this machine; side by side where they are jobs.
+
+    Args:
+        models: What the step is called for, by the candidates' names.
+        failures: Who fails joins it, and is left out of the answer.
+        step: The step.
+        arguments: Its keyword arguments for a name and a model, ``id`` among them.
+    """
+    started = {name: step.submit(**arguments(name, models[name])) for name in models} if is_job(step.name) else {}
     done: dict[str, Any] = {}
     for name, model in models.items():
         try:
-            done[name] = step(name, model)
+            if name in started:
+                wait(started[name])
+            done[name] = started[name].result() if name in started else step(**arguments(name, model))
         except Exception as error:  # noqa: BLE001 - as above
             failures[name] = cause_of(error)
     return done
 
 
-def examine_each(validation: Mapping[str, Any], step: Callable[[str, Any], Any]) -> tuple[list[Any], dict[str, str]]:
-    """Call a step that looks closer at one candidate after the other.
+def examine_each(validation: Mapping[str, Any], step: Any, arguments: Arguments) -> tuple[list[Any], dict[str, str]]:
+    """Call a step that looks closer at every candidate, as ``each`` does.
 
     A candidate whose examination fails stays in the run: its cause is told on the terminal and on the run's page.
 
@@ -75,7 +87,7 @@ def examine_each(validation: Mapping[str, Any], step: Callable[[str, Any], Any])
     """
     say("examining: slices, corruptions, saliency, cost")
     failures: dict[str, str] = {}
-    done = each(validation, failures, step)
+    done = each(validation, failures, step, arguments)
     for name, cause in failures.items():
         say(f"{name} could not be examined, and goes on without: {cause}")
     return list(done.values()), failures

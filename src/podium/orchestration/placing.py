@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from zenml.client import Client
 from zenml.config import DockerSettings
+from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
 
 from podium.config.load import load_yaml
 
@@ -45,6 +46,13 @@ def containers(file: Path) -> dict[str, Any]:
         return {}
     # The code is in the image: neither downloaded nor built into one.
     return {"docker": DockerSettings(parent_image=image, skip_build=True, allow_download_from_artifact_store=False)}
+
+
+def is_job(step: str) -> bool:
+    """Whether a step of the running pipeline runs elsewhere, as a job of its own."""
+    context = DynamicPipelineRunContext.get()
+    known = context.snapshot.step_configurations.get(step) if context else None
+    return known is not None and bool(known.config.step_operator)
 
 
 def wait(future: Any) -> None:
