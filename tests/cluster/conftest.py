@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,11 +28,14 @@ def started_cluster() -> Iterator[Cluster]:
     made: Cluster | None = None
     try:
         made = Cluster(folder)
+        made.small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", made.small], check=True)
         made.start()
         yield made
     finally:
         if made is not None:
             made.stop()
+            subprocess.run(["umount", "--lazy", made.small], check=False)
         shutil.rmtree(folder)
 
 

@@ -76,6 +76,11 @@ class Cluster:
         return self.folder / "slurm.conf"
 
     @property
+    def small(self) -> Path:
+        """A file system of 1 MB that all nodes see, where the fixture mounts it."""
+        return self.folder / "small"
+
+    @property
     def socket(self) -> Path:
         return self.folder / "run" / "munge.socket"
 

@@ -57,12 +57,12 @@ class Run:
 
 
 @pytest.fixture
-def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Run]]:
+def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
 
-    def begin(branches: dict[str, Any]) -> Run:
-        runs.append(Run(site, cluster, tmp_path, branches, user_environment(site, cluster, ROOT)))
+    def begin(branches: dict[str, Any], stack: str = "slurm") -> Run:
+        runs.append(Run(site, cluster, tmp_path, branches, user_environment(site, cluster, ROOT) | {"STACK": stack}))
         return runs[-1]
 
     yield begin
@@ -76,7 +76,7 @@ def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callabl
 
 
 def test_faults_stay_in_their_branch_and_name_their_cause(
-    start: Callable[[dict[str, Any]], Run], cluster: Cluster, site: Workspace
+    start: Callable[..., Run], cluster: Cluster, site: Workspace
 ) -> None:
     before = set(site.state.glob("slurm/*/train.*"))  # of other tests on this cluster
     small = {"cpus": 1, "memory": "1500M"}
@@ -99,7 +99,7 @@ def test_faults_stay_in_their_branch_and_name_their_cause(
     assert len((folder / "started").read_text().splitlines()) == 2
 
 
-def test_a_run_that_is_given_up_cancels_its_jobs(start: Callable[[dict[str, Any]], Run], cluster: Cluster) -> None:
+def test_a_run_that_is_given_up_cancels_its_jobs(start: Callable[..., Run], cluster: Cluster) -> None:
     run = start({"sleep": {"cpus": 1}})
     job = run.begun("sleep")
     run.process.send_signal(signal.SIGINT)
@@ -108,7 +108,7 @@ def test_a_run_that_is_given_up_cancels_its_jobs(start: Callable[[dict[str, Any]
 
 
 def test_a_job_that_a_killed_controller_has_forgotten_is_submitted_again(
-    start: Callable[[dict[str, Any]], Run], cluster: Cluster, site: Workspace
+    start: Callable[..., Run], cluster: Cluster, site: Workspace
 ) -> None:
     before = set(site.state.glob("slurm/*/seen.*"))
     cluster.save()
@@ -121,3 +121,13 @@ def test_a_job_that_a_killed_controller_has_forgotten_is_submitted_again(
     assert run.end()["seen"].startswith("n")
     [folder] = set(site.state.glob("slurm/*/seen.*")) - before
     assert len((folder / "started").read_text().splitlines()) == 1
+
+
+def test_a_full_artifact_store(start: Callable[..., Run], cluster: Cluster, site: Workspace) -> None:
+    text = (ROOT / "infra" / "stacks" / "slurm.yaml").read_text()
+    text = text.replace("stack: slurm", "stack: small").replace("{state}/artifacts", str(cluster.small / "store"))
+    (site.root / "small.yaml").write_text(text)
+    site.call("podium", "stack", "up", "small.yaml")
+    told = start({"fill": {"cpus": 1, "memory": "1500M"}}, "small").end()
+    assert told["fill"].startswith("failed: ")
+    assert "No space left on device" in told["fill"]

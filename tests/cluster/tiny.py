@@ -38,6 +38,10 @@ def eat() -> str:
     return str(len(eaten))
 
 
+def fill() -> str:
+    return "x" * 3_000_000
+
+
 def sleep() -> str:
     time.sleep(120)
     return "slept"
