@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from zenml import pipeline, step
 from zenml.client import Client
 
@@ -26,6 +27,7 @@ def hold(seconds: float) -> list[float]:
 @pipeline(dynamic=True, enable_cache=False)
 def makespan_pipeline(seconds: list[float], settings: dict[str, Any], told: str) -> None:
     """Run steps of so many seconds side by side; write when each was asked for, began and ended into ``told``."""
+    memory = [psutil.Process().memory_info().rss]
     with no_jobs_left():
         asked, futures = [], []
         for number, duration in enumerate(seconds):
@@ -36,7 +38,8 @@ def makespan_pipeline(seconds: list[float], settings: dict[str, Any], told: str)
         for start, future in zip(asked, futures, strict=True):
             wait(future)
             rows.append([start, *future.load()])
-        Path(told).write_text(json.dumps({"rows": rows, "end": time.time()}))
+            memory.append(psutil.Process().memory_info().rss)
+        Path(told).write_text(json.dumps({"rows": rows, "memory": memory}))
 
 
 def main(seconds: str, settings: str, told: str) -> None:

@@ -33,16 +33,14 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(tmp_path: Path) -> Iterator[Place]:
     install(PACKAGES, "slurmctld")
-    run = tempfile.mkdtemp()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", run)
-    made = daemons.place_of(tmp_path / "state")
+    made = daemons.place_of(tmp_path / "a folder with a long name" / "state")
     yield made
     if "slurmctld" in daemons.running(made):
         subprocess.run(["scancel", "--user=root"], env=os.environ | {"SLURM_CONF": str(made.conf)}, check=False)
     daemons.down(made, force=True)
-    shutil.rmtree(run)
+    shutil.rmtree(made.run)
 
 
 @pytest.fixture
@@ -119,7 +117,7 @@ def test_a_user_without_rights(tmp_path: Path) -> None:
     install(PACKAGES, "slurmctld")
     home = Path(tempfile.mkdtemp())
     os.chown(home, NOBODY, NOBODY)
-    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home), "COLUMNS": "200"}
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "COLUMNS": "200"}
     environment |= {"PODIUM_ROOT": str(ROOT), "PODIUM_STATE": str(home / "state"), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def podium(*command: str, expect: int = 0) -> str:

@@ -24,17 +24,19 @@ from podium.workstation.machine import Machine
 PACKAGES: Final = "slurmctld slurmd slurm-client munge"
 _WAIT: Final = 60.0
 """Seconds for a daemon to begin or to end."""
+_LONGEST: Final = 60
+"""Of a path, in characters: that of a socket in it may have 107, and Slurm's have the host's name."""
 DAEMONS: Final = ("munged", "slurmctld", "slurmd")
 
 
 def place_of(state: Path) -> Place:
     """Where the workstation of a state folder is. The ports stay what they were when it was set up first."""
     folder = state / "workstation"
-    tag = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return Place(
-        folder=folder, run=Path(runtime) / f"podium-{os.getuid()}-{tag}", user=getpass.getuser(), ports=_ports(folder)
-    )
+    run = folder / "run"
+    if len(str(run)) > _LONGEST:  # not the user's runtime folder: it goes when the user logs out
+        tag = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+        run = Path(tempfile.gettempdir()) / f"podium-{os.getuid()}-{tag}"
+    return Place(folder=folder, run=run, user=getpass.getuser(), ports=_ports(folder))
 
 
 def up(place: Place, machine: Machine) -> list[str]:
@@ -60,7 +62,7 @@ def up(place: Place, machine: Machine) -> list[str]:
     key.chmod(0o400)
     commands: dict[str, tuple[str | Path, ...]] = {
         "munged": (
-            "--force", f"--key-file={key}", f"--socket={place.socket}", f"--pid-file={place.run / 'munged.pid'}",
+            "--force", f"--key-file={key}", f"--socket={place.socket}", f"--pid-file={place.folder / 'munged.pid'}",
             f"--log-file={place.folder / 'munged.log'}", f"--seed-file={place.folder / 'munge.seed'}",
         ),
         "slurmctld": ("-f", place.conf),
@@ -116,7 +118,7 @@ def running(place: Place) -> dict[str, int]:
     """The process ids of those daemons that run."""
     found = {}
     for name in DAEMONS:
-        told = _text(place.run / f"{name}.pid").strip()
+        told = _text(place.folder / f"{name}.pid").strip()
         if told.isdecimal() and _is(int(told), name):
             found[name] = int(told)
     return found
@@ -160,7 +162,7 @@ def _which(name: str) -> str | None:
 
 
 def _folders(place: Place) -> None:
-    for folder in (place.folder, place.folder / "state", place.folder / "spool", place.run):
+    for folder in (place.folder, place.folder / "state", place.run, place.run / "spool"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid != os.getuid() or folder.is_symlink():
             raise PodiumError(f"{folder} is somebody else's", remedy="remove it, or set TMPDIR to a folder of yours")

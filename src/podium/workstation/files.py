@@ -17,7 +17,7 @@ class Place(Frozen):
     folder: Path
     """Of configuration, state and logs; the user's alone."""
     run: Path
-    """Of sockets and process ids, with a short path; the user's alone."""
+    """Of sockets, whose paths have to be short; the user's alone."""
     user: str
     ports: tuple[int, int]
     """Of controller and node."""
@@ -42,9 +42,9 @@ def slurm_conf(machine: Machine, place: Place) -> str:
         "SlurmctldPort": place.ports[0], "SlurmUser": place.user, "SlurmdUser": place.user,
         "AuthType": "auth/munge", "AuthInfo": f"socket={place.socket}", "CryptoType": "crypto/munge",
         "CommunicationParameters": "NoCtldInAddrAny,NoInAddrAny",
-        "StateSaveLocation": place.folder / "state", "SlurmdSpoolDir": place.folder / "spool",
+        "StateSaveLocation": place.folder / "state", "SlurmdSpoolDir": place.run / "spool",
         "SlurmctldLogFile": place.folder / "slurmctld.log", "SlurmdLogFile": place.folder / "slurmd.log",
-        "SlurmctldPidFile": place.run / "slurmctld.pid", "SlurmdPidFile": place.run / "slurmd.pid",
+        "SlurmctldPidFile": place.folder / "slurmctld.pid", "SlurmdPidFile": place.folder / "slurmd.pid",
         "ProctrackType": "proctrack/linuxproc", "TaskPlugin": "task/none", "SwitchType": "switch/none",
         "JobAcctGatherType": "jobacct_gather/linux", "JobAcctGatherFrequency": 5,
         "JobAcctGatherParams": "OverMemoryKill",
@@ -54,7 +54,7 @@ def slurm_conf(machine: Machine, place: Place) -> str:
         "DefMemPerCPU": max(1, machine.memory // machine.cpus), "JobRequeue": 1, "ReturnToService": 2, "KillWait": 30,
         "InactiveLimit": 0, "MpiDefault": "none", "AccountingStorageType": "accounting_storage/none",
     } | ({"GresTypes": "gpu,shard"} if machine.gpus else {})  # fmt: skip
-    lines = [f"{key}={value}" for key, value in settings.items()]
+    lines = [f'{key}="{value}"' if " " in str(value) else f"{key}={value}" for key, value in settings.items()]
     lines += [
         f"NodeName={machine.name} NodeAddr=127.0.0.1 Port={place.ports[1]} CPUs={machine.cpus}"
         f" RealMemory={machine.memory}{gres} State=UNKNOWN",
