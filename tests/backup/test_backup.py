@@ -112,6 +112,7 @@ def test_on_postgresql_into_an_empty_database(
     assert audit(there).findings == ()
 
 
+@pytest.mark.slow
 def test_what_an_earlier_backup_holds_is_not_copied_again(house: House, tmp_path: Path) -> None:
     house.register(0)
     first = take(house.settings, tmp_path / "backups", WITHOUT, quiet)
@@ -152,6 +153,7 @@ def test_old_backups_are_given_up_with_what_only_they_held(house: House, tmp_pat
     assert (there.artifacts / "log.txt").read_text() == "line 1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["changed", "missing", "dump"])
 def test_a_damaged_backup_is_refused_before_anything_is_written(house: House, tmp_path: Path, damage: str) -> None:
     house.register(0)
@@ -168,6 +170,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(house: House, tm
     assert not there.state.exists()
 
 
+@pytest.mark.slow
 def test_a_path_that_leads_out_of_the_place(house: House, tmp_path: Path) -> None:
     house.register(0)
     folder = take(house.settings, tmp_path / "backups", WITHOUT, quiet)
@@ -180,6 +183,7 @@ def test_a_path_that_leads_out_of_the_place(house: House, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("**/outside"))
 
 
+@pytest.mark.slow
 def test_a_broken_log_is_not_backed_up(house: House, tmp_path: Path) -> None:
     house.open(0)
     with sqlite3.connect(house.settings.state / "reviews.db") as database:
@@ -198,6 +202,7 @@ def test_what_cannot_be_backed_up_or_restored(tmp_path: Path) -> None:
         restore(elsewhere(tmp_path), tmp_path, WITHOUT, quiet)
 
 
+@pytest.mark.slow
 def test_the_commands(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     house.open(0)
     monkeypatch.chdir(tmp_path)

@@ -43,6 +43,18 @@ def test_imports_inside_functions_count(sources: Path) -> None:
     assert code.code_digest("podium.evaluation.evaluate") != before
 
 
+def test_imports_in_any_statement_count() -> None:
+    places = (
+        "match 1:\n  case 1:\n    import podium.a",
+        "try:\n  import podium.b\nexcept* E:\n  import podium.c\nelse:\n  import podium.d\nfinally:\n  import podium.e",
+        "async def f():\n  async with x:\n    from podium import f",
+        "class C:\n  for x in y:\n    while z:\n      if w: pass\n      elif v: import podium.g",
+    )
+    assert sorted(code._imports("\n".join(places))) == [
+        "podium", "podium.a", "podium.b", "podium.c", "podium.d", "podium.e", "podium.f", "podium.g",
+    ]  # fmt: skip
+
+
 def test_a_module_that_does_not_exist_is_no_silent_hit() -> None:
     with pytest.raises(ValueError, match="trainning"):
         code.code_digest("podium.trainning")

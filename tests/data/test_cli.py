@@ -171,6 +171,7 @@ def test_show_says_what_to_do_where_no_data_set_is(invoke):
     assert "podium data import digits" in result.exception.remedy
 
 
+@pytest.mark.slow
 def test_restore_copies_the_manifest(invoke, tmp_path):
     assert isinstance(invoke("restore").exception, DataError)
     invoke("import", "digits")

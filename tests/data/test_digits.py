@@ -1,6 +1,7 @@
 """The embedded data set."""
 
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 
 from podium.data import open_dataset
@@ -12,6 +13,7 @@ DIGEST = "2bebcefebf5312e488a2fbef9f75f2b52d0a5556844056fde419d1a9cf18509a"
 """As ``data.dvc`` records it."""
 
 
+@pytest.mark.slow
 def test_digits_are_the_same_bytes_every_time(tmp_path):
     assert import_digits(tmp_path / "a").digest == DIGEST
     import_digits(tmp_path / "b")

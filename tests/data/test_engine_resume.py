@@ -27,6 +27,7 @@ def test_an_interrupted_import_goes_on(tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "whole"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["zeros", "cut", "journal", "half a line", "size"])
 def test_what_is_left_over_is_used_only_if_it_is_intact(tmp_path, monkeypatch, harm):
     monkeypatch.setattr(decoding, "_BLOCK_ROWS", 5)

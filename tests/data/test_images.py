@@ -152,6 +152,7 @@ def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path):
         decode_native(tmp_path)
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     side = 12_000
     file = tmp_path / "bomb.png"

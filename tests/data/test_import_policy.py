@@ -77,6 +77,7 @@ def test_the_target_may_be_another_one_than_the_files(invoke, tmp_path):
     assert not (tmp_path / "sets").exists()
 
 
+@pytest.mark.slow
 def test_without_file_and_options_the_policy_is_crop(invoke, tmp_path):
     assert invoke("data", "import", "folder", "zoo").exit_code == 0
     assert policy(tmp_path / "data") == (64, 64, "crop")

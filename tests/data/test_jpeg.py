@@ -84,6 +84,7 @@ def check(content: bytes) -> None:
         np.testing.assert_array_equal(found, decode_native(content))
 
 
+@pytest.mark.slow
 def test_changed_bytes_give_the_careful_decoders_pixels_or_nothing():
     """Where the careful decoder raises, ``check`` does: the quick one would have accepted what it refuses."""
     rnd = random.Random(0)

@@ -72,6 +72,7 @@ def test_a_changed_copy_of_a_photograph_is_found(photographs, described, kind):
     assert (groups[copied] == groups[5000:]).mean() >= least
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_unrelated_photographs_are_not_found(described):
     # All pairs among these were looked at: they show the same picture (see ciFAIR: Barz & Denzler 2020).

@@ -97,6 +97,7 @@ def test_sketches_leave_out_no_pair_that_is_near(descriptors, monkeypatch):
     assert near_pairs(descriptors).tolist() == wanted.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("judge", [Agreeing, Refusing])
 def test_comparisons_and_links_of_an_image_are_bounded(judge, monkeypatch):
     monkeypatch.setattr(near_search, "_CHUNK", 2000)

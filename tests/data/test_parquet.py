@@ -52,6 +52,7 @@ def test_three_files_become_three_splits_pixel_by_pixel(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_missing_splits_are_drawn_from_train_by_the_seed(tmp_path):
     file = write(tmp_path / "all.parquet", noise(60))
     first = import_parquet(tmp_path / "a", [file], seed=3)
@@ -210,6 +211,7 @@ def shards(folder, images):
     return files
 
 
+@pytest.mark.slow
 def test_a_folder_and_a_pattern_stand_for_their_files_in_the_order_of_names(tmp_path):
     images = noise(60)
     shards(tmp_path / "shards", images)

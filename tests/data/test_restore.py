@@ -34,6 +34,7 @@ def test_the_embedded_data_set_is_imported_where_nothing_is(tmp_path):
     assert restore(tmp_path / "data", record(tmp_path)).outcome == "kept"
 
 
+@pytest.mark.slow
 def test_what_dvc_records_is_kept_even_if_the_note_is_missing_or_old(tmp_path, digits):
     shutil.copytree(digits, tmp_path / "data")
     md5 = _dvc_hash(digits)

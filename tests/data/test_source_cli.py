@@ -154,6 +154,7 @@ def test_arrays_of_other_names_are_told_with_those_expected(invoke, tmp_path):
     assert "no array 'labels' (or 'label', 'y', 'targets', 'arr_1'); it holds 'images', 'classes'" in error.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "advised"),
     [

@@ -96,6 +96,7 @@ def test_the_column_that_was_found_is_said(invoke, tmp_path):
     assert "labels are read from column '[i]kind'" in result.stderr
 
 
+@pytest.mark.slow
 def test_columns_of_a_table_by_their_options(invoke, tmp_path):
     file = write_table(tmp_path / "t.csv", group_of=2)
     file.write_text(file.read_text().replace("path,label,group", "image_path,breed,patient_id"))

@@ -74,6 +74,7 @@ def test_import_gives_each_image_its_label_and_name(example, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir() if entry.name not in ("files", "data")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if source.embedded])
 def test_an_embedded_source_gives_the_same_bytes_every_time(name, tmp_path):
     manifests = [SOURCES[name].embedded(tmp_path / place) for place in ("a", "b")]

@@ -18,6 +18,7 @@ def decisions(house: House) -> list[tuple[str, str, str]]:
     return [(event.kind, event.actor, event.payload["reason"]) for event in events if event.kind in kinds]
 
 
+@pytest.mark.slow
 def test_the_inbox_before_anything_was_run(page: Page, house: House) -> None:
     page.get("/")
     assert page.status == 200
@@ -192,6 +193,7 @@ def test_the_report_is_the_registrys_and_boxed_in(page: Page, house: House) -> N
     assert page.answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.slow
 def test_a_report_that_was_changed_is_not_shown_and_not_decided_on(page: Page, house: House) -> None:
     house.open(0)
     (file,) = house.settings.artifacts.rglob("report.html")
@@ -226,6 +228,7 @@ def test_lineage_tells_what_contradicts(page: Page, house: House) -> None:
     assert "unexplained champion" in page.words
 
 
+@pytest.mark.slow
 def test_the_dossier_is_the_one_that_the_decision_is_bound_to(page: Page, house: House) -> None:
     opened(house)
     page.get("/reviews/podium-1")

@@ -52,6 +52,7 @@ def kinds(house: House) -> list[str]:
     return [event.kind for event in EventLog(house.settings.reviews).events()]
 
 
+@pytest.mark.slow
 def test_the_page_does_not_wait_for_the_promotion(house: House, slow: Desk, waiting: Waiting) -> None:
     house.open(0)
     page = Page(slow).decide("podium-1", "approve")
@@ -73,6 +74,7 @@ def test_the_page_does_not_wait_for_the_promotion(house: House, slow: Desk, wait
     assert house.aliases()["champion"] == 1
 
 
+@pytest.mark.slow
 def test_after_a_crash_the_page_says_so_and_the_next_decision_carries_both_out(
     house: House, slow: Desk, waiting: Waiting, alone: Desk
 ) -> None:
@@ -91,6 +93,7 @@ def test_after_a_crash_the_page_says_so_and_the_next_decision_carries_both_out(
     assert "not carried out" not in page.get("/reviews/podium-1").words
 
 
+@pytest.mark.slow
 def test_what_a_crash_left_is_carried_out_by_sync(house: House, slow: Desk, waiting: Waiting, alone: Desk) -> None:
     house.open(0)
     Page(slow).decide("podium-1", "approve")
@@ -101,6 +104,7 @@ def test_what_a_crash_left_is_carried_out_by_sync(house: House, slow: Desk, wait
     assert "not carried out" not in Page(alone).get("/reviews/podium-1").words
 
 
+@pytest.mark.slow
 def test_a_carrier_is_asked_and_what_it_says_is_shown(house: House, alone: Desk) -> None:
     asked: list[tuple[str, int]] = []
 
@@ -122,6 +126,7 @@ def test_a_carrier_is_asked_and_what_it_says_is_shown(house: House, alone: Desk)
     assert "without a pipeline run" not in page.get("/reviews/podium-1").words, "told to who decided, when they did"
 
 
+@pytest.mark.slow
 def test_what_must_not_be_promoted_is_told(house: House, alone: Desk) -> None:
     def refuse(review: Review, decision: int) -> bool:
         raise ReviewError("changed since", remedy="run `podium review audit`")
@@ -134,6 +139,7 @@ def test_what_must_not_be_promoted_is_told(house: House, alone: Desk) -> None:
     assert "champion" not in house.aliases()
 
 
+@pytest.mark.slow
 def test_a_mistake_of_the_desk_does_not_leave_it_under_way(house: House, alone: Desk) -> None:
     def broken(review: Review, decision: int) -> bool:
         raise ZeroDivisionError
@@ -145,6 +151,7 @@ def test_a_mistake_of_the_desk_does_not_leave_it_under_way(house: House, alone: 
     assert alone.errands.under_way == frozenset()
 
 
+@pytest.mark.slow
 def test_notices_that_failed_are_shown_after_the_decision(house: House, alone: Desk) -> None:
     folder = house.folder / "configs"
     folder.mkdir()
@@ -156,6 +163,7 @@ def test_notices_that_failed_are_shown_after_the_decision(house: House, alone: D
     assert "did not go out" not in page.get("/reviews/podium-1").words
 
 
+@pytest.mark.slow
 def test_a_rollback_is_carried_out_in_the_background_too(
     house: House, slow: Desk, waiting: Waiting, alone: Desk
 ) -> None:
@@ -174,6 +182,7 @@ def test_a_rollback_is_carried_out_in_the_background_too(
     assert "recorded." not in page.get("/history?said=1").words, "an address may claim anything"
 
 
+@pytest.mark.slow
 def test_errands_run_one_after_the_other_in_a_thread_and_are_waited_for(house: House) -> None:
     """With the real thread: decided while the first one is under way, done when the desk ends."""
     for seed in range(2):

@@ -35,6 +35,7 @@ def test_nobody_sees_anything_without_login(shared: Desk, house: House) -> None:
         assert "podium-1" not in answer.text
 
 
+@pytest.mark.slow
 def test_the_login_leads_to_the_page_that_was_asked_for(shared: Desk, house: House) -> None:
     house.open(0)
     page = Page(shared).get("/reviews/podium-1?said=x")
@@ -142,11 +143,13 @@ def test_too_many_failures_of_an_address_are_refused(shared: Desk) -> None:
     assert Page(shared, "203.0.113.1").log_in("bob").status == 200
 
 
+@pytest.mark.slow
 def test_right_passwords_do_not_count(shared: Desk) -> None:
     for _ in range(6):
         assert Page(shared).log_in("bob").status == 200
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_is_told_and_not_counted(shared: Desk) -> None:
     assert isinstance(shared.authenticator, Passwords)
     shared.authenticator.down = True

@@ -44,6 +44,7 @@ def record(settings: Settings, digest: str) -> None:
     (settings.root / "data.dvc").write_text(text)
 
 
+@pytest.mark.slow
 def test_a_fresh_checkout_has_no_error_and_stays_as_it_is(settings: Settings) -> None:
     before = sorted(settings.root.rglob("*"))
     found = dict(examine(settings))
@@ -54,6 +55,7 @@ def test_a_fresh_checkout_has_no_error_and_stays_as_it_is(settings: Settings) ->
     assert sorted(settings.root.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_every_finding_that_is_not_well_says_what_to_do(settings: Settings) -> None:
     assert all(one.remedy for _, one in examine(settings) if one.status in {"warning", "error"})
 
@@ -135,6 +137,7 @@ def test_the_data_set_is_compared_with_its_record_and_its_manifest(settings: Set
     assert checkout.data(settings).status == "error"
 
 
+@pytest.mark.slow
 def test_a_refused_file_is_told_with_its_remedy(settings: Settings) -> None:
     (settings.root / "configs" / "promotion.yaml").write_text("florrs: {}\n")
     found = dict(examine(settings))["configuration"]

@@ -80,10 +80,12 @@ def test_a_first_candidate_has_a_page_as_well(make: Make, dataset: Dataset) -> N
     assert "there is no champion" in page
 
 
+@pytest.mark.slow
 def test_it_is_the_same_file_for_the_same_dossier(make: Make, dataset: Dataset) -> None:
     assert render(make(), dataset, challenger(dataset, 0.5)) == render(make(), dataset, challenger(dataset, 0.5))
 
 
+@pytest.mark.slow
 def test_it_shows_both_models_on_slices_and_their_calibration_on_test(make: Make, dataset: Dataset) -> None:
     page = render(make(0.3, 0.1), dataset, challenger(dataset, 0.3))
     assert page.count('aria-label="Reliability diagram of ') == 2
@@ -102,6 +104,7 @@ def sides(dossier: Dossier) -> tuple:
     return dossier.challenger, dossier.champion
 
 
+@pytest.mark.slow
 def test_it_shows_the_examination_and_says_of_which_split(make: Make, dataset: Dataset) -> None:
     found = examined(dataset)
     dossier = make(0.3, 0.1, examination=found.findings)
@@ -128,6 +131,7 @@ def test_pictures_of_another_examination_are_refused(make: Make, dataset: Datase
         render(make(), dataset, challenger(dataset, 0.5), examined(dataset))
 
 
+@pytest.mark.slow
 def test_the_data_is_shown_against_the_champions(make: Make, dataset: Dataset) -> None:
     splits = compare_profiles(profile_of(dataset), profile_of(dataset))
     drift = DataDrift(state="compared", sentence="It is another version.", version=2, data="e" * 64, splits=splits)

@@ -118,6 +118,7 @@ def test_refused_arguments_are_status_2_and_a_missing_champion_is_1(cli: Cli, si
         assert part in told, part
 
 
+@pytest.mark.slow
 def test_the_report_is_named_on_stderr_where_stdout_is_json(cli: Cli, sides: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     base = ["--reference", sides / "reference", "--current", sides / "same", "--features", "none", "--report", page]
@@ -170,6 +171,7 @@ def test_minimum_effects_come_from_a_file(cli: Cli, sides: Path, tmp_path: Path)
         cli(*base, "--config", file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", ["none", "backbone"])
 def test_the_page_is_static_and_escapes_names(cli: Cli, tmp_path: Path, features: str) -> None:
     names = ("<script>alert(1)</script>", "[bold]x[/bold]", "a&b")

@@ -14,6 +14,7 @@ from tests.drift.made import NAMES, made_files, made_images
 Cli = Any
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_decoded_are_told_everywhere(cli: Cli, sides: Path, tmp_path: Path) -> None:
     folder = made_files(tmp_path / "files", made_images(150, 2)[0])
     (folder / "broken <b>.png").write_bytes(b"nothing")

@@ -45,6 +45,7 @@ def only(dataset: Dataset, *names: str) -> Dataset:
     return Dataset(dataset.path, dataset.manifest, Guarded())
 
 
+@pytest.mark.slow
 def test_everything_is_of_the_model_and_the_split(bundle: Bundle, small_dataset: Dataset) -> None:
     found = examine(bundle, only(small_dataset, "train", "test"), "test", seed=4)
     findings = found.findings

@@ -37,6 +37,7 @@ def test_accuracies_are_those_of_the_changed_images() -> None:
     assert found == measure_robustness(dark_is_unknown, split, seed=3)
 
 
+@pytest.mark.slow
 def test_a_smaller_subset_is_a_part_of_a_larger_one_and_a_seed_its_choice() -> None:
     images, labels = make_arrays(50)
     images[:, 0, 0, 0] = np.arange(50)

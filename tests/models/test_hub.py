@@ -65,6 +65,7 @@ class Malicious:
         return os.mkdir, (str(self.folder),)
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_the_published_backbone_and_its_origin(hub: Hub, tmp_path: Path) -> None:
     before = torch.get_rng_state()
     provenance = fetch(NAME, tmp_path / "out")
@@ -246,6 +247,7 @@ class TestRefused:
         self.refused(tmp_path / "out", "cannot be read|has no")
 
 
+@pytest.mark.slow
 def test_a_pickle_of_tensors_alone_is_taken(hub: Hub, tmp_path: Path) -> None:
     hub.files = {"pytorch_model.bin": pickled(published())}
     assert fetch(NAME, tmp_path / "out").source == f"hf-hub:{REPOSITORY}@{COMMIT}"

@@ -80,6 +80,7 @@ class TestShow:
         assert first["flops"] == 2 * 30 * 30 * 32 * 27
         assert (dense["type"], dense["parameters"], dense["flops"]) == ("Linear", 2304 * 128 + 128, 2 * 2304 * 128)
 
+    @pytest.mark.slow
     def test_operations_grow_with_the_image_and_parameters_do_not(self) -> None:
         small, large = (json.loads(call("show", "resnet20", "--size", side, "--json")) for side in ("32", "64"))
         assert small["parameters"] == large["parameters"]
@@ -87,6 +88,7 @@ class TestShow:
         more = json.loads(call("show", "resnet20", "--classes", "100", "--json"))
         assert more["parameters"] == small["parameters"] + 90 * 65
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("recipe", ["resnet20", "speedrun_96", "cnn_4block_l2"])
     def test_the_page_fits_80_columns_and_cuts_nothing(self, recipe: str) -> None:
         output = call("show", recipe)

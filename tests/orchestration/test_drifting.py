@@ -56,6 +56,7 @@ def test_without_a_champion_there_is_nothing_to_compare_with(house: House, tmp_p
     assert (found.state, found.splits, drift_cautions(None, found)[1:]) == ("no champion", (), [])
 
 
+@pytest.mark.slow
 def test_the_same_data_is_said_in_one_line_and_nothing_is_computed(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ def test_the_same_data_is_said_in_one_line_and_nothing_is_computed(
     assert found.data == dataset.manifest.digest
 
 
+@pytest.mark.slow
 def test_other_data_is_compared_with_what_was_kept(house: House, tmp_path: Path) -> None:
     champion_of(house, made(tmp_path / "a", 1))
     found = told(house, made(tmp_path / "b", 11))
@@ -80,6 +82,7 @@ def test_other_data_is_compared_with_what_was_kept(house: House, tmp_path: Path)
     assert len(texts) == 3
 
 
+@pytest.mark.slow
 def test_a_champion_of_before_has_no_statistics(house: House, tmp_path: Path) -> None:
     champion_of(house, made(tmp_path / "a", 1), kept=False)
     found = told(house, made(tmp_path / "b", 11))
@@ -88,6 +91,7 @@ def test_a_champion_of_before_has_no_statistics(house: House, tmp_path: Path) ->
     assert drift_cautions(None, found)[-1].text == found.sentence
 
 
+@pytest.mark.slow
 def test_statistics_that_were_changed_are_not_compared_with(house: House, tmp_path: Path) -> None:
     champion_of(house, made(tmp_path / "a", 1))
     (file,) = house.settings.artifacts.rglob(PROFILE)

@@ -40,6 +40,7 @@ def test_the_pipeline_does_not_start(checkout: Path) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("source_root")
 def test_a_data_set_that_is_not_here_yet_is_left_to_the_first_step(checkout: Path) -> None:
     from pipelines.training import training_pipeline

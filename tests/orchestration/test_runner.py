@@ -52,6 +52,7 @@ def test_an_unexpected_error_is_one_line_and_a_file(
     assert "and more" in log
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_stack_gets_another_image(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         assert store.stacks["kubernetes"].labels == labels
 
 
+@pytest.mark.slow
 def test_reading_a_stack_again_changes_what_the_file_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     store = Store()
     monkeypatch.setattr(stacks, "Client", lambda: store)

@@ -46,6 +46,7 @@ def test_files_have_one_purpose(file: Path) -> None:
     assert len(text.splitlines()) <= 260
 
 
+@pytest.mark.slow
 def test_every_output_is_stored_without_pickle() -> None:
     from zenml.materializers.cloudpickle_materializer import CloudpickleMaterializer
     from zenml.materializers.materializer_registry import materializer_registry

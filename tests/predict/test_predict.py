@@ -123,6 +123,7 @@ def test_the_second_time_needs_no_registry(
     assert cli(promoted, pictures, "--json") == first
 
 
+@pytest.mark.slow
 def test_an_alias_without_decision_promotes_nothing(house: House, cli: Any, pictures: Path) -> None:
     house.open(0)
     house.client.set_registered_model_alias("podium", "champion", "1")

@@ -23,6 +23,7 @@ from podium.training import build_from_bundle, predict_probabilities
 from tests.registry.support import CONTRACT, DATA, EXAMPLES, Crash, CrashingClient, House, make_bundle, make_evidence
 
 
+@pytest.mark.slow
 def test_the_version_says_what_it_is(house: House) -> None:
     made = house.register()
     assert (made.version, made.created, made.standing) == (1, True, "unreviewed")
@@ -115,6 +116,7 @@ def test_a_crash_at_any_write_is_continued(house: House, write: int, *, after: b
     verify_version(house.settings, house.client, made)
 
 
+@pytest.mark.slow
 def test_no_version_of_a_model_that_predicts_something_else(house: House) -> None:
     """The evaluated probabilities are those of another network."""
     other = Bundle.load(make_bundle(house.folder / "other", seed=5))
@@ -124,6 +126,7 @@ def test_no_version_of_a_model_that_predicts_something_else(house: House) -> Non
     assert house.client.search_registered_models() == []
 
 
+@pytest.mark.slow
 def test_no_version_if_artifacts_do_not_arrive(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = house.client.log_artifacts
 

@@ -157,6 +157,7 @@ def test_missing_and_damaged_files_are_one_clear_error(state: Path, tmp_path: Pa
         invoke("leaderboard")
 
 
+@pytest.mark.slow
 def test_the_commands_start_without_heavy_imports() -> None:
     code = (
         "import sys, podium.cli.leaderboard; print([m for m in ('torch','mlflow','matplotlib','pandas') "

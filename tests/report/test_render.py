@@ -74,6 +74,7 @@ def check_closed(text: str) -> Page:
     return page
 
 
+@pytest.mark.slow
 def test_every_section_is_there_in_the_order_of_need(run_report: RunReport) -> None:
     page = check_closed(render_report(run_report))
     assert [attributes.get("id") for attributes in page.all("section")] == [
@@ -125,6 +126,7 @@ def test_warnings_of_a_training_stand_by_its_curves(run_report: RunReport) -> No
     assert noticed in check_closed(render_report(report)).text()
 
 
+@pytest.mark.slow
 def test_the_headline_is_the_run_in_one_sentence(run_report: RunReport) -> None:
     metrics = run_report.test["resnet20"].metrics
     low, value, high = (f"{100 * v:.1f}" for v in (metrics.accuracy_low, metrics.accuracy, metrics.accuracy_high))
@@ -139,6 +141,7 @@ def test_equal_inputs_give_equal_bytes(run_report: RunReport) -> None:
     assert render_report(run_report) == render_report(run_report)
 
 
+@pytest.mark.slow
 def test_names_and_causes_are_text_and_never_markup(tmp_path: Path) -> None:
     names = (HOSTILE, '"><script>alert(1)</script>', "{{ 7 * 7 }} $x$ ' &amp;")
     report = make_report(tmp_path / "data", names, cause="<script>alert(2)</script>\n</style>")
@@ -157,6 +160,7 @@ def test_names_and_causes_are_text_and_never_markup(tmp_path: Path) -> None:
     assert {attributes["src"][:10] for attributes in page.all("img") if attributes["src"]} == {"data:image"}
 
 
+@pytest.mark.slow
 def test_the_surest_mistake_comes_first(run_report: RunReport) -> None:
     text = render_report(run_report)
     evaluation = run_report.test["resnet20"]
@@ -170,6 +174,7 @@ def test_the_surest_mistake_comes_first(run_report: RunReport) -> None:
     assert first[1] == f"image {surest}: {names[labels[surest]]}, predicted {names[predicted[surest]]}"
 
 
+@pytest.mark.slow
 def test_pictures_hold_the_pixels_of_the_data(run_report: RunReport) -> None:
     text = render_report(run_report)
     match = re.search(r'src="data:image/png;base64,([^"]+)" alt="left, training image 0"', text)
@@ -178,6 +183,7 @@ def test_pictures_hold_the_pixels_of_the_data(run_report: RunReport) -> None:
         np.testing.assert_array_equal(np.asarray(image.convert("RGB")), run_report.dataset["train"].images[0])
 
 
+@pytest.mark.slow
 def test_the_weakest_class_is_named(run_report: RunReport) -> None:
     metrics = run_report.test["resnet20"].metrics
     weakest = min(metrics.per_class, key=lambda entry: (entry.recall, entry.precision))
@@ -204,6 +210,7 @@ def test_a_run_in_which_everything_failed_still_has_a_report(run_report: RunRepo
     assert "chance level" in page.text()
 
 
+@pytest.mark.slow
 def test_before_the_test_split_is_opened_the_validation_figures_are_shown(run_report: RunReport) -> None:
     rows = tuple(
         row.model_copy(update={name: None for name in type(row).model_fields if name.startswith("test_")})
@@ -217,6 +224,7 @@ def test_before_the_test_split_is_opened_the_validation_figures_are_shown(run_re
     assert "test images" not in text
 
 
+@pytest.mark.slow
 def test_a_perfect_model_has_no_mistakes_to_show(run_report: RunReport) -> None:
     perfect = guess(run_report.dataset, "resnet20", "test", 0.9, 5)
     text = check_closed(render_report(dataclasses.replace(run_report, test={"resnet20": perfect}))).text()
@@ -224,6 +232,7 @@ def test_a_perfect_model_has_no_mistakes_to_show(run_report: RunReport) -> None:
     assert "100.0" in text
 
 
+@pytest.mark.slow
 def test_many_classes_are_folded_and_the_file_stays_small(tmp_path: Path) -> None:
     names = tuple(f"class {i}" for i in range(30))
     dataset = make_dataset(tmp_path / "many", names)
@@ -251,6 +260,7 @@ def test_an_examination_of_other_data_is_refused(run_report: RunReport, tmp_path
         dataclasses.replace(run_report, examinations=other.examinations)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_not_examined_still_has_a_report(run_report: RunReport) -> None:
     report = dataclasses.replace(run_report, examinations={}, unexamined={})
     page = check_closed(render_report(report))
@@ -259,6 +269,7 @@ def test_a_run_that_was_not_examined_still_has_a_report(run_report: RunReport) -
     assert not {"slices", "corruptions", "saliency", "cost"} & identifiers
 
 
+@pytest.mark.slow
 def test_a_network_without_a_map_says_so(run_report: RunReport) -> None:
     found = run_report.examinations["resnet20"]
     findings = found.findings.model_copy(update={"saliency": (), "notes": ("no saliency maps: <tokens>",)})
@@ -267,6 +278,7 @@ def test_a_network_without_a_map_says_so(run_report: RunReport) -> None:
     assert "no saliency maps: <tokens>" in check_closed(render_report(report)).text()
 
 
+@pytest.mark.slow
 def test_the_examination_is_that_of_the_selected_candidate(run_report: RunReport) -> None:
     found = run_report.examinations["resnet20"]
     text = check_closed(render_report(run_report)).text()
@@ -276,6 +288,7 @@ def test_the_examination_is_that_of_the_selected_candidate(run_report: RunReport
     assert "device seconds" in text
 
 
+@pytest.mark.slow
 def test_figures_of_before_calibration_was_measured_can_be_shown(run_report: RunReport) -> None:
     figures = run_report.test["resnet20"].metrics
     old = {name: value for name, value in figures.model_dump().items() if name not in ("ece", "brier", "reliability")}

@@ -61,6 +61,7 @@ def train(settings: Settings, config: RetrainingConfig) -> bool:
         return found.due.train
 
 
+@pytest.mark.slow
 def test_it_trains_once_for_each_change(settings: Settings, config: RetrainingConfig) -> None:
     assert [train(settings, config) for _ in range(3)] == [True, False, False]
     put(settings.data, 7)
@@ -103,6 +104,7 @@ def test_recipe_and_policy_count(settings: Settings, config: RetrainingConfig) -
     assert fingerprint(config, settings).changed(before) == ("config", "policy")
 
 
+@pytest.mark.slow
 def test_the_recorded_version_counts_before_it_is_fetched(settings: Settings, config: RetrainingConfig) -> None:
     before = fingerprint(config, settings)
     record = settings.root / "data.dvc"
@@ -146,6 +148,7 @@ def test_the_second_at_once_leaves_it_to_the_first(settings: Settings, config: R
     assert events(settings, config) == ["started", "overlapped", "ended"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with(settings: Settings, config: RetrainingConfig) -> None:
     script = """
 import sys
@@ -188,6 +191,7 @@ class TestNotices:
         assert len({notice.id for notice in found}) == len(found)
         return [(notice.kind, notice.reasons) for notice in found]
 
+    @pytest.mark.slow
     def test_failures_and_the_last_of_them(self, settings: Settings, config: RetrainingConfig, hooks: Hooks) -> None:
         for _ in range(3):
             with pytest.raises(TrainingFailed), looking(settings, config, train=True):

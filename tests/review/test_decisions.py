@@ -79,6 +79,7 @@ def test_a_decided_review_stays_decided(house: House) -> None:
     assert house.aliases() == {"champion": 1}
 
 
+@pytest.mark.slow
 def test_unknown_reviews_are_named(house: House) -> None:
     house.open()
     with pytest.raises(ReviewError, match="no review podium-7") as error:

@@ -152,6 +152,7 @@ def test_without_a_configuration_nothing_is_kept(office: Office) -> None:
     assert not (office.settings.state / "notices").exists()
 
 
+@pytest.mark.slow
 def test_the_command_lists_and_sends(office: Office, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PODIUM_STATE", str(office.settings.state))
     monkeypatch.setenv("PODIUM_ROOT", str(office.settings.root))

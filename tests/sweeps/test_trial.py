@@ -57,6 +57,7 @@ def mlflow_run(done: TrialResult, settings: Settings) -> Any:
     return tracking.client(settings).get_run(done.mlflow_run)
 
 
+@pytest.mark.slow
 def test_a_trial_is_scored_on_validation_and_tracked(dataset: Dataset, settings: Settings) -> None:
     done = run(plan("scored", number=7), dataset, settings)
     assert (done.status, done.epochs, done.value) == ("completed", 3, done.curve[-1])
@@ -67,11 +68,13 @@ def test_a_trial_is_scored_on_validation_and_tracked(dataset: Dataset, settings:
     assert tracked.data.metrics["validation_accuracy"] == done.value
 
 
+@pytest.mark.slow
 def test_the_value_is_that_of_the_best_epochs_weights(dataset: Dataset, settings: Settings) -> None:
     done = run(plan("best", early_stopping={"patience": 9}, learning_rate=0.01), dataset, settings)
     assert done.value == max(done.curve)
 
 
+@pytest.mark.slow
 def test_the_value_is_that_of_all_views(dataset: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Epochs are looked at with one view of an image."""
     monkeypatch.setattr("podium.training.session.check_learned", lambda *_: None)  # mirrored, left is right
@@ -83,6 +86,7 @@ def test_the_value_is_that_of_all_views(dataset: Dataset, settings: Settings, mo
     assert done.value != pytest.approx(done.curve[-1], rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_hopeless_trial_is_pruned(dataset: Dataset, settings: Settings) -> None:
     done = run(plan("hopeless", rivals=(Curve(values=(1.0, 1.1, 1.2), completed=True),)), dataset, settings)
     assert (done.status, done.epochs, done.cause) == ("pruned", 2, "pruned after epoch 2")

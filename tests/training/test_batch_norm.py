@@ -82,6 +82,7 @@ class TestInputs:
         assert warning is not None
         assert "another range than the backbone was trained on" in warning
 
+    @pytest.mark.slow
     def test_the_other_order_of_channels_is_flagged(
         self, pretrained: tuple[TransferNet, InputContract], photographs: NDArray[np.uint8]
     ) -> None:
@@ -91,6 +92,7 @@ class TestInputs:
         assert warning is not None
         assert "order BGR" in warning
 
+    @pytest.mark.slow
     def test_nothing_is_changed(
         self, pretrained: tuple[TransferNet, InputContract], photographs: NDArray[np.uint8]
     ) -> None:

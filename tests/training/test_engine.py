@@ -222,6 +222,7 @@ class TestPrediction:
     def bundle(self, small_dataset: Dataset, tmp_path: Path) -> Bundle:
         return fit(small_dataset, tmp_path / "w", epochs=6, learning_rate=0.01)
 
+    @pytest.mark.slow
     def test_rows_are_probabilities_whatever_the_batch(self, bundle: Bundle, small_dataset: Dataset) -> None:
         net, images = build_from_bundle(bundle), small_dataset["test"].images
         whole = predict_probabilities(net, images, bundle.contract)

@@ -165,6 +165,7 @@ def test_a_training_is_that_of_one_process(small_dataset: Dataset, tmp_path: Pat
         assert a.validation_accuracy == pytest.approx(b.validation_accuracy, abs=0.04)  # of 30 images
 
 
+@pytest.mark.slow
 def test_batchnorm_statistics_are_shared(small_dataset: Dataset, tmp_path: Path) -> None:
     chosen = blocks(NORMED, epochs=2, batch_size=31)
     results = together(3, trained(chosen, small_dataset, tmp_path / "w"))

@@ -163,6 +163,7 @@ def test_the_checkpoint_of_another_training_is_ignored(
     assert "another candidate, data or code version" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_unreadable_checkpoint_is_named_and_ignored(
     small_dataset: Dataset, tmp_path: Path, store: WeightsStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_finished_result_of_another_training_is_replaced(
     assert torch.equal(second.state["0.weight"], Bundle.load(tmp_path / "w" / "finished").state["0.weight"])
 
 
+@pytest.mark.slow
 def test_a_waiting_run_survives_the_deletion_of_the_folder(
     small_dataset: Dataset, tmp_path: Path, store: WeightsStore
 ) -> None:
@@ -204,6 +206,7 @@ def test_a_waiting_run_survives_the_deletion_of_the_folder(
     assert same(first, second[0])
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_training_goes_on_later(
     small_dataset: Dataset, tmp_path: Path, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

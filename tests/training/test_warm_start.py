@@ -54,6 +54,7 @@ def warm(bundle: Bundle, model: str, **trainer: Any) -> Candidate:
     return candidate(model, seed=9, **trainer).model_copy(update={"start": start_of(bundle)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["simple", "resnet", "transfer"])
 def test_it_begins_with_the_champions_weights(
     model: str, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
@@ -69,6 +70,7 @@ def test_it_begins_with_the_champions_weights(
     assert moved == []
 
 
+@pytest.mark.slow
 def test_it_is_another_training_than_from_scratch(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
     champion, folder = champion_of("transfer", small_dataset, tmp_path, store)
     chosen = warm(champion, "transfer", epochs=1)
@@ -85,6 +87,7 @@ def test_it_is_another_training_than_from_scratch(small_dataset: Dataset, tmp_pa
         train(others[0], small_dataset, champion.contract, work=tmp_path / "w", weights=store, start=folder)
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_goes_on(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
     champion, folder = champion_of("blocks", small_dataset, tmp_path, store)
     chosen = warm(champion, "blocks", epochs=4)
@@ -108,6 +111,7 @@ def test_two_processes_start_from_it(small_dataset: Dataset, tmp_path: Path, sto
     assert all(torch.allclose(value, champion.state[name], atol=1e-5) for name, value in made.state.items())
 
 
+@pytest.mark.slow
 def test_weights_of_another_network(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
     champion, folder = champion_of("simple", small_dataset, tmp_path, store)
     with pytest.raises(WeightsError, match="its weights are those of another network"):

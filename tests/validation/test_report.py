@@ -162,6 +162,7 @@ def test_failures_of_no_image_in_particular_have_no_picture(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_great_expectations_is_quiet_and_leaves_the_log_level_alone(caplog, capfd):
     logger = logging.getLogger("great_expectations")
     before = logger.level

@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from podium.drift.results import TestResult
 from podium.report.text import THIN, listing, percent
@@ -45,6 +44,8 @@ def homogeneity(table: NDArray[np.int64], *, draws: int, seed: int) -> tuple[flo
     Returns:
         Pearson's statistic, the p-value, and the method.
     """
+    from scipy import stats  # takes a second
+
     seen = table[:, table.sum(axis=0) > 0]
     observed = chi_square(table)
     if seen.shape[1] < 2:
@@ -120,6 +121,8 @@ def shares_test(
 
 
 def _presence(table: NDArray[np.int64], names: tuple[str, ...]) -> TestResult:
+    from scipy import stats  # takes a second
+
     counts = [int(n) for n in table.sum(axis=1)]
     seen = int((table.sum(axis=0) > 0).sum())
     found: dict[int, float] = {}

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Final
-
-from scipy import optimize, stats
 
 from podium.drift.results import TestResult
 from podium.report.text import listing, plural, significant
@@ -21,7 +20,7 @@ FEW: Final = 500
 """Images a side at which the power on photographs was measured (``docs/design/drift.md``)."""
 UNLABELLED: Final = 2000
 """Images a side that a missing class took to be found through predictions, measured in the same place."""
-_Z: Final = float(stats.norm.ppf(POWER))
+_Z: Final = NormalDist().inv_cdf(POWER)
 
 
 def detectable_distance(reference: int, current: int, *, level: float, minimum: float) -> float | None:
@@ -49,6 +48,8 @@ def detectable_variation(
         level: Of this test.
         minimum: Least observed distance that counts as drift.
     """
+    from scipy import optimize, stats  # takes a second
+
     if classes < 2:
         return None
     freedom = classes - 1
@@ -67,6 +68,7 @@ def detectable_class(reference: int, current: int, classes: int, *, level: float
 
     Arguments as for ``detectable_variation``; None if no class can be found missing, however large.
     """
+    from scipy import stats  # takes a second
 
     def found(images: int) -> bool:
         p = float(stats.fisher_exact([[images, reference - images], [0, current]]).pvalue)
@@ -90,6 +92,8 @@ def detectable_area(deviation: float, *, level: float, minimum: float) -> float 
         level: Of this test.
         minimum: Least area that counts as drift.
     """
+    from scipy import stats  # takes a second
+
     return _possible(max(0.5 + float(stats.norm.isf(level)) * deviation, minimum) + _Z * deviation)
 
 

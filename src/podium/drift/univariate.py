@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from podium.drift.pixels import PIXEL_STATISTICS, PixelStatistic
 from podium.drift.results import TestResult
@@ -26,6 +25,8 @@ def pixel_tests(
         current: The same, float64 M.
         minimum: Least Kolmogorov-Smirnov distance that counts as drift.
     """
+    from scipy import stats  # takes a second
+
     results = []
     for name, statistic in PIXEL_STATISTICS.items():
         a, b = reference[name], current[name]
@@ -50,6 +51,8 @@ def pixel_tests(
 
 def _words(statistic: PixelStatistic, a: NDArray[np.float64], b: NDArray[np.float64], distance: float) -> str:
     """Say in which direction the values moved; a wider or narrower distribution moves in none."""
+    from scipy import stats  # takes a second
+
     larger = stats.mannwhitneyu(b, a, method="asymptotic").statistic / (len(a) * len(b))
     shift = 2 * float(larger) - 1
     if abs(shift) < distance / 2:

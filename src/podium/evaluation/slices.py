@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from podium.drift.pixels import pixel_statistics
 from podium.evaluation.metrics import wilson_interval
@@ -64,6 +63,8 @@ def slices_of_each(
 
 
 def _tested(parts: Sequence[_Part], correct: NDArray[np.bool_]) -> tuple[Slice, ...]:
+    from scipy import stats  # takes a second, which a run that finds all in the cache need not wait for
+
     counts = np.array([np.count_nonzero(part.members) for part in parts])
     hits = np.array([np.count_nonzero(part.members & correct) for part in parts])
     total, right = len(correct), int(np.count_nonzero(correct))

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 
 def flops(net: nn.Module, images: Tensor) -> int:
@@ -28,13 +27,15 @@ def flops(net: nn.Module, images: Tensor) -> int:
 class _Counter(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
-        self.flops = 0
+        from torch.utils.flop_counter import flop_registry  # imports Triton: half a second
+
+        self.flops, self._known = 0, flop_registry
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        count = flop_registry.get(func._overloadpacket)
+        count = self._known.get(func._overloadpacket)
         if count is None:
             with self:
                 parts = func.decompose(*args, **kwargs)

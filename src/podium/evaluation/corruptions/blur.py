@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from podium.evaluation.corruptions.registry import Draws, Images, at, corruption, scale
 
@@ -47,7 +47,9 @@ def _lines(angles: NDArray[np.float64], length: float, sigma: float) -> NDArray[
 
 def _convolve(images: Images, kernels: NDArray[np.float64]) -> Images:
     """Convolve each image with its kernel (N×K×K, or one for all), its border mirrored."""
+    from scipy.signal import fftconvolve  # takes a second, which a run that finds all in the cache need not wait for
+
     reach = kernels.shape[1] // 2
     padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="symmetric")
-    convolved = signal.fftconvolve(padded, kernels[..., None].astype(np.float32), mode="valid", axes=(1, 2))
+    convolved = fftconvolve(padded, kernels[..., None].astype(np.float32), mode="valid", axes=(1, 2))
     return convolved.astype(np.float32)
