@@ -12,8 +12,9 @@ from podium.dossier.facts import Dossier
 from podium.evaluation.evaluate import Evaluation
 from podium.evaluation.examine import Examination
 from podium.gate.result import GateResult
-from podium.orchestration.drifting import data_drift, split_drift
+from podium.orchestration.drifting import split_drift
 from podium.orchestration.filing import Filed, backbone, draw_dossier, file_dossier
+from podium.orchestration.rivals import rival_of
 from podium.registry.request import RegisteredVersion
 from podium.results import DataReference
 from podium.settings import Settings
@@ -36,10 +37,10 @@ def dossier(
     """Put it together and file it with the version; ``test`` begins with the winner's evaluation."""
     settings = Settings.from_environment()
     dataset = open_dataset(settings.root / data.path)
-    versions = data_drift(settings, dataset, version.model, verdict)
+    rival = rival_of(settings, dataset, version.model, verdict)
     papers = draw_dossier(
         config, dataset, version, verdict, winner, test[0], next(iter(champion), None), checks,
-        split_drift(dataset), versions, backbone(settings, winner), examined, unexamined,
+        split_drift(dataset), rival, backbone(settings, winner), examined, unexamined,
     )  # fmt: skip
     filed = file_dossier(settings, version, verdict, papers)
     return papers.dossier, filed, HTMLString(papers.page)

@@ -15,6 +15,7 @@ from podium.dossier.compose import compose
 from podium.dossier.facts import Bound, Caution, Dossier, Subject
 from podium.evaluation.evaluate import Evaluation
 from podium.evaluation.examine import Examination
+from podium.evaluation.records import Findings
 from podium.gate.comparison import SEED, Duel
 from podium.gate.floors import Measured
 from podium.gate.judge import judge
@@ -61,6 +62,11 @@ def challenger(dataset: Dataset, sure: float) -> Evaluation:
 def examined(dataset: Dataset) -> Examination:
     """The challenger's examination, on validation."""
     return examination(dataset, guess(dataset, "resnet20", "validation", 0.5, seed=5))
+
+
+def rival(dataset: Dataset) -> Findings:
+    """What the champion's own dossier tells."""
+    return examination(dataset, guess(dataset, "simple_cnn", "validation", 0.2, seed=6)).findings
 
 
 def result(dataset: Dataset, challenger: Evaluation, champion: Evaluation | None) -> GateResult:

@@ -12,7 +12,7 @@ from podium.dossier.facts import DataDrift
 from podium.dossier.page import render
 from podium.drift.profile import profile_of
 from podium.drift.versions import compare_profiles
-from tests.dossier.conftest import Make, caution, challenger, examined
+from tests.dossier.conftest import Make, caution, challenger, examined, rival
 from tests.report.browser import Browser, find_chromium
 from tests.report.conftest import HOSTILE
 from tests.report.test_browser import CONTRAST, OVERFLOW
@@ -38,7 +38,10 @@ def test_nothing_overflows_and_everything_can_be_read(
     before = profile.model_copy(update={"splits": {**profile.splits, "train": other}})
     drift = DataDrift(state="compared", sentence=HOSTILE, version=2, splits=compare_profiles(before, profile))
     assert drift.drifted
-    dossier = make(0.2, 0.3, examination=found.findings, data_drift=drift, cautions=[caution("a/very/long/path/" * 12)])
+    dossier = make(
+        0.2, 0.3, examination=found.findings, champion_examination=rival(dataset), data_drift=drift,
+        cautions=[caution("a/very/long/path/" * 12)],
+    )  # fmt: skip
     file = tmp_path / "dossier.html"
     file.write_text(render(dossier, dataset, challenger(dataset, 0.2), found))
     for width, dark in ((390, True), (390, False), (1280, True), (1280, False)):

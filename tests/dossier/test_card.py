@@ -13,7 +13,7 @@ from podium.data import Dataset
 from podium.dossier.card import model_card
 from podium.dossier.facts import Dossier
 from podium.models.weights import Provenance
-from tests.dossier.conftest import Make, caution, examined
+from tests.dossier.conftest import Make, caution, examined, rival
 from tests.evaluation.made import summary
 from tests.report.conftest import HOSTILE
 
@@ -99,6 +99,9 @@ def test_it_tells_figures_by_slice_and_under_corruptions(make: Make, dataset: Da
     assert noisy == "| gaussian noise | " + " | ".join(f"{100 * value:.1f}" for value in accuracies) + " |"
     assert any(line.startswith("| on validation, accuracy in % |") for line in lines)
     assert "| parameters | 315,722 |" in lines
+    other = rival(dataset)
+    told = card(make(0.5, 0.1, examination=found, champion_examination=other), dataset)
+    assert f"The champion then: {100 * other.robustness.mean_accuracy:.1f} % on average." in told
     assert "| expected calibration error, points |" in "\n".join(lines)
 
 

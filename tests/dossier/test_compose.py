@@ -15,7 +15,7 @@ from podium.dossier.compose import EXAMPLES
 from podium.dossier.facts import Dossier
 from podium.dossier.words import TITLES, headline
 from podium.evaluation.slices import slices
-from tests.dossier.conftest import Make, caution, challenger, examined
+from tests.dossier.conftest import Make, caution, challenger, examined, rival
 from tests.evaluation.made import summary
 
 
@@ -110,9 +110,16 @@ def test_an_examination_of_another_candidate_is_refused(make: Make, dataset: Dat
         make(examination=found.model_copy(update={"candidate": "simple_cnn"}))
 
 
+def test_the_champions_examination_on_other_images_is_refused(make: Make, dataset: Dataset) -> None:
+    found = rival(dataset)
+    assert make(champion_examination=found).champion_examination == found
+    with pytest.raises(ValueError, match="an examination of the champion on data 999999999999"):
+        make(champion_examination=found.model_copy(update={"data_digest": "9" * 64}))
+
+
 def test_dossiers_of_before_are_read(make: Make) -> None:
     older = json.loads(make(examination=None).text())
-    for key in ("examination", "unexamined"):
+    for key in ("examination", "unexamined", "champion_examination", "champion_unexamined"):
         del older[key]
     for side in ("challenger", "champion"):
         for key in ("ece", "brier", "reliability", "slices"):

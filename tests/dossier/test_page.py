@@ -16,7 +16,7 @@ from podium.drift.profile import profile_of
 from podium.drift.versions import compare_profiles
 from podium.evaluation.corruptions import CORRUPTIONS
 from podium.report.gallery import MISTAKES
-from tests.dossier.conftest import Make, caution, challenger, examined
+from tests.dossier.conftest import Make, caution, challenger, examined, rival
 from tests.report.conftest import HOSTILE
 
 
@@ -119,6 +119,28 @@ def test_it_shows_the_examination_and_says_of_which_split(make: Make, dataset: D
         assert name not in bare.ids
     assert {link.removeprefix("#") for link in outline.links} <= outline.ids
     assert HOSTILE not in page
+
+
+def test_the_champions_examination_stands_beside(make: Make, dataset: Dataset) -> None:
+    found, other = examined(dataset), rival(dataset)
+    slow = other.cost.timing.model_copy(update={"hardware": "an <older> processor"})
+    other = other.model_copy(update={"cost": other.cost.model_copy(update={"timing": slow})})
+    dossier = make(0.3, 0.1, examination=found.findings, champion_examination=other)
+    page = render(dossier, dataset, challenger(dataset, 0.3), found)
+    corrupted, cost = (
+        re.findall(f'<section id="{name}">.*?</section>', page, re.DOTALL)[0] for name in ("corruptions", "cost")
+    )
+    for one in other.robustness.corruptions:
+        assert f'<span class="hidden">champion </span>{100 * one.accuracy:.1f}</small>' in corrupted
+    assert f"<strong>{100 * other.robustness.mean_accuracy:.1f}&#8239;%</strong>" in corrupted
+    rows = re.findall(r'<th scope="row">(\w+) <span class="muted">(\w+)</span>', cost)
+    assert rows == [("resnet20", "challenger"), ("simple_cnn", "champion")]
+    assert "an &lt;older&gt; processor" in cost
+
+
+def test_why_the_champion_was_not_examined_is_told(make: Make, dataset: Dataset) -> None:
+    page = render(make(0.3, 0.1, champion_unexamined="the <dossier> is gone"), dataset, challenger(dataset, 0.3))
+    assert '<dt>the champion</dt><dd class="cause">the &lt;dossier&gt; is gone</dd>' in page
 
 
 def test_why_there_is_no_examination_is_told(make: Make, dataset: Dataset) -> None:

@@ -186,6 +186,8 @@ def tell(story: Story) -> None:
     beside = story.dossier()
     assert beside.champion is not None
     assert beside.champion.version == 2
+    assert beside.champion_examination is not None, beside.champion_unexamined
+    assert beside.champion_examination.candidate == "colors"
     assert beside.examples
     assert beside.challenger.accuracy < beside.champion.accuracy
     assert (beside.use, beside.duel) == (3, 1)

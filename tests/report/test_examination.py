@@ -9,7 +9,7 @@ from PIL import Image
 
 from podium.evaluation.records import CorruptionAccuracy, Robustness
 from podium.report import RunReport
-from podium.report.examination import CLASSES, heat_map, looked_at, reliability_bars, slice_chart
+from podium.report.examination import heat_map, looked_at, reliability_bars
 from podium.results import ReliabilityBin
 
 
@@ -22,43 +22,6 @@ def test_bars_stand_where_their_bins_are() -> None:
     first, second = reliability_bars(diagram)
     assert (first.left, first.width, first.top, first.sure, first.share) == (50, 25, 10, 40, 0.25)
     assert (second.left, second.top, second.sure, second.share) == (75, 50, 5, 1)
-
-
-def test_slices_are_in_groups_the_weakest_classes_first(run_report: RunReport) -> None:
-    found = run_report.examinations["resnet20"].findings.slices
-    weak = tuple(one.model_copy(update={"weak": one.name == "low"}) for one in found)
-    chart = slice_chart(weak)
-    assert [title for title, _ in chart.groups] == ["Brightness", "Contrast", "Class"]
-    assert [row.name for row in chart.groups[0][1]] == ["dark", "medium", "bright"]
-    classes = [row.mark.at for row in chart.groups[2][1]]
-    assert classes == sorted(classes)
-    assert chart.weak == ("dark images", "flat images")
-    assert chart.hidden == 0
-    for _, rows in chart.groups:
-        assert all(0 <= row.mark.low <= row.mark.at <= row.mark.high <= 100 for row in rows)
-
-
-def test_a_rival_stands_beside_on_the_same_axis(run_report: RunReport) -> None:
-    found = run_report.examinations["resnet20"].findings.slices
-    worse = [
-        one.model_copy(update={"accuracy": 0.01, "accuracy_low": 0.0, "weak": one.name == "high"}) for one in found
-    ]
-    chart = slice_chart(found, list(reversed(worse)))
-    assert chart.two
-    assert chart.rival_weak == ("high contrast images", "bright images")
-    for _, rows in chart.groups:
-        assert all(row.rival is not None and row.rival.label == "1.0" and row.rival.low == 0 for row in rows)
-
-
-def test_of_many_classes_the_weakest_are_drawn(run_report: RunReport) -> None:
-    found = run_report.examinations["resnet20"].findings.slices
-    many = [
-        found[-1].model_copy(update={"name": f"c{i}", "accuracy": i / 40, "accuracy_low": 0.0, "accuracy_high": 1.0})
-        for i in range(40)
-    ]
-    chart = slice_chart(many)
-    assert chart.hidden == 40 - CLASSES
-    assert [row.name for row in chart.groups[0][1]] == [f"c{i}" for i in range(CLASSES)]
 
 
 def test_the_tint_is_what_is_lost(run_report: RunReport) -> None:
@@ -76,9 +39,12 @@ def test_the_tint_is_what_is_lost(run_report: RunReport) -> None:
     )
     severities, (jpeg, fog) = heat_map(robustness, run_report.dataset["validation"])
     assert severities == (1, 5)
-    assert jpeg.cells == (("80.0", 0), ("40.0", 0.25))
-    assert fog.cells == (("90.0", 0), ("0.0", 0.5))
+    assert jpeg.cells == (("80.0", 0, ""), ("40.0", 0.25, ""))
+    assert fog.cells == (("90.0", 0, ""), ("0.0", 0.5, ""))
     assert jpeg.example.alt == "image 0 with jpeg at severity 5"
+    rival = robustness.model_copy(update={"corruptions": robustness.corruptions[1:]})
+    _, (jpeg, _) = heat_map(robustness, run_report.dataset["validation"], rival)
+    assert jpeg.cells == (("80.0", 0, ""), ("40.0", 0.25, "40.0")), "what the other was not tried on is left empty"
 
 
 def test_every_map_has_its_image(run_report: RunReport) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from podium.dossier.facts import Dossier, Figures
 from podium.dossier.markdown import plain, table
 from podium.evaluation.records import Findings
-from podium.report.examination import slice_name
+from podium.report.slices import slice_name
 from podium.report.text import duration, significant
 from podium.wording import count, plural
 
@@ -19,7 +19,7 @@ def analyses(dossier: Dossier) -> str:
     """Both models on test, then what the examination found of the challenger; Markdown."""
     parts = [_on_test(dossier)]
     if dossier.examination is not None:
-        parts += [_corrupted(dossier.examination), _taken(dossier.examination)]
+        parts += [_corrupted(dossier.examination, dossier.champion_examination), _taken(dossier.examination)]
     elif dossier.unexamined:
         parts.append(f"Corruptions and costs were not measured: {plain(dossier.unexamined)}")
     return "\n\n".join(parts)
@@ -59,7 +59,7 @@ def _slices(sides: list[Figures]) -> list[list[str]]:
     ]
 
 
-def _corrupted(found: Findings) -> str:
+def _corrupted(found: Findings, rival: Findings | None) -> str:
     robust = found.robustness
     accuracies = {(one.name, one.severity): one.accuracy for one in robust.corruptions}
     severities = sorted({severity for _, severity in accuracies})
@@ -68,10 +68,11 @@ def _corrupted(found: Findings) -> str:
         [name.replace("_", " "), *(f"{100 * accuracies[name, severity]:.1f}" for severity in severities)]
         for name in names
     ]
+    told = f" The champion then: {100 * rival.robustness.mean_accuracy:.1f} % on average." if rival else ""
     return (
         f"Accuracy on {plural(robust.count, f'{found.split} image')} that were spoilt on purpose:"
         f" {100 * robust.mean_accuracy:.1f} % on average, {100 * robust.clean_accuracy:.1f} % of the same images as"
-        " they are.\n\n"
+        f" they are.{told}\n\n"
         + table([f"on {found.split}, accuracy in %", *(f"severity {severity}" for severity in severities)], rows)
     )
 

@@ -32,6 +32,8 @@ def compose(
     training: TrainingSummary,
     examination: Findings | None = None,
     unexamined: str | None = None,
+    champion_examination: Findings | None = None,
+    champion_unexamined: str | None = None,
     data_drift: DataDrift | None = None,
     cautions: Sequence[Caution] = (),
     lineage: Mapping[str, str],
@@ -48,13 +50,17 @@ def compose(
         training: Of the challenger; its warnings become cautions.
         examination: Of the challenger, on validation.
         unexamined: Why there is none.
+        champion_examination: Of the champion, on the same images.
+        champion_unexamined: Why there is none, although there is a champion.
         data_drift: Of the data version from the champion's.
         cautions: Of data validation, drift and lineage.
         lineage: Label → value.
 
     Raises:
-        ValueError: The examination is of another candidate or other data.
+        ValueError: An examination is of another candidate or other data.
     """
+    if champion_examination and champion_examination.data_digest != dataset.manifest.digest:
+        raise ValueError(f"an examination of the champion on data {champion_examination.data_digest[:12]}")
     if examination and (examination.candidate, examination.data_digest) != (
         subject.candidate,
         dataset.manifest.digest,
@@ -84,6 +90,8 @@ def compose(
         examples=_examples(dataset, challenger, champion, differ) if champion else (),
         examination=examination,
         unexamined=unexamined,
+        champion_examination=champion_examination,
+        champion_unexamined=champion_unexamined,
         data_drift=data_drift,
         cautions=tuple(found),
         lineage=dict(lineage),

@@ -132,6 +132,10 @@ class Dossier(Frozen):
     """Of the challenger on *validation*: corruptions, saliency, cost, gap; its slices are of that split, too."""
     unexamined: str | None = None
     """Why there is none."""
+    champion_examination: Findings | None = None
+    """Of the champion, on the same validation images: what its own dossier tells."""
+    champion_unexamined: str | None = None
+    """Why there is none although there is a champion; null in dossiers that were written before it was looked for."""
     data_drift: DataDrift | None = None
     """Null in dossiers that were written before it was measured."""
     cautions: tuple[Caution, ...]

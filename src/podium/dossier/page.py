@@ -14,9 +14,10 @@ from podium.drift.page import p_value
 from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import Difference
 from podium.gate.verdict import Outcome
-from podium.report.examination import calibrated, heat_map, looked_at, slice_chart
+from podium.report.examination import calibrated, heat_map, looked_at
 from podium.report.gallery import predictions
 from podium.report.pictures import picture
+from podium.report.slices import slice_chart
 from podium.report.templating import environment
 from podium.report.text import significant
 from podium.wording import count
@@ -109,18 +110,21 @@ def _judged(challenger: Figures, champion: Figures | None) -> dict[str, Any]:
 
 
 def _examined(dossier: Dossier, dataset: Dataset, examination: Examination | None) -> dict[str, Any]:
-    """What the report's own sections show, of the challenger alone."""
+    """What the report's own sections show, of the challenger; costs and corruptions of the champion, too."""
     name = dossier.subject.candidate
     causes = {name: dossier.unexamined} if dossier.unexamined else {}
-    shown: dict[str, Any] = {"selected": None, "unexamined": causes}
+    if dossier.champion_unexamined:
+        causes["the champion"] = dossier.champion_unexamined
+    rival = dossier.champion_examination
+    shown: dict[str, Any] = {"selected": None, "unexamined": causes, "rival": rival, "roles": ()}
     if examination is None:
         return shown | {"examined": None, "findings": (), "heat": (), "severities": (), "looked": (), "notes": ()}
     found = examination.findings
-    severities, heat = heat_map(found.robustness, dataset[found.split])
+    severities, heat = heat_map(found.robustness, dataset[found.split], rival.robustness if rival else None)
     looked = looked_at(examination, dataset[found.split])
     return shown | {
-        "examined": found, "findings": [found], "heat": heat, "severities": severities, "looked": looked,
-        "notes": found.notes,
+        "examined": found, "findings": [found, *([rival] if rival else [])], "heat": heat, "severities": severities,
+        "looked": looked, "notes": found.notes, "roles": ("challenger", "champion") if rival else (),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from podium.config.promotion_file import policy_digest
 from podium.data import Dataset
 from podium.dossier.card import model_card
 from podium.dossier.compose import compose, data_cautions
-from podium.dossier.facts import Bound, Caution, DataDrift, Subject
+from podium.dossier.facts import Bound, Caution, Subject
 from podium.dossier.page import render
 from podium.drift.results import DriftReport
 from podium.evaluation.evaluate import Evaluation
@@ -22,6 +22,7 @@ from podium.models import family_of, options_of
 from podium.models.places import weights_store
 from podium.models.weights import Provenance
 from podium.orchestration.drifting import drift_cautions
+from podium.orchestration.rivals import Rival
 from podium.registry import dossiers, tracking
 from podium.registry.dossiers import Papers
 from podium.registry.request import RegisteredVersion
@@ -50,7 +51,7 @@ def draw_dossier(
     champion: Evaluation | None,
     checks: ValidationReport,
     drift: DriftReport | None,
-    versions: DataDrift,
+    rival: Rival,
     weights: Provenance | None,
     examined: Sequence[Examination] = (),
     unexamined: Mapping[str, str] | None = None,
@@ -67,7 +68,7 @@ def draw_dossier(
         champion: The champion's on the same images, if it could be shown them.
         checks: The data validation.
         drift: Of the test split (``podium.orchestration.drifting``).
-        versions: Of the data version from the champion's.
+        rival: What else is known of the champion.
         weights: Of the pretrained backbone that the winner started from, if it did.
         examined: Examinations on validation, the winner's among them.
         unexamined: Causes by candidate, where one failed.
@@ -89,10 +90,12 @@ def draw_dossier(
         training=winner.summary,
         examination=examination.findings if examination else None,
         unexamined=(unexamined or {}).get(version.candidate),
-        data_drift=versions,
+        champion_examination=rival.findings,
+        champion_unexamined=rival.unexamined,
+        data_drift=rival.data,
         cautions=[
             *data_cautions([*checks.failed("critical"), *checks.failed("warning")]),
-            *drift_cautions(drift, versions),
+            *drift_cautions(drift, rival.data),
             *_lineage_cautions(version),
         ],
         lineage=_lineage(config, dataset, version, winner),

@@ -6,6 +6,7 @@ from podium.report import confusion, examination, gallery, text
 from podium.report.comparison import comparison
 from podium.report.curves import curves
 from podium.report.inputs import RunReport
+from podium.report.slices import slice_chart
 from podium.report.templating import environment
 
 _CLASSES_IN_VIEW = 20
@@ -56,13 +57,15 @@ def render_report(inputs: RunReport) -> str:
         calibration=examination.calibrated("", metrics.reliability, metrics.ece, metrics.brier) if metrics else (),
         examined=found.findings if found else None,
         selected=board.selected,
-        slices=examination.slice_chart(found.findings.slices) if found else None,
+        slices=slice_chart(found.findings.slices) if found else None,
         severities=severities,
         heat=heat,
         looked=examination.looked_at(found, inputs.dataset[found.findings.split]) if found else (),
         notes=found.findings.notes if found else (),
         findings=[inputs.examinations[name].findings for name in order if name in inputs.examinations],
         unexamined=inputs.unexamined,
+        rival=None,
+        roles=(),
         samples=gallery.class_samples(inputs.dataset),
         augmented=augmented,
         plain=plain,
