@@ -38,7 +38,7 @@ class Entry(Frozen):
     fingerprint: Fingerprint | None
     detail: dict[str, Any] = Field(default_factory=dict)
     """``reasons`` and ``kind`` of checks and starts; ``run``, ``selected``, ``outcome``, ``questions`` (the gate's),
-    ``version`` and ``review`` of what has ended; ``cause`` of what has failed."""
+    ``version`` and ``review`` of what has ended; ``cause`` of what has failed; ``run_id`` of all three, ZenML's."""
 
 
 class History:
