@@ -85,7 +85,9 @@ class TestADriverThatIsStartedAgain:
             assert found is not None
             assert (found.due.train, found.due.told, found.fingerprint) == (True, "this run goes on", before)
         entries = history_of(settings, config).entries()
-        assert [(entry.event, entry.fingerprint) for entry in entries] == [("started", before), ("ended", before)]
+        assert [(entry.event, entry.fingerprint) for entry in entries] == [
+            ("started", before), ("stopped", before), ("ended", before)
+        ]  # fmt: skip
         with looking(settings, config, train=False) as found:
             assert found is not None
             assert found.due.told == "new data", "they were not trained with"
@@ -195,8 +197,9 @@ def test_a_failure_is_tried_again_and_not_for_ever(settings: Settings, config: R
 
 
 def test_a_stop_is_no_failure(settings: Settings, config: RetrainingConfig) -> None:
-    with pytest.raises(TrainingStopped), looking(settings, config, train=True):
-        raise TrainingStopped("a")
+    for error in [TrainingStopped("a"), KeyboardInterrupt()] * 2:
+        with pytest.raises(type(error)), looking(settings, config, train=True):
+            raise error
     with looking(settings, config, train=True) as found:
         assert found is not None
         assert found.due.told == "the last run was cut off"

@@ -56,9 +56,9 @@ def looking(
     """Look whether to train, with nobody else at it; None where somebody is: that is recorded, and nothing is done.
 
     The end of the block is that of the training: its ``result`` goes into the history, or the error's cause. Whatever
-    stops it (a signal, SIGKILL) leaves it begun, so that the next look goes on with it. A look of the very ``run`` that
-    began is that run's driver, started again: it goes on with the data of then, since finished steps are those of then,
-    and what has changed meanwhile is left to the next look.
+    stops it (a signal, SIGKILL) leaves it begun, so that the next look goes on with it, though not for ever with what
+    is killed each time. A look of the very ``run`` that began is that run's driver, started again: it goes on with the
+    data of then, since finished steps are those of then, and what has changed meanwhile is left to the next look.
 
     Args:
         settings: Where history and lock are.
@@ -114,7 +114,8 @@ def _alone(
         folder = settings.root / config.data.path
         _provide(folder, folder.with_name(f"{folder.name}.dvc"), begun)
         yield opened
-    except stopped:
+    except (KeyboardInterrupt, *stopped):
+        history.add("stopped", opened.fingerprint, reasons=["it was asked to, and goes on with the next look"], **mine)
         raise
     except Exception as error:
         tell(settings, config, history.add("failed", opened.fingerprint, cause=_cause(error), **mine))
@@ -133,7 +134,7 @@ def _look(settings: Settings, config: RetrainingConfig, history: History, drifte
 def _begun(entries: Sequence[Entry], run: str) -> Fingerprint | None:
     """What a run began with, if it has begun and not ended."""
     own = [entry for entry in entries if entry.detail.get("run_id") == run]
-    return own[-1].fingerprint if own and own[-1].event == "started" else None
+    return own[-1].fingerprint if own and own[-1].event in {"started", "stopped"} else None
 
 
 def _provide(folder: Path, record: Path, begun: Fingerprint | None) -> None:
