@@ -76,5 +76,5 @@ def gres_conf(machine: Machine) -> str:
 
 
 TASK_PROLOG: Final = "#!/bin/sh\necho export CUDA_DEVICE_ORDER=PCI_BUS_ID\n"
-"""Slurm counts GPUs by their devices, in the order of the bus. CUDA of itself puts the fastest first: where they differ, a
-job would use another one than it was given."""
+"""Slurm counts GPUs by their devices, in the order of the bus. CUDA of itself puts the fastest first: where they differ
+a job would use another one than it was given."""
