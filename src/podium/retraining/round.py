@@ -98,6 +98,7 @@ def _alone(
     stopped: tuple[type[Exception], ...],
 ) -> Iterator[Round]:
     mine = {"run_id": run} if run else {}
+    resumed: tuple[type[BaseException], ...] = (KeyboardInterrupt, *stopped)
     begun = _begun(history.entries(), run) if run and train else None
     if begun is None:
         opened = _look(settings, config, history, drifted)
@@ -114,7 +115,7 @@ def _alone(
         folder = settings.root / config.data.path
         _provide(folder, folder.with_name(f"{folder.name}.dvc"), begun)
         yield opened
-    except (KeyboardInterrupt, *stopped):
+    except resumed:
         history.add("stopped", opened.fingerprint, reasons=["it was asked to, and goes on with the next look"], **mine)
         raise
     except Exception as error:
