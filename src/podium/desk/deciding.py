@@ -48,6 +48,7 @@ def _record(visitor: Visitor, view: ReviewView, verdict: Verdict, reason: str) -
     decider: promotion.Decider = {
         "reason": reason,
         "actor": visitor.person.actor,
+        "via": "desk",
         "mirror": desk.mirrors(view.id),
         "client": desk.client(),
         "seen": number(visitor.fields.get("seen")),

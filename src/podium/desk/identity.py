@@ -46,9 +46,15 @@ def needed(action: Action) -> Role:
 
 
 def identify(config: DeskConfig, account: Account) -> Identity | None:
-    """The role of an account; None if it has none."""
+    """The role of an account; None if it has none.
+
+    In a policy ``grace`` is Grace on any machine, so ``grace@example.org`` would decide as she does. An account with
+    such a name may look, until the configuration says whom it stands for (``recorded_as``).
+    """
     listed = config.users.get(account.name)
-    if listed is not None:
+    if listed is not None and (listed.recorded_as or "@" not in account.name):
         return Identity(user=account.name, actor=listed.recorded_as or account.name, role=listed.role)
     role: Role | None = "admin" if account.is_admin else config.default_role
+    if "@" in account.name and (role or listed):
+        role = "viewer"
     return Identity(user=account.name, actor=account.name, role=role) if role else None

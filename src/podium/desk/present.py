@@ -42,6 +42,8 @@ class DecisionView:
     reason: str
     self_approved: bool
     override: bool
+    named_by: str | None = None
+    """Who gave the name to a command."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,8 @@ def _marks(review: Review, quorum: int, progress: Progress | None, *, expired: b
 
 
 def _given(said: Decision | Vote, verdict: str) -> DecisionView:
-    return DecisionView(verdict, said.actor, moment(said.time), said.reason, said.self_approved, said.override)
+    marks = said.self_approved, said.override, said.named_by
+    return DecisionView(verdict, said.actor, moment(said.time), said.reason, *marks)
 
 
 def _summary(review: Review, champion: Review | None, progress: Progress | None) -> str:

@@ -107,6 +107,8 @@ def roll_back(visitor: SomebodyWithForm, model: str) -> Response:
             to=to,
             reason=reason,
             actor=visitor.person.actor,
+            via="desk",
+            seen_champion=seen,
             mirror=desk.mirrors(f"{model}-{to}"),
             client=desk.client(),
             carrier=desk.carriers(notes.append),
