@@ -31,7 +31,7 @@ def show_inbox(visitor: Somebody) -> Response:
     """All reviews, open ones first, expired ones folded away, and where the registry departs from the log."""
     desk = visitor.desk
     found = reviews.overviews(desk.settings, client=desk.client(), under_way=desk.errands.under_way)
-    views = inbox(found, desk.errands.under_way)
+    views = inbox(found, desk.errands.under_way, duels=desk.duel)
     return page(
         visitor,
         "inbox.html",
@@ -83,7 +83,7 @@ def load(desk: Desk, review_id: str) -> ReviewView:
     review = reviews.find(state, version)
     champion = state.reviews[state.champion] if state.champion is not None else None
     progress = progress_of(review.decision.event, state, desk.errands) if review.decision else None
-    return present(review, champion, progress=progress)
+    return present(review, champion, duels=desk.duel, progress=progress)
 
 
 def review_page(
