@@ -13,6 +13,7 @@ from podium.desk.errands import Errands
 from podium.desk.forms import FormTokens
 from podium.desk.identity import Authenticator, Identity
 from podium.desk.limits import LoginLimiter
+from podium.desk.places import Places
 from podium.desk.samples import SampleCache
 from podium.desk.sessions import Sessions
 from podium.registry import tracking
@@ -58,6 +59,10 @@ class Desk:
     errands: Errands = field(default_factory=Errands)
     tokens: FormTokens = field(default_factory=FormTokens)
     samples: SampleCache = field(default_factory=SampleCache)
+    heavy: Places = field(default_factory=lambda: Places(4, wait=10))
+    """For what fetches or predicts: far fewer than the threads that answer (40), so that other pages are answered."""
+    audits: Places = field(default_factory=lambda: Places(1, wait=30))
+    """For comparing all files: one at a time, and not kept waiting by those who look."""
     compared: DuelCache = field(default_factory=DuelCache)
     sessions: Sessions = field(init=False)
     limiter: LoginLimiter = field(init=False)
