@@ -49,6 +49,8 @@ def test_a_log_that_is_named_tells_also_in_a_file(disputed: House, tmp_path: Pat
         update={"tracking_uri": "http://tracking.example.org", "reviews_uri": f"sqlite:///{file}"}
     )
     assert champion_version(settings, "podium", client=disputed.client) == 1
+    own = settings.model_copy(update={"reviews_uri": f"sqlite:///{settings.own_reviews}"})
+    assert champion_version(own, "podium", client=disputed.client) == 1, "also where it would be anyway"
 
 
 def test_a_machine_that_knows_no_log_of_the_server_goes_by_the_alias(disputed: House) -> None:

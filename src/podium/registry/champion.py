@@ -51,7 +51,8 @@ def champion_version(settings: Settings, model: str, *, client: MlflowClient | N
     in the file that ``PODIUM_REVIEWS_URI`` names. An alias without a decision promotes nothing there. Only where a
     machine knows a shared registry and no log of it, the registry's alias ``champion`` has to do.
     """
-    if tracking.is_local(settings) or settings.reviews != settings.own_reviews:
+    named = settings.reviews_uri is not None or isinstance(settings.reviews, str)
+    if named or tracking.is_local(settings):
         return _state(settings, model).champion
     return versions.aliases(client or tracking.client(settings), model).get(versions.CHAMPION)
 
