@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from podium.data import open_dataset
 from podium.desk import samples
 from podium.desk.context import Desk
 from podium.desk.samples import choose
 from podium.registry.log import EventLog
 from podium.registry.reviews import open_review
-from tests.conftest import make_arrays
+from tests.desk.pictured import pictured
 from tests.desk.support import Page
-from tests.registry.support import House, make_bundle, make_evidence
+from tests.registry.support import House
 
 pytestmark = pytest.mark.slow
 
@@ -117,16 +116,7 @@ def test_a_broken_chain_is_told(page: Page, house: House) -> None:
 class TestSamples:
     @pytest.fixture
     def reviewed(self, house: House) -> House:
-        """Two networks and the data set that they were trained on, as the evidence names it."""
-        from podium.data import write_dataset
-
-        splits = {name: make_arrays(24, side=16, seed=i) for i, name in enumerate(("train", "validation", "test"))}
-        names = ("left", "middle", "right")
-        write_dataset(house.folder / "data", splits, name="d", class_names=names, source="made", licence="CC0-1.0")
-        digest = open_dataset(house.folder / "data").manifest.digest
-        for seed in range(2):
-            bundle = make_bundle(house.folder / f"of-{seed}", seed=seed, data=digest)
-            house.open(seed, bundle=bundle, evidence=of(digest, seed))
+        pictured(house)
         return house
 
     def test_both_answer(self, page: Page, reviewed: House) -> None:
@@ -179,13 +169,3 @@ class TestSamples:
         found = choose(mine, other, labels)
         assert found[:4] == [3, 7, 4, 9]
         assert len(found) == len(set(found)) == samples.SHOWN
-
-
-def of(digest: str, seed: int) -> object:
-    from dataclasses import replace
-
-    evidence = make_evidence(accuracy=0.9 + seed / 100)
-    board = evidence.leaderboard
-    return replace(
-        evidence, leaderboard=board.model_copy(update={"data": board.data.model_copy(update={"digest": digest})})
-    )

@@ -7,8 +7,14 @@ from typing import Final, Literal, Protocol
 from podium.config.base import Frozen
 from podium.config.desk import DeskConfig, Role
 
-Action = Literal["look", "decide", "roll back", "repair"]
-_LEAST: Final[dict[Action, Role]] = {"look": "viewer", "decide": "reviewer", "roll back": "admin", "repair": "admin"}
+Action = Literal["look", "decide", "compare all files", "roll back", "repair"]
+_LEAST: Final[dict[Action, Role]] = {
+    "look": "viewer",
+    "decide": "reviewer",
+    "compare all files": "reviewer",
+    "roll back": "admin",
+    "repair": "admin",
+}
 _RANK: Final[dict[Role, int]] = {"viewer": 0, "reviewer": 1, "admin": 2}
 
 
