@@ -11,6 +11,7 @@ import pytest
 from podium.desk import samples
 from podium.desk.context import Desk
 from podium.desk.samples import choose
+from podium.registry import promotion
 from podium.registry.log import EventLog
 from podium.registry.reviews import open_review
 from tests.desk.pictured import pictured
@@ -60,6 +61,26 @@ def test_rolling_back_asks_once_more(page: Page, house: House) -> None:
     last = [event for event in EventLog(house.settings.reviews).events() if event.kind == "rolled_back"]
     assert [(event.actor, event.payload["reason"]) for event in last] == [("grace@desk", "drifts")]
     assert "podium-1 made champion again drifts" in page.words
+
+
+def test_a_champion_that_comes_amid_a_rollback_stays(page: Page, house: House, alone: Desk) -> None:
+    """Between the desk's look at the champion and the lock under which the rollback is recorded."""
+    two_champions(page, house)
+    house.open(2)
+    page.get("/models/podium/rollback")
+    page.send(page.form("/rollback"), reason="drifts")
+    form = page.form("/rollback")
+
+    def meanwhile(_: str | None) -> None:
+        alone.mirrors = lambda _: None
+        promotion.approve(house.settings, "podium-3", reason="good", actor="bob@lab", client=house.client)
+
+    alone.mirrors = meanwhile
+    page.send(form)
+    assert page.status == 409
+    assert "the champion has just changed" in page.words
+    assert house.aliases()["champion"] == 3
+    assert [e.kind for e in EventLog(house.settings.reviews).events()].count("rolled_back") == 0
 
 
 def test_rollbacks_that_are_refused(page: Page, house: House, alone: Desk) -> None:
