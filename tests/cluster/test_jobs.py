@@ -237,20 +237,21 @@ def test_a_submission_whose_answer_was_lost_is_not_repeated(queue: Queue, monkey
     assert calls == [job]
 
 
-def test_no_more_jobs_than_allowed(queue: Queue) -> None:
-    first = queue.submit("while [ ! -e ../go ]; do sleep 0.05; done")
-    waited = []
+def test_no_more_jobs_than_allowed_though_many_threads_submit(queue: Queue) -> None:
+    room, seen = jobs.Room(queue.poller, 2), []
+    wanted = [queue.wanted("sleep 1") for _ in range(6)]
 
-    def sleep(seconds: float) -> None:
-        waited.append(seconds)
-        (queue.folder / "go").touch()
-        time.sleep(0.2)
+    def submit(one: jobs.Submission) -> None:
+        jobs.submit(queue.transport, one, room=room, sleep=lambda seconds: time.sleep(0.2))
+        seen.append(len(queue.poller.active()))
 
-    jobs.await_place(queue.poller, 2, sleep)
-    assert not waited
-    jobs.await_place(queue.poller, 1, sleep)
-    assert waited
-    assert queue.end(first).state == "COMPLETED"
+    threads = [threading.Thread(target=submit, args=(one,)) for one in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(seen) == 6
+    assert max(seen) <= 2
 
 
 def test_from_a_laptop_through_ssh(cluster: Cluster, tmp_path: Path) -> None:

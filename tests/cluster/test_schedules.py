@@ -41,7 +41,7 @@ class TestCommands:
     def test_a_change_that_slurm_refuses_leaves_the_schedule_as_it_was(self, site: Site) -> None:
         replace(site, plan())
         [before] = site.pending()
-        site.refuses = True
+        site.refuses = "Invalid qos specification"
         with pytest.raises(SlurmError):
             change(site, "/shared/s", "0 4 * * *", None)
         assert (read_plan(site, "/shared/s"), site.pending()) == (plan(), [before])
