@@ -117,12 +117,12 @@ class TestRun:
         (folder / name).write_text(f"#!/bin/sh\n{line}\n")
         (folder / name).chmod(0o755)
 
-    def start(self, folder: Path, *command: str, modules: tuple[str, ...] = (), **variables: str) -> int:
+    def start(self, folder: Path, *command: str, more: dict[str, Any] | None = None, **variables: str) -> int:
         values = {"SECRET": 'a\'b $(x) "q"\nnext'}
         (folder / "environment").write_text(environment_file(values))
         script = render(
             name="n", comment="it's # \"said\"", folder=str(folder), command=command, asked=NOTHING,
-            settings=settings(max_restarts=3, modules=modules),
+            settings=settings(max_restarts=3, **more or {}),
         )  # fmt: skip
         script = script.replace("/etc/profile", str(folder.parent / "profile"))
         environment = {"PATH": f"{folder.parent}:/usr/bin:/bin", "SLURM_JOB_ID": "7", **variables}
@@ -138,7 +138,7 @@ class TestRun:
             'module() { [ "$2" != nowhere ] && export LOADED="$LOADED $*"; }\n'
         )
         see = ["sh", "-c", 'printf %s "$LOADED|$SECRET|$PATH|$(umask)" > got']
-        assert self.start(folder, *see, modules=("cuda/12.6", "gcc")) == 0, self.printed
+        assert self.start(folder, *see, more={"modules": ("cuda/12.6", "gcc")}) == 0, self.printed
         loaded, secret, path, umask = (folder / "got").read_text().split("|")
         assert loaded == " load cuda/12.6 load gcc"
         assert secret.startswith("a'b"), "the step's own variables go before the profile's"
@@ -148,14 +148,14 @@ class TestRun:
 
     def test_a_module_that_is_not_there_ends_the_job(self, folder: Path) -> None:
         (folder.parent / "profile").write_text("module() { false; }\n")
-        assert self.start(folder, "touch", "ran", modules=("nowhere",)) == 69
+        assert self.start(folder, "touch", "ran", more={"modules": ("nowhere",)}) == 69
         assert (folder / "ended").read_text() == "69\n"
         assert not (folder / "environment").exists()
         assert not (folder / "ran").exists()
 
     def test_a_site_without_modules_tells_so(self, folder: Path) -> None:
         (folder.parent / "profile").touch()
-        assert self.start(folder, "true", modules=("cuda",)) == 69
+        assert self.start(folder, "true", more={"modules": ("cuda",)}) == 69
         assert "module: command not found" in self.printed
 
     def test_the_command_gets_the_variables_and_its_status_is_recorded(self, folder: Path) -> None:
@@ -193,3 +193,12 @@ class TestRun:
         wait = "trap 'echo saved > saved; exit 75' TERM; kill -TERM $PPID; for i in $(seq 200); do sleep 0.05; done"
         assert self.start(folder, "sh", "-c", wait) == 75
         assert (folder / "saved").exists()
+
+    def test_a_step_that_ends_while_the_signal_is_passed_on_keeps_its_status(self, folder: Path) -> None:
+        self.stand_in(folder.parent, "srun", 'while [ "$1" != sh ]; do shift; done; exec "$@"')
+        self.stand_in(folder.parent, "scancel", "kill -TERM $(cat pid); sleep 0.5")
+        wait = (
+            "trap 'exit 75' TERM; echo $$ > pid; sleep 0.3; kill -TERM $PPID; for i in $(seq 200); do sleep 0.05; done"
+        )
+        pyxis = {"container": "img", "container_runtime": "pyxis"}
+        assert self.start(folder, "sh", "-c", wait, more=pyxis) == 75, self.printed

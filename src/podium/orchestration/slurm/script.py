@@ -161,6 +161,9 @@ while :; do  # a signal ends wait, not the step
   status=$?
   kill -0 "$child" 2>/dev/null || break
 done
+wait "$child" 2>/dev/null  # it may have ended while the signal was passed on, and bash remembers how
+last=$?
+[ "$last" = 127 ] || status=$last
 if [ "$status" != 0 ] && [ ! -e {CANCELLED} ]; then
   for try in $(seq {PATIENCE}); do  # the controller may be restarting
     state=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T 2>/dev/null) && break
