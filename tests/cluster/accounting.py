@@ -59,7 +59,7 @@ class Accounting:
         self.options = {
             "AccountingStorageType": "accounting_storage/slurmdbd", "AccountingStorageHost": "127.0.0.1",
             "AccountingStoragePort": str(self.port), "AccountingStoragePass": str(cluster.socket),
-            "AccountingStorageTRES": "gres/gpu", "AccountingStorageEnforce": "associations",
+            "AccountingStorageTRES": "gres/gpu", "AccountingStorageEnforce": "associations,limits,qos",
         }  # fmt: skip
 
     def start(self) -> None:

@@ -30,7 +30,8 @@ class Site(Transport):
     def __init__(self, crontab: str | None = None, files: dict[str, dict[str, str]] | None = None) -> None:
         super().__init__()
         self.crontab = crontab
-        self.refuses = False
+        self.refuses: str | None = None  # what sbatch says instead of taking a job
+        self.silent = False
         self.files = files if files is not None else {}
         self.queue: dict[str, tuple[str, str, str]] = {}  # job to name, folder, state
 
@@ -38,7 +39,7 @@ class Site(Transport):
         if command[:2] == ("sh", "-c"):
             if "sbatch" in command[2]:
                 if self.refuses:
-                    return Done(1, "", "sbatch: error: Batch job submission failed: Invalid qos specification")
+                    return Done(1, "", f"sbatch: error: Batch job submission failed: {self.refuses}")
                 folder = command[-1].rpartition("/")[0]
                 script = self.files[folder]["job.sh"]
                 name = script.partition("--job-name=")[2].split("\n")[0]
@@ -47,14 +48,18 @@ class Site(Transport):
             if "scrontab" in command[2]:
                 return Done(0, "ScronParameters = enable\n", "") if self.crontab is not None else Done(1, "", "")
             return Done(0, "/usr/share/zoneinfo/Europe/Berlin\n", "")
+        if command[0] == "sinfo" and self.silent:
+            return Done(1, "", "slurm_load_partitions: Unable to contact slurm controller (connect failure)")
         if command[0] == "squeue":
             name = next((part.partition("=")[2] for part in command if part.startswith("--name=")), None)
+            if self.silent:
+                return Done(1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
             states = ("PENDING",) if "--states=PENDING" in command else ("PENDING", "RUNNING")
             fields = command[-1].partition("=")[2].split("|")
             lines = [
                 "|".join({"%i": job, "%j": called, "%Z": folder}[key] for key in fields)
                 for job, (called, folder, state) in self.queue.items()
-                if state in states and name in (None, called)
+                if (state in states or "--states=all" in command) and name in (None, called)
             ]
             return Done(0, "".join(f"{line}\n" for line in lines), "")
         if command[0] == "scancel":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
+import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +22,8 @@ from tests.cluster.test_jobs import Queue
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+@pytest.fixture(scope="module")
+def accounted() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="podium-slurm-"))
     folder.chmod(0o755)
     cluster, database = Cluster(folder, nodes=("n1",)), None
@@ -29,13 +32,19 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
         accounting = Accounting(cluster, database)
         cluster.options, cluster.before_controller = accounting.options, accounting.start
         cluster.start()
-        monkeypatch.setenv("SLURM_CONF", str(cluster.conf))
-        yield Queue(tmp_path)
+        yield cluster
     finally:
         cluster.stop()
         if database is not None:
             database.stop()
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def site(accounted: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    monkeypatch.setenv("SLURM_CONF", str(accounted.conf))
+    yield Queue(tmp_path)
+    accounted.clear()
 
 
 def test_what_squeue_has_forgotten_and_accounts(site: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,3 +65,37 @@ def test_what_squeue_has_forgotten_and_accounts(site: Queue, monkeypatch: pytest
     assert site.poller.look(bad).exit_code == 3
     site.poller.track("4711")
     until(lambda: site.poller.look("4711") is None, "a job that never was")
+
+
+def test_the_users_limit_of_jobs_is_waited_for_and_another_limit_is_told(
+    site: Queue, accounted: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    def allow(what: str, name: str, *limits: str) -> None:
+        accounted.call("sacctmgr", "--immediate", "--quiet", "modify", what, name, "set", *limits)
+
+    def limited(program: str, **settings: str) -> str:
+        return jobs.submit(site.transport, site.wanted(program, **settings), patience=0, sleep=sleep)
+
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        time.sleep(0.2)
+        (site.folder / "go").touch()
+
+    allow("user", getpass.getuser(), "MaxSubmitJobs=1")
+    first = site.submit("while [ ! -e ../go ]; do sleep 0.05; done", account="thesis")
+    site.wait(first, Phase.RUNNING)
+    with caplog.at_level(logging.WARNING):
+        second = limited("true", account="thesis")
+    assert slept, "the second waited until the first had ended, though its patience is nought"
+    assert site.end(first).state == "COMPLETED"
+    assert site.end(second).state == "COMPLETED"
+    assert "waits to be submitted: sbatch: error: AssocMaxSubmitJobLimit" in caplog.text
+
+    allow("user", getpass.getuser(), "MaxSubmitJobs=-1")
+    allow("qos", "normal", "MaxWall=1", "Flags=DenyOnLimit")
+    slept.clear()
+    with pytest.raises(SlurmError, match="accounting forbids the job: QOSMaxWallDurationPerJobLimit"):
+        limited("true", account="thesis", time_limit="10")
+    assert not slept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import stat
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from podium.orchestration.slurm import jobs
+from podium.orchestration.slurm import jobs, script
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.poller import Poller
 from podium.orchestration.slurm.script import Asked, render
@@ -51,11 +52,11 @@ class Queue:
         chosen = SlurmSettings.model_validate(settings)
         number = next(self._numbers)
         folder, name = str(self.folder / f"job {number}"), f"test.step.{number}"
-        script = render(
+        text = render(
             name=name, comment="ZenML run r, step s, user u", folder=folder, command=["sh", "-c", program], asked=asked,
             settings=chosen,
         )  # fmt: skip
-        return jobs.Submission(name, folder, script, {"TOKEN": "s3cret"}, asked, chosen)
+        return jobs.Submission(name, folder, text, {"TOKEN": "s3cret"}, asked, chosen)
 
     def submit(self, program: str, asked: Asked = SMALL, **settings: Any) -> str:
         wanted = self.wanted(program, asked, **settings)
@@ -237,20 +238,47 @@ def test_a_submission_whose_answer_was_lost_is_not_repeated(queue: Queue, monkey
     assert calls == [job]
 
 
-def test_no_more_jobs_than_allowed(queue: Queue) -> None:
-    first = queue.submit("while [ ! -e ../go ]; do sleep 0.05; done")
-    waited = []
+def test_a_step_of_srun_is_told_to_save_its_state_also_after_a_restart(
+    cluster: Cluster, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with Pyxis, which is srun with an image."""
+    run = script.launcher
+    monkeypatch.setattr(
+        script,
+        "launcher",
+        lambda *given: re.sub(r" --container-image=\S+", "", run(*given)),  # no Pyxis here
+    )
+    program = (
+        "trap 'echo saved >> saved; exit 75' TERM;"
+        ' touch ready.$(wc -l < started); [ "$(grep -c . saved 2>/dev/null)" = 2 ] && exit 0;'
+        " for i in $(seq 600); do sleep 0.1; done"
+    )
+    job = queue.submit(program, Asked(None, 2, "50M"), container="none", container_runtime="pyxis")
+    for start in (1, 2):
+        until((queue.folders[job] / f"ready.{start}").exists, f"start {start}", 30)
+        cluster.call("scancel", "--batch", "--signal=TERM", job)
+        until(lambda: queue.phase(job) is Phase.WAITING, "the job that is queued again", 30)
+        cluster.hurry(job)
+    ended = queue.end(job)
+    assert (ended.state, ended.restarts) == ("COMPLETED", 2), queue.output(job)
+    assert (queue.folders[job] / "saved").read_text() == "saved\n" * 2
 
-    def sleep(seconds: float) -> None:
-        waited.append(seconds)
-        (queue.folder / "go").touch()
-        time.sleep(0.2)
 
-    jobs.await_place(queue.poller, 2, sleep)
-    assert not waited
-    jobs.await_place(queue.poller, 1, sleep)
-    assert waited
-    assert queue.end(first).state == "COMPLETED"
+def test_no_more_jobs_than_allowed_though_many_threads_submit(queue: Queue) -> None:
+    room, seen = jobs.Room(queue.poller, 2), []
+    wanted = [queue.wanted("sleep 1") for _ in range(6)]
+
+    def submit(one: jobs.Submission) -> None:
+        jobs.submit(queue.transport, one, room=room, sleep=lambda seconds: time.sleep(0.2))
+        seen.append(len(queue.poller.active()))
+
+    threads = [threading.Thread(target=submit, args=(one,)) for one in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(seen) == 6
+    assert max(seen) <= 2
 
 
 def test_from_a_laptop_through_ssh(cluster: Cluster, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class TestCommands:
     def test_a_change_that_slurm_refuses_leaves_the_schedule_as_it_was(self, site: Site) -> None:
         replace(site, plan())
         [before] = site.pending()
-        site.refuses = True
+        site.refuses = "Invalid qos specification"
         with pytest.raises(SlurmError):
             change(site, "/shared/s", "0 4 * * *", None)
         assert (read_plan(site, "/shared/s"), site.pending()) == (plan(), [before])
@@ -64,8 +64,8 @@ class TestCommands:
         assert site.crontab == "MAILTO=ada\n0 * * * * mine\n"
 
     def test_an_entry_without_its_end_takes_no_other_along(self) -> None:
-        assert edited("a\nb\n", "x", "") == "a\nb\n"
-        assert edited("", "x", "c\n").splitlines()[1] == "c"
+        assert edited("a\nb\n", ID, "") == "a\nb\n"
+        assert edited("", ID, "c\n").splitlines()[1] == "c"
 
     def test_the_script_of_scrontab(self) -> None:
         script = tick_script(plan(folder="/shared/a b"))

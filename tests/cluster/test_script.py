@@ -84,15 +84,9 @@ def test_refused_configurations(values: dict[str, str]) -> None:
 
 
 def test_containers() -> None:
-    def script(**values: Any) -> str:
-        return render(
-            name="n",
-            comment="c",
-            folder="/f",
-            command=["python", "-m", "x y"],
-            asked=NOTHING,
-            settings=settings(**values),
-        )
+    def script(asked: Asked = NOTHING, **values: Any) -> str:
+        command = ["python", "-m", "x y"]
+        return render(name="n", comment="c", folder="/f", command=command, asked=asked, settings=settings(**values))
 
     assert "\napptainer exec --nv --bind /data:/data:ro img.sif python -m 'x y' &\n" in script(
         container="img.sif", container_mounts=("/data:/data:ro",)
@@ -100,7 +94,12 @@ def test_containers() -> None:
     assert "\nsrun --container-image=img --container-mounts=/a:/b,/c:/c python -m 'x y' &\n" in script(
         container="img", container_runtime="pyxis", container_mounts=("/a:/b", "/c:/c")
     )
-    assert "module load cuda/12.6 || exit 69\nmodule load gcc" in script(modules=("cuda/12.6", "gcc"))
+    pyxis = script(Asked(None, 4, None), container="img", container_runtime="pyxis")
+    assert "\nsrun --cpus-per-task=4 --container-image=img python -m 'x y' &\n" in pyxis
+    assert 'scancel --quiet --signal=TERM "$SLURM_JOB_ID.0"' in pyxis, (
+        "srun kills its task when it gets a signal itself"
+    )
+    assert "scancel" not in script(Asked(None, 4, None), container="img.sif")
 
 
 class TestRun:
@@ -118,15 +117,46 @@ class TestRun:
         (folder / name).write_text(f"#!/bin/sh\n{line}\n")
         (folder / name).chmod(0o755)
 
-    def start(self, folder: Path, *command: str, **variables: str) -> int:
+    def start(self, folder: Path, *command: str, more: dict[str, Any] | None = None, **variables: str) -> int:
         values = {"SECRET": 'a\'b $(x) "q"\nnext'}
         (folder / "environment").write_text(environment_file(values))
         script = render(
             name="n", comment="it's # \"said\"", folder=str(folder), command=command, asked=NOTHING,
-            settings=settings(max_restarts=3),
+            settings=settings(max_restarts=3, **more or {}),
         )  # fmt: skip
+        script = script.replace("/etc/profile", str(folder.parent / "profile"))
         environment = {"PATH": f"{folder.parent}:/usr/bin:/bin", "SLURM_JOB_ID": "7", **variables}
-        return subprocess.run(["bash"], input=script, text=True, env=environment, check=False, timeout=30).returncode
+        done = subprocess.run(
+            ["bash"], input=script, text=True, env=environment, check=False, timeout=30, capture_output=True
+        )
+        self.printed = done.stdout + done.stderr
+        return done.returncode
+
+    def test_modules_come_from_the_profile_which_changes_nothing_else(self, folder: Path) -> None:
+        (folder.parent / "profile").write_text(
+            "PATH=/usr/bin:/bin:/profile/bin\numask 022\nSECRET=of the profile\n"
+            'module() { [ "$2" != nowhere ] && export LOADED="$LOADED $*"; }\n'
+        )
+        see = ["sh", "-c", 'printf %s "$LOADED|$SECRET|$PATH|$(umask)" > got']
+        assert self.start(folder, *see, more={"modules": ("cuda/12.6", "gcc")}) == 0, self.printed
+        loaded, secret, path, umask = (folder / "got").read_text().split("|")
+        assert loaded == " load cuda/12.6 load gcc"
+        assert secret.startswith("a'b"), "the step's own variables go before the profile's"
+        assert path.startswith(str(folder.parent)), "Slurm's commands are still found"
+        assert path.endswith("/profile/bin")
+        assert umask.endswith("077")
+
+    def test_a_module_that_is_not_there_ends_the_job(self, folder: Path) -> None:
+        (folder.parent / "profile").write_text("module() { false; }\n")
+        assert self.start(folder, "touch", "ran", more={"modules": ("nowhere",)}) == 69
+        assert (folder / "ended").read_text() == "69\n"
+        assert not (folder / "environment").exists()
+        assert not (folder / "ran").exists()
+
+    def test_a_site_without_modules_tells_so(self, folder: Path) -> None:
+        (folder.parent / "profile").touch()
+        assert self.start(folder, "true", more={"modules": ("cuda",)}) == 69
+        assert "module: command not found" in self.printed
 
     def test_the_command_gets_the_variables_and_its_status_is_recorded(self, folder: Path) -> None:
         assert self.start(folder, "sh", "-c", 'printf %s "$SECRET" > got; exit 3', SLURM_RESTART_COUNT="1") == 3
@@ -163,3 +193,12 @@ class TestRun:
         wait = "trap 'echo saved > saved; exit 75' TERM; kill -TERM $PPID; for i in $(seq 200); do sleep 0.05; done"
         assert self.start(folder, "sh", "-c", wait) == 75
         assert (folder / "saved").exists()
+
+    def test_a_step_that_ends_while_the_signal_is_passed_on_keeps_its_status(self, folder: Path) -> None:
+        self.stand_in(folder.parent, "srun", 'while [ "$1" != sh ]; do shift; done; exec "$@"')
+        self.stand_in(folder.parent, "scancel", "kill -TERM $(cat pid); sleep 0.5")
+        wait = (
+            "trap 'exit 75' TERM; echo $$ > pid; sleep 0.3; kill -TERM $PPID; for i in $(seq 200); do sleep 0.05; done"
+        )
+        pyxis = {"container": "img", "container_runtime": "pyxis"}
+        assert self.start(folder, "sh", "-c", wait, more=pyxis) == 75, self.printed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from enum import Enum
 from typing import Final
 
 from podium.orchestration.slurm.script import Asked
@@ -11,17 +12,36 @@ from podium.orchestration.slurm.settings import SlurmSettings
 from podium.orchestration.slurm.states import Job
 from podium.orchestration.slurm.transport import SlurmError, Transport, last_line
 
-AGAIN: Final = (
+_AGAIN: Final = (
     "Unable to contact slurm controller", "Socket timed out", "Connection refused", "Connection timed out",
     "temporarily unavailable", "Zero Bytes were transmitted", "Slurm temporarily", "slow down",
     "Protocol authentication",
 )  # fmt: skip
-"""sbatch may be called again: the controller restarts, or has too much to do."""
-FULL: Final = ("job submit limit", "MaxSubmitJob", "Reached maximum job count", "SubmitJobs")
-"""The user's place in the queue is used up until some job ends."""
+_FULL: Final = re.compile(r"(Assoc|QOS)\w*SubmitJob\w*Limit|Reached maximum job count")
+_POLICY: Final = re.compile(r"^(?:sbatch: )?(?:error: )?((?:Assoc|QOS)\w+)$", re.MULTILINE)
+"""The limit that is meant, on a line before the general sentence; Slurm before 20.11 does not name it."""
+_VAGUE: Final = "Job violates accounting/QOS policy"
+"""Said of each limit of the accounting, those that no waiting helps against included."""
 _MEMORY: Final = re.compile(r"exceeded (job )?memory limit|oom[-_ ]kill|Out Of Memory", re.IGNORECASE)
 _RAISED: Final = re.compile(r"^[A-Z][\w.]+: \S")
 _LIMIT: Final = re.compile(r"DUE TO TIME LIMIT", re.IGNORECASE)
+
+
+class Kept(Enum):
+    """Why a submission may be tried again."""
+
+    SILENT = "the controller restarts, or has too much to do"
+    FULL = "the user's place in the queue is used up until some job ends"
+    VAGUE = "some limit of the accounting; which, Slurm does not say"
+
+
+def kept_by(stderr: str) -> Kept | None:
+    """Why sbatch took no job, if it may take it later; None where it never will."""
+    if _FULL.search(stderr):
+        return Kept.FULL
+    if any(sign.lower() in stderr.lower() for sign in _AGAIN):
+        return Kept.SILENT
+    return Kept.VAGUE if _VAGUE in stderr and not _POLICY.search(stderr) else None
 
 
 def refusal(stderr: str, asked: Asked, settings: SlurmSettings, transport: Transport) -> SlurmError:
@@ -57,7 +77,12 @@ def refusal(stderr: str, asked: Asked, settings: SlurmSettings, transport: Trans
             f"no node of partition {settings.partition or 'default'!r} has what the step asks for ({_wish(asked)})",
             remedy="ask for less; there are: " + "; ".join(nodes),
         )
-    return SlurmError(f"Slurm refuses the job: {said}", remedy="look at the step operator's settings")
+    told, remedy = f"Slurm refuses the job: {said}", "look at the step operator's settings"
+    if _VAGUE in stderr:
+        limit = _POLICY.search(stderr)
+        told = f"a limit of this cluster's accounting forbids the job: {limit[1] if limit else said}"
+        remedy = "ask for less, or take another qos; `sacctmgr show qos` and `sacctmgr show associations` list limits"
+    return SlurmError(told, remedy=remedy)
 
 
 def _values(transport: Transport, *command: str) -> list[str]:

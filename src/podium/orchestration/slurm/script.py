@@ -25,6 +25,13 @@ PATIENCE: Final = 60
 """Times 5 s for which an ended step waits for a controller that does not answer."""
 CANCELLED: Final = "cancelled"
 """Nobody waits for the job any more."""
+_PROFILE: Final = """if ! type module > /dev/null 2>&1; then  # a batch script is no login shell
+  before=$PATH
+  . /etc/profile
+  PATH=$before:$PATH
+  umask 077
+fi
+"""
 
 
 @dataclass(frozen=True)
@@ -89,15 +96,27 @@ def directives(name: str, comment: str, folder: str, asked: Asked, settings: Slu
     return [*options, *settings.flags]
 
 
-def launcher(command: Sequence[str], settings: SlurmSettings) -> str:
+def launcher(command: Sequence[str], asked: Asked, settings: SlurmSettings) -> str:
     """The step's command as a line of shell, in its container if it has one."""
     if settings.container is None:
         return shlex.join(command)
     if settings.container_runtime == "pyxis":
         mounts = [f"--container-mounts={','.join(settings.container_mounts)}"] if settings.container_mounts else []
-        return shlex.join(["srun", f"--container-image={settings.container}", *mounts, *command])
+        return shlex.join([*_srun(asked), f"--container-image={settings.container}", *mounts, *command])
     binds = [part for mount in settings.container_mounts for part in ("--bind", mount)]
     return shlex.join(["apptainer", "exec", "--nv", *binds, settings.container, *command])
+
+
+def _srun(asked: Asked) -> list[str]:
+    """From 22.05 on, srun does not take the job's CPUs by itself."""
+    return ["srun", *([f"--cpus-per-task={asked.cpus}"] if asked.cpus else [])]
+
+
+def _stopping(settings: SlurmSettings) -> str:
+    """What passes SIGTERM on to the step. srun would make a SIGKILL of its own, so Slurm is asked to tell its tasks."""
+    if settings.container is not None and settings.container_runtime == "pyxis":
+        return 'scancel --quiet --signal=TERM "$SLURM_JOB_ID.0"'
+    return 'kill -TERM "$child" 2>/dev/null'
 
 
 def render(
@@ -118,7 +137,7 @@ def render(
         settings: Likewise.
     """
     header = "\n".join(f"#SBATCH {_quoted(option)}" for option in directives(name, comment, folder, asked, settings))
-    modules = "".join(f"module load {shlex.quote(module)} || exit 69\n" for module in settings.modules)
+    loads = "".join(f"module load {shlex.quote(module)} || end 69\n" for module in settings.modules)
     return f"""#!/bin/bash
 {header}
 umask 077
@@ -129,19 +148,22 @@ end() {{
   exit "$1"
 }}
 [ -e {CANCELLED} ] && end 1
-echo "${{SLURM_JOB_ID:-}} ${{SLURM_RESTART_COUNT:-0}} $(uname -n)" >> {STARTED}
+{_PROFILE if loads else ""}echo "${{SLURM_JOB_ID:-}} ${{SLURM_RESTART_COUNT:-0}} $(uname -n)" >> {STARTED}
 set -a
 . ./{ENVIRONMENT} || end 78
 set +a
-{modules}child=
-trap '[ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM
-{launcher(command, settings)} &
+{loads}child=
+trap '[ -n "$child" ] && {_stopping(settings)}' TERM
+{launcher(command, asked, settings)} &
 child=$!
 while :; do  # a signal ends wait, not the step
   wait "$child"
   status=$?
   kill -0 "$child" 2>/dev/null || break
 done
+wait "$child" 2>/dev/null  # it may have ended while the signal was passed on, and bash remembers how
+last=$?
+[ "$last" = 127 ] || status=$last
 if [ "$status" != 0 ] && [ ! -e {CANCELLED} ]; then
   for try in $(seq {PATIENCE}); do  # the controller may be restarting
     state=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T 2>/dev/null) && break

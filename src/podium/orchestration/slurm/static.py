@@ -18,7 +18,8 @@ from zenml.stack import Stack
 from zenml.step_operators import BaseStepOperator
 from zenml.utils.env_utils import temporary_runtime_environment
 
-from podium.orchestration.slurm.transport import SlurmError
+from podium.orchestration.placing import no_jobs_left
+from podium.orchestration.slurm.transport import SlurmError, SlurmUnreachable
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class StaticDriver:
             SlurmError: Steps failed; which, it says.
         """
         self._take_up()
-        with setup_execution_context(pipeline_run=self._run):
+        with no_jobs_left(), setup_execution_context(pipeline_run=self._run):
             while self._running or self._ready():
                 ready = self._ready()
                 for name in (name for name in ready if self._steps[name].config.step_operator):
@@ -115,10 +116,15 @@ class StaticDriver:
 
     def _look(self, name: str) -> None:
         operator, step_run = self._operator(name), self._running[name]
-        status = operator.get_status(step_run)
+        try:
+            status = operator.get_status(step_run)
+            if status.is_finished:
+                operator.cleanup_step_submission(step_run)
+        except SlurmUnreachable as error:
+            logger.warning("%s: %s; its job goes on, and so does the waiting", name, error.message)
+            return
         if not status.is_finished:
             return
-        operator.cleanup_step_submission(step_run)
         del self._running[name]
         retry = self._steps[name].config.retry
         if status is ExecutionStatus.FAILED and retry and self._failures[name] < retry.max_retries:

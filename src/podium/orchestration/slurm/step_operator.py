@@ -24,18 +24,23 @@ from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
 from podium.orchestration.slurm.jobs import FOLDER, JOB
 from podium.orchestration.slurm.poller import Poller, poller_for
-from podium.orchestration.slurm.script import ENDED, ENVIRONMENT, STARTED, asked_for, render
+from podium.orchestration.slurm.recovery import hindrance, outcome, unrecorded
+from podium.orchestration.slurm.script import ENVIRONMENT, asked_for, render
 from podium.orchestration.slurm.settings import SlurmSettings, SlurmStepOperatorConfig
 from podium.orchestration.slurm.states import STUCK, Job, Phase
 from podium.orchestration.slurm.transport import SlurmError, Transport
 
 logger = logging.getLogger(__name__)
 
+GATHER: Final = 5.0
+"""Seconds in which a new driver sees all jobs of its run, and knows how many there are, before it submits one again."""
 _places: Final[dict[tuple[Transport, float], Follower]] = {}
 _lock: Final = threading.Lock()
 _told: Final[set[tuple[str, str]]] = set()
 _live: Final[dict[str, tuple[Transport, str]]] = {}
 """Jobs of this process's runs that have not been seen to end: job id to place and folder."""
+_turns: Final[dict[str, jobs.Turn]] = {}
+"""Folders of steps that are to be submitted again."""
 
 
 class SlurmStepOperator(BaseStepOperator):
@@ -81,19 +86,22 @@ class SlurmStepOperator(BaseStepOperator):
             SlurmError: Slurm refuses the job, or does not answer for ten minutes.
         """
         wanted = self._submission(info, entrypoint_command, environment)
-        jobs.await_place(self.poller, self.config.max_jobs)
-        job = jobs.submit(self.transport, wanted)
+        job = jobs.submit(self.transport, wanted, room=jobs.Room(self.poller, self.config.max_jobs))
         self._record(info.step_run, job, wanted.folder)
         logger.info("%s is job %s, in %s", info.pipeline_step_name, job, wanted.folder)
 
     def get_status(self, step_run: StepRunResponse) -> ExecutionStatus:
         """How a step fares. Where its job ended without a result, the step is set to failed with the cause."""
         job, folder = self._find(step_run)
+        if job is None:
+            return self._unsubmitted(step_run, folder)
         self.follower.add(folder, step_run.name)
         self.follower.read()
-        seen = self.poller.look(job)
+        with _lock:
+            _live[job] = (self.transport, folder)  # also of a job that an earlier driver submitted
+        seen = self.poller.look(job) or outcome(self.transport, job, folder)
         if seen is None:
-            seen = self._forgotten(step_run, job, folder)
+            return self._again(step_run, folder, job)
         if seen.phase is Phase.WAITING:
             self._waiting(step_run, seen)
             return ExecutionStatus.PROVISIONING
@@ -105,27 +113,32 @@ class SlurmStepOperator(BaseStepOperator):
         return self._ended(step_run, seen, output)
 
     def cancel(self, step_run: StepRunResponse) -> None:
-        """Cancel a step's job."""
+        """Cancel a step's job; one that was never submitted will not be."""
         job, folder = self._find(step_run)
-        jobs.cancel(self.transport, [job], [folder])
+        jobs.cancel(self.transport, [job] if job else [], [folder])
 
     def cleanup_step_submission(self, step_run: StepRunResponse) -> None:
         """Remove the credentials of an ended job, and follow it no longer."""
         job, folder = self._find(step_run)
         self.transport.remove(folder, ENVIRONMENT)
-        self.poller.forget(job)
         self.follower.end(folder)
-        with _lock:
-            _live.pop(job, None)
+        self._forget(job)
+
+    def _forget(self, job: str | None) -> None:
+        if job is not None:
+            self.poller.forget(job)
+            with _lock:
+                _live.pop(job, None)
 
     def _submission(self, info: StepRunInfo, command: list[str], environment: dict[str, str]) -> jobs.Submission:
         settings = cast(SlurmSettings, self.get_settings(info))
         asked = asked_for(info.config.resource_settings, settings)
         folder = self._folder(info.run_name, info.pipeline_step_name, str(info.step_run_id))
         name = f"{info.pipeline.name}.{info.pipeline_step_name}.{str(info.step_run_id)[:8]}"
-        comment = f"ZenML run {info.run_name}, step {info.pipeline_step_name}, user {_user()}"
-        command = on_the_nodes(self.config, command)
-        script = render(name=name, comment=comment, folder=folder, command=command, asked=asked, settings=settings)
+        user = Client().active_user.name or getpass.getuser()
+        comment = f"ZenML run {info.run_name}, step {info.pipeline_step_name}, user {user}"
+        line = on_the_nodes(self.config, command)
+        script = render(name=name, comment=comment, folder=folder, command=line, asked=asked, settings=settings)
         return jobs.Submission(name, folder, script, job_environment(self.config, folder, environment), asked, settings)
 
     def _folder(self, run: str, step: str, step_run: str) -> str:
@@ -139,68 +152,89 @@ class SlurmStepOperator(BaseStepOperator):
         publish_step_run_metadata(step_run_id=step_run.id, step_run_metadata={self.id: dict(found)})
         step_run.run_metadata.update(found)
 
-    def _find(self, step_run: StepRunResponse) -> tuple[str, str]:
+    def _find(self, step_run: StepRunResponse) -> tuple[str | None, str]:
         """The job and the folder of a step run; of one whose driver died before it recorded them, by the job's name."""
         known: dict[str, Any] = step_run.run_metadata
         if JOB not in known:
             known = Client().get_run_step(step_run.id).run_metadata
         if JOB not in known:
-            run = Client().get_pipeline_run(step_run.pipeline_run_id)
-            name = f"{run.pipeline.name if run.pipeline else ''}.{step_run.name}.{str(step_run.id)[:8]}"
-            job = jobs.find(self.transport, name)
+            name, folder = self._place(step_run)
+            job = unrecorded(self.transport, name, folder)
             if job is None:
-                raise SlurmError(f"no job is known of step {step_run.name}")
-            self._record(step_run, job, self._folder(run.name, step_run.name, str(step_run.id)))
+                return None, folder
+            self._record(step_run, job, folder)
             known = step_run.run_metadata
         step_run.run_metadata.update({JOB: known[JOB], FOLDER: known[FOLDER]})
         return str(known[JOB]), str(known[FOLDER])
 
-    def _forgotten(self, step_run: StepRunResponse, job: str, folder: str) -> Job:
-        """What became of a job that Slurm does not know: its own record tells, or it never began and begins anew."""
-        records = self.transport.read(folder, STARTED, ENDED)
-        if status := records.get(ENDED, "").strip():
-            return Job(job, "COMPLETED" if status == "0" else "FAILED", int(status))
-        if STARTED in records:
-            return Job(job, "NODE_FAIL")
+    def _place(self, step_run: StepRunResponse) -> tuple[str, str]:
+        """The name and the folder that a step's job has or would have."""
+        run = Client().get_pipeline_run(step_run.pipeline_run_id)
+        name = f"{run.pipeline.name if run.pipeline else ''}.{step_run.name}.{str(step_run.id)[:8]}"
+        return name, self._folder(run.name, step_run.name, str(step_run.id))
+
+    def _unsubmitted(self, step_run: StepRunResponse, folder: str) -> ExecutionStatus:
+        """A driver died between the making of the step run and the submission: go on where it was, or tell."""
+        if (found := hindrance(self.transport, folder)) is not None:
+            return self._fail(step_run, found)
+        return self._again(step_run, folder, None)
+
+    def _again(self, step_run: StepRunResponse, folder: str, lost: str | None) -> ExecutionStatus:
+        """Submit what lies in a folder, without waiting: this is called at every look, for all steps in turn."""
         settings = cast(SlurmSettings, self.get_settings(step_run))
         asked = asked_for(step_run.config.resource_settings, settings)
-        again = jobs.resubmit(self.transport, jobs.Submission(step_run.name, folder, "", {}, asked, settings))
-        logger.warning("Slurm has lost job %s of %s before it began; it is job %s now", job, step_run.name, again)
-        self.poller.forget(job)
         with _lock:
-            _live.pop(job, None)
-        self._record(step_run, again, folder)
-        return Job(again, "PENDING")
+            if (turn := _turns.get(folder)) is None:
+                wanted = jobs.Submission(self._place(step_run)[0], folder, "", {}, asked, settings)
+                room = jobs.Room(self.poller, self.config.max_jobs)
+                turn = _turns[folder] = jobs.Turn(self.transport, wanted, room, submitted=True, delay=GATHER)
+        try:
+            job = turn.take() if turn.due() else None
+        except SlurmError as error:
+            _turns.pop(folder)
+            return self._fail(step_run, error)
+        if job is not None:
+            _turns.pop(folder)
+            told = f"Slurm has lost job {lost}" if lost else "a driver was lost before the submission"
+            logger.warning("%s of %s before it began; it is job %s now", told, step_run.name, job)
+            self._forget(lost)
+            self._record(step_run, job, folder)
+        return ExecutionStatus.PROVISIONING
 
     def _waiting(self, step_run: StepRunResponse, job: Job) -> None:
         """Start a requeued job soon; say, once, of a job that cannot start until somebody changes something."""
         jobs.release(self.transport, job)
         if job.reason in STUCK and (job.id, job.reason) not in _told:
             _told.add((job.id, job.reason))
-            advice = f"`scontrol show job {job.id}`, `scancel {job.id}`"
-            logger.warning("%s: job %s cannot start as things are (%s): %s", step_run.name, job.id, job.reason, advice)
+            told = "%s: job %s cannot start as things are (%s): `scontrol show job %s` tells more"
+            logger.warning(told, step_run.name, job.id, job.reason, job.id)
 
     def _ended(self, step_run: StepRunResponse, job: Job, output: list[str]) -> ExecutionStatus:
         """The step's own word counts; where it left none, the job's end is recorded as the step's."""
         recorded = Client().get_run_step(step_run.id)
         if recorded.status in (ExecutionStatus.PROVISIONING, ExecutionStatus.RUNNING):
             settings = cast(SlurmSettings, self.get_settings(step_run))
-            error = cause(job, asked_for(step_run.config.resource_settings, settings), settings, output)
-            logger.error("%s: %s", step_run.name, error)
-            Client().zen_store.update_run_step(
-                step_run.id,
-                StepRunUpdate(
-                    status=ExecutionStatus.FAILED,
-                    end_time=datetime.now(UTC).replace(tzinfo=None),
-                    exception_info=ExceptionInfo(
-                        traceback=str(error),
-                        message=str(error),
-                        source=f"{PodiumError.__module__}.{PodiumError.__name__}",
-                    ),
-                ),
+            return self._fail(
+                step_run, cause(job, asked_for(step_run.config.resource_settings, settings), settings, output)
             )
-            return ExecutionStatus.FAILED
         return ExecutionStatus.COMPLETED if recorded.status.is_successful else ExecutionStatus.FAILED
+
+    def _fail(self, step_run: StepRunResponse, error: SlurmError) -> ExecutionStatus:
+        """Record why a step has no result."""
+        logger.error("%s: %s", step_run.name, error)
+        Client().zen_store.update_run_step(
+            step_run.id,
+            StepRunUpdate(
+                status=ExecutionStatus.FAILED,
+                end_time=datetime.now(UTC).replace(tzinfo=None),
+                exception_info=ExceptionInfo(
+                    traceback=str(error),
+                    message=str(error),
+                    source=f"{PodiumError.__module__}.{PodiumError.__name__}",
+                ),
+            ),
+        )
+        return ExecutionStatus.FAILED
 
 
 def cancel_all() -> None:
@@ -214,7 +248,3 @@ def cancel_all() -> None:
             jobs.cancel(place, list(mine), list(mine.values()))
         except SlurmError as error:
             logger.error("%s", error)
-
-
-def _user() -> str:
-    return Client().active_user.name or getpass.getuser()
