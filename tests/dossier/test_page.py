@@ -133,6 +133,9 @@ def test_the_champions_examination_stands_beside(make: Make, dataset: Dataset) -
     for one in other.robustness.corruptions:
         assert f'<span class="hidden">champion </span>{100 * one.accuracy:.1f}</small>' in corrupted
     assert f"<strong>{100 * other.robustness.mean_accuracy:.1f}&#8239;%</strong>" in corrupted
+    gaps = [f'<span class="n">{100 * one.gap.accuracy:.1f}</span>' for one in (found.findings, other)]
+    (elsewhere,) = re.findall(r"<tr>.*accuracy elsewhere, %.*</tr>", page)
+    assert all(gap in elsewhere for gap in gaps), "between training and test stands validation"
     rows = re.findall(r'<th scope="row">(\w+) <span class="muted">(\w+)</span>', cost)
     assert rows == [("resnet20", "challenger"), ("simple_cnn", "champion")]
     assert "an &lt;older&gt; processor" in cost

@@ -1,0 +1,35 @@
+"""The gate's promises, simulated as ``benchmarks/gate.py`` does: how rarely it is wrong, and how much it finds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.gate import CLASSES, draw
+from podium.config.promotion import PromotionPolicy
+from podium.gate.floors import Measured
+from podium.gate.judge import judge
+
+DRAWS, IMAGES = 1000, 10_000
+
+
+def called_better(gain: float, differ: float) -> int:
+    """Of a thousand test splits, the first decision on each: how often the challenger is called better."""
+    policy, generator, found = PromotionPolicy(), np.random.default_rng(0), 0
+    for _ in range(DRAWS):
+        duel = draw(IMAGES, 0.9, gain, differ, generator)
+        accuracy = float(np.mean(duel.challenger == duel.truth))
+        measured = Measured(accuracy=accuracy, most_frequent=1 / CLASSES, recalls={"0": accuracy}, ece=0.0)
+        criteria = judge(measured, duel, policy, use=1, rank=1).criteria
+        found += any(one.name == "better" and one.standing == "met" for one in criteria)
+    return found
+
+
+@pytest.mark.slow
+def test_an_equal_challenger_is_rarely_called_better() -> None:
+    assert 0 < called_better(0.0, 0.06) <= 0.05 * DRAWS
+
+
+@pytest.mark.slow
+def test_one_point_more_is_mostly_found_also_where_the_models_differ_much() -> None:
+    assert called_better(0.01, 0.10) >= 0.9 * DRAWS
