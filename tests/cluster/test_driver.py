@@ -60,6 +60,47 @@ def test_a_lost_driver_starts_again_and_finds_its_jobs(run: Run, cluster: Cluste
     assert not list(driven.state.glob("slurm/*/*/environment"))
 
 
+def test_a_step_that_waits_for_its_place_when_the_driver_is_lost_gets_it_from_the_next(
+    driven: Workspace, cluster: Cluster, tmp_path: Path
+) -> None:
+    text = (ROOT / "infra" / "stacks" / "slurm_driver.yaml").read_text().replace("stack: slurm_driver", "stack: narrow")
+    (driven.root / "narrow.yaml").write_text(f"{text}      max_jobs: 1\n")
+    driven.call("podium", "stack", "up", "narrow.yaml")
+    variables = user_environment(driven, cluster, ROOT) | {"STACK": "narrow"}
+    before = set(driven.state.glob("slurm/*/*"))
+    run = Run(driven, cluster, tmp_path, {kind: {"cpus": 1} for kind in ("train", "again")}, variables)
+
+    def folders() -> set[Path]:
+        return {found for found in set(driven.state.glob("slurm/*/*")) - before if "driver" not in found.name}
+
+    try:
+        until(lambda: sum(started(folder) for folder in folders()) == 1, run.printed, 150)
+        until(lambda: sum((folder / "job.sh").exists() for folder in folders()) == 2, run.printed)
+        [first] = [folder for folder in folders() if started(folder)]
+        [second] = folders() - {first}
+        driver = job_of(cluster, "driver")
+        cluster.call("scontrol", "requeue", driver)
+        cluster.hurry(driver)
+        [output] = [f / "output" for f in set(driven.state.glob("slurm/*/driver.*")) - before]
+        until(lambda: output.read_text().count("Restarting the monitoring of existing step") == 2, run.printed, 120)
+        for folder in (first, second):
+            until(lambda folder=folder: (driven.state / f"begun.{folder.name.split('.')[0]}").exists(), run.printed, 60)
+            assert folder == first or (first / "ended").exists(), "one at a time, also then"
+            job = (folder / "started").read_text().split()[0]
+            cluster.call("scancel", "--batch", "--signal=TERM", job)
+        told = run.end()
+        assert all(words.startswith("resumed, n") for words in told.values()), told
+        assert run.process.wait(60) == 0, run.printed()
+        assert "a driver was lost before the submission of" in output.read_text()
+    finally:
+        run.process.kill()
+        run.process.wait()
+        for mark in driven.state.glob("begun.*"):
+            mark.unlink()
+    assert len(folders()) == 2
+    assert not list(driven.state.glob("slurm/*/*/environment"))
+
+
 def test_a_stopped_run_leaves_no_job(run: Run, cluster: Cluster, driven: Workspace) -> None:
     train, driver = run.begun("train"), job_of(cluster, "driver")
     name = max(driven.state.glob("slurm/*/driver.*"), key=lambda folder: folder.stat().st_mtime).parent.name

@@ -89,6 +89,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(step_operator, "Client", made)
     monkeypatch.setattr(step_operator, "publish_step_run_metadata", lambda **_: None)
     monkeypatch.setattr(step_operator, "_turns", {})
+    monkeypatch.setattr(step_operator, "GATHER", 0.0)
     return made
 
 

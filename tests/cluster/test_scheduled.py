@@ -87,10 +87,13 @@ def test_schedules_through_ticks_and_through_scrontab(
     the_night_comes(zenml, cluster, site)
     zenml("pipeline", "schedule", "update", "nightly", "--cron-expression", "15 4 * * *")
     assert times(cluster) == ["0415 04:15"]
+    cluster.call("scancel", *jobs(cluster))  # as a killed controller loses a tick
+    assert "schedule nightly does not fire any more" in doctor(site, cluster)
     zenml("pipeline", "schedule", "deactivate", "nightly")
     assert times(cluster) == []
     zenml("pipeline", "schedule", "activate", "nightly")
     assert times(cluster) == ["0415 04:15"]
+    assert '"status":"ok"' in doctor(site, cluster)
     assert "no cron expression of five fields" in zenml(
         "pipeline", "schedule", "update", "nightly", "--cron-expression", "soon", fails=True
     )
@@ -129,6 +132,11 @@ def the_night_comes(zenml: Commands, cluster: Cluster, site: Workspace) -> None:
     assert len(noted.read_text().splitlines()) == 1
     runs = zenml("pipeline", "runs", "list", "--output=json", "--columns=status,name")
     assert runs.count("nightly_pipeline-") == 1, runs
+
+
+def doctor(site: Workspace, cluster: Cluster) -> str:
+    """What ``podium doctor`` says of the stack."""
+    return site.call("python", "-m", "podium.orchestration.doctor", **user_environment(site, cluster, ROOT))
 
 
 def jobs(cluster: Cluster, states: str = "PENDING") -> dict[str, list[str]]:

@@ -64,8 +64,8 @@ class TestCommands:
         assert site.crontab == "MAILTO=ada\n0 * * * * mine\n"
 
     def test_an_entry_without_its_end_takes_no_other_along(self) -> None:
-        assert edited("a\nb\n", "x", "") == "a\nb\n"
-        assert edited("", "x", "c\n").splitlines()[1] == "c"
+        assert edited("a\nb\n", ID, "") == "a\nb\n"
+        assert edited("", ID, "c\n").splitlines()[1] == "c"
 
     def test_the_script_of_scrontab(self) -> None:
         script = tick_script(plan(folder="/shared/a b"))

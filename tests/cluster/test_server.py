@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jwt
 import pytest
 import requests
 
@@ -24,6 +26,8 @@ from tests.product.workspace import BIN, Workspace
 pytestmark = pytest.mark.slow
 
 PASSWORD = "the-password-of-ada"
+KEY = "0" * 64
+"""With which the server signs its tokens."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def server() -> Iterator[str]:
         "ZENML_SERVER_AUTH_SCHEME": "OAUTH2_PASSWORD_BEARER",
         "ZENML_SERVER_DEPLOYMENT_TYPE": "other",
         "ZENML_SERVER_AUTO_ACTIVATE": "true",
-        "ZENML_SERVER_JWT_SECRET_KEY": "0" * 64,
+        "ZENML_SERVER_JWT_SECRET_KEY": KEY,
         "ZENML_DEFAULT_USER_NAME": "ada",
         "ZENML_DEFAULT_USER_PASSWORD": PASSWORD,
     }
@@ -112,7 +116,7 @@ def test_jobs_have_the_token_of_their_run_and_no_password(
         # The other job waited until its token had expired.
         late = next(team.state.glob("slurm/*/sleep.*")) / "environment"
         text = late.read_text()
-        late.write_text(text.replace(_token(text), "x.y.z"))
+        late.write_text(text.replace(_token(text), _expired(_token(text))))
         job = cluster.call("squeue", "--noheader", "--states=PENDING", "--Format=JobID:20,Name:80")
         cluster.call("scontrol", "release", next(line.split()[0] for line in job.splitlines() if ".sleep." in line))
         told = run.end()
@@ -123,6 +127,8 @@ def test_jobs_have_the_token_of_their_run_and_no_password(
     assert told["sleep"].startswith("failed: job ")
     assert "ended with status 1: " in told["sleep"]
     assert "zenml login" in told["sleep"]
+    output = next(team.state.glob("slurm/*/sleep.*")) / "output"
+    assert "Signature has expired" in output.read_text()
     assert not list(team.state.glob("slurm/*/*/environment"))
     assert not any(PASSWORD in path.read_text(errors="replace") for path in _files(team))
 
@@ -133,6 +139,13 @@ def _environment(team: Workspace, kind: str) -> str:
 
 def _token(variables: str) -> str:
     return variables.partition("ZENML_STORE_API_TOKEN=")[2].partition("\n")[0]
+
+
+def _expired(token: str) -> str:
+    """The same token as the server would have signed it an hour ago, for half an hour."""
+    claims = jwt.decode(token, KEY, algorithms=["HS256"], options={"verify_aud": False})
+    claims["exp"] = int(time.time()) - 1800
+    return jwt.encode(claims, KEY, algorithm="HS256")
 
 
 def _everything_readable(team: Workspace, kind: str) -> str:

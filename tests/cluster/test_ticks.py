@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from podium.errors import REQUEUE
+from podium.orchestration.slurm.health import check, check_schedule, keep_firing
 from podium.orchestration.slurm.plan import PLAN, RUNS, VARIABLES, Plan, of_stamp, stamp
 from podium.orchestration.slurm.schedules import planned, replace
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig
@@ -168,3 +174,83 @@ def test_folders_of_old_ended_jobs_are_removed(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("podium.orchestration.slurm.tick.KEPT", 4)
     prune(Transport(), str(tmp_path))
     assert [folder.name[6:8] for folder in sorted((tmp_path / "runs").iterdir())] == ["11", "13", "14", "15", "16"]
+
+
+def test_a_tick_that_waits_when_its_time_is_up_asks_to_be_started_again(tmp_path: Path) -> None:
+    for name in ("sbatch", "squeue"):
+        (tmp_path / name).write_text("#!/bin/sh\necho Unable to contact slurm controller >&2\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / PLAN).write_text(plan(folder=str(tmp_path)).model_dump_json())
+    command = [sys.executable, "-m", "podium.orchestration.slurm.tick", str(tmp_path)]
+    environment = os.environ | {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert "waits to be submitted" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(30) == REQUEUE
+
+
+class TestHealth:
+    def test_a_tick_that_a_killed_controller_has_lost_is_queued_by_the_driver_once(self, site: Site) -> None:
+        replace(site, plan())
+        site.queue.clear()
+        for _ in range(2):
+            keep_firing(site, "/shared/s", NOON, NOON + timedelta(minutes=1))
+        assert site.pending() == ["retraining.schedule.12345678.20260115T121500Z.0"]
+
+    def test_a_tick_that_catches_up_is_as_good_as_the_next(self, site: Site) -> None:
+        replace(site, plan(catchup=True))
+        site.queue.clear()
+        late = NOON + timedelta(hours=5)
+        tick(site, "/shared/s", late - timedelta(hours=1), 0, lambda: late)
+        before = site.pending()
+        keep_firing(site, "/shared/s", NOON, late)
+        assert site.pending() == before
+        site.queue.clear()
+        keep_firing(site, "/shared/s", NOON, late)
+        assert site.pending() == ["retraining.schedule.12345678.20260115T121500Z.0"], "what was missed is made up for"
+
+    @pytest.mark.parametrize("values", [{"active": False}, {"way": "scrontab"}, None])
+    def test_what_is_paused_or_deleted_or_not_ours_to_fire_is_left_alone(
+        self, site: Site, values: dict[str, Any] | None
+    ) -> None:
+        if values is not None:
+            site.write("/shared/s", {PLAN: plan(**values).model_dump_json()})
+        keep_firing(site, "/shared/s", NOON, NOON)
+        assert site.pending() == []
+
+    def test_a_schedule_that_fires_no_more_is_told(self, site: Site) -> None:
+        replace(site, plan())
+        check_schedule(site, "/shared/s", "nightly")
+        site.queue.clear()
+        with pytest.raises(SlurmError, match="schedule nightly does not fire any more: no job waits"):
+            check_schedule(site, "/shared/s", "nightly")
+        site.write("/shared/s", {PLAN: plan(active=False).model_dump_json()})
+        with pytest.raises(SlurmError, match="active in ZenML, but paused"):
+            check_schedule(site, "/shared/s", "nightly")
+        site.remove("/shared/s", PLAN)
+        with pytest.raises(SlurmError, match="has no plan of it"):
+            check_schedule(site, "/shared/s", "nightly")
+
+    def test_one_that_has_run_for_the_last_time_is_well(self, site: Site) -> None:
+        site.write("/shared/s", {PLAN: plan(cron=None, once=NOON).model_dump_json()})
+        check_schedule(site, "/shared/s", "nightly", NOON)
+        with pytest.raises(SlurmError, match="does not fire"):
+            check_schedule(site, "/shared/s", "nightly", NOON - timedelta(hours=1))
+
+    def test_one_of_scrontab(self, site: Site) -> None:
+        site.crontab = "0 * * * * mine\n"
+        replace(site, plan(way="scrontab"))
+        check_schedule(site, "/shared/s", "nightly")
+        site.crontab = "0 * * * * mine\n"
+        with pytest.raises(SlurmError, match="scrontab has no entry"):
+            check_schedule(site, "/shared/s", "nightly")
+
+    def test_a_silent_controller(self, site: Site) -> None:
+        check(site)
+        site.silent = True
+        with pytest.raises(SlurmError, match=r"does not answer on this machine: .*Unable to contact"):
+            check(site)
+        site.write("/shared/s", {PLAN: plan().model_dump_json()})
+        with pytest.raises(SlurmError, match="Unable to contact"):
+            check_schedule(site, "/shared/s", "nightly")

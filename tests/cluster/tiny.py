@@ -60,6 +60,10 @@ def train() -> str:
     return "was never asked"
 
 
+again = train
+"""Another one like it."""
+
+
 @step(enable_cache=False)
 def work(kind: str) -> str:
     (Path(os.environ["PODIUM_STATE"]) / f"begun.{kind}").touch()

@@ -30,9 +30,13 @@ from zenml.steps import BaseStep
 from zenml.utils import source_utils
 from zenml.utils.logging_utils import LoggingContext
 
-from podium.errors import REQUEUE, TrainingStopped
+from podium.errors import REQUEUE, PodiumError, TrainingStopped
+from podium.orchestration.slurm.health import keep_firing
 from podium.orchestration.slurm.jobs import FOLDER, JOB
+from podium.orchestration.slurm.plan import of_stamp
 from podium.orchestration.slurm.static import StaticDriver
+from podium.orchestration.slurm.tick import RUN
+from podium.orchestration.slurm.transport import Transport
 from podium.orchestration.stopping import stop_training
 
 logger = logging.getLogger(__name__)
@@ -106,6 +110,13 @@ class SlurmDriverEntrypointConfiguration(DynamicPipelineEntrypointConfiguration)
             SlurmError: Steps of a static pipeline failed.
         """
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(REQUEUE))
+        _see_to_the_schedule()
+        try:
+            self._drive()
+        finally:
+            _see_to_the_schedule()
+
+    def _drive(self) -> None:
         if not self.entrypoint_args.get(RUN_ID_OPTION):
             self.entrypoint_args[RUN_ID_OPTION] = str(scheduled_run(self.snapshot))
         recorded = Client().get_pipeline_run(UUID(self.entrypoint_args[RUN_ID_OPTION]))
@@ -135,6 +146,16 @@ def scheduled_run(snapshot: PipelineSnapshotResponse) -> UUID:
     where = {JOB: os.environ["SLURM_JOB_ID"], FOLDER: str(Path.cwd())}
     publish_pipeline_run_metadata(pipeline_run_id=run.id, pipeline_run_metadata={orchestrator.id: dict(where)})
     return run.id
+
+
+def _see_to_the_schedule() -> None:
+    """Have a schedule's next tick in the queue, whatever became of the one that this run's tick has queued."""
+    due = os.environ.get(RUN, "").partition(".")[2]
+    if due:
+        try:
+            keep_firing(Transport(), str(Path.cwd().parents[1]), of_stamp(due))
+        except PodiumError as error:
+            logger.warning("whether the schedule goes on firing could not be seen: %s", error)
 
 
 class ResumableRunner(StepRunner):

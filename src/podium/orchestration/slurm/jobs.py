@@ -69,6 +69,7 @@ class Turn:
         room: Our own limit, if there is one.
         patience: Seconds for a controller that does not answer, and for a refusal that may be one for now.
         submitted: Whether it may be in the queue already.
+        delay: Seconds before the first try.
         clock: Tells the seconds.
     """
 
@@ -79,12 +80,13 @@ class Turn:
         room: Room | None = None,
         patience: float = PATIENCE,
         submitted: bool = False,
+        delay: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport, self._wanted, self._room = transport, wanted, room
         self._patience, self._doubtful, self._clock = patience, submitted, clock
         self._kept: Kept | None = None
-        self._since = self._next = clock()
+        self._since, self._next = clock(), clock() + delay
         self.pause = 1.0
         """Seconds until the next try makes sense."""
 

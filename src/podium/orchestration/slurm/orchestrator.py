@@ -123,11 +123,11 @@ class SlurmOrchestrator(BaseOrchestrator):
 
     def update_schedule(self, schedule: ScheduleResponse, update: ScheduleUpdate) -> None:
         """Change when a schedule fires, or whether. Raises SlurmError."""
-        schedules.change(self.transport, self._schedule_folder(schedule.id), update.cron_expression, update.active)
+        schedules.change(self.transport, self.schedule_folder(schedule.id), update.cron_expression, update.active)
 
     def delete_schedule(self, schedule: ScheduleResponse) -> None:
         """Have a schedule fire no more; its runs go on. Raises SlurmError."""
-        schedules.end(self.transport, self._schedule_folder(schedule.id))
+        schedules.end(self.transport, self.schedule_folder(schedule.id))
 
     def fetch_status(
         self, run: PipelineRunResponse, include_steps: bool = False
@@ -152,14 +152,15 @@ class SlurmOrchestrator(BaseOrchestrator):
                 publish_stopped_step_run(step.id)
         publish_pipeline_run_status_update(recorded.id, ExecutionStatus.STOPPED, "stopped on request")
 
-    def _schedule_folder(self, schedule: UUID) -> str:
+    def schedule_folder(self, schedule: UUID) -> str:
+        """Where a schedule's plan lies."""
         return f"{self.config.folder.rstrip('/')}/schedules/{schedule}"
 
     def _schedule(self, snapshot: PipelineSnapshotResponse, environment: dict[str, str]) -> SubmissionResult:
         """Have Slurm start the drivers of a schedule. What ZenML stored of a refused one is removed."""
         schedule = snapshot.schedule
         assert schedule is not None
-        folder = self._schedule_folder(schedule.id)
+        folder = self.schedule_folder(schedule.id)
         entrypoint = SlurmDriverEntrypointConfiguration
         command = [*entrypoint.get_entrypoint_command(), *entrypoint.get_entrypoint_arguments(snapshot_id=snapshot.id)]
         variables = job_environment(self.config, folder, environment)

@@ -7,6 +7,7 @@ import logging
 import shlex
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from podium.orchestration.slurm import jobs
 from podium.orchestration.slurm.plan import PLAN, VARIABLES, Plan, Way, read_plan, write_plan
@@ -191,9 +192,14 @@ exec {command}
 """
 
 
-def edited(crontab: str, schedule: str, entry: str) -> str:
+def marks(schedule: UUID) -> tuple[str, str]:
+    """The first and the last line of a schedule's part of a crontab."""
+    return f"# Podium: ZenML schedule {schedule}", f"# Podium: end of {schedule}"
+
+
+def edited(crontab: str, schedule: UUID, entry: str) -> str:
     """A crontab with another entry for a schedule; its other lines stay as they are."""
-    first, last = f"# Podium: ZenML schedule {schedule}", f"# Podium: end of {schedule}"
+    first, last = marks(schedule)
     kept, ours = [], False
     for line in crontab.splitlines():
         ours = ours or line == first
@@ -209,7 +215,7 @@ def _edit(transport: Transport, plan: Plan, entry: str) -> None:
     if listed.status and "no crontab" not in listed.stdout + listed.stderr:
         raise SlurmError(f"scrontab: {last_line(listed.stderr)}", remedy="run the same command again")
     before = "" if listed.status else listed.stdout
-    after = edited(before, str(plan.schedule), entry)
+    after = edited(before, plan.schedule, entry)
     if after == before:
         return
     if entry:

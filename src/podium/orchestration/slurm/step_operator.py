@@ -32,6 +32,8 @@ from podium.orchestration.slurm.transport import SlurmError, Transport
 
 logger = logging.getLogger(__name__)
 
+GATHER: Final = 5.0
+"""Seconds in which a new driver sees all jobs of its run, and knows how many there are, before it submits one again."""
 _places: Final[dict[tuple[Transport, float], Follower]] = {}
 _lock: Final = threading.Lock()
 _told: Final[set[tuple[str, str]]] = set()
@@ -185,7 +187,7 @@ class SlurmStepOperator(BaseStepOperator):
             if (turn := _turns.get(folder)) is None:
                 wanted = jobs.Submission(self._place(step_run)[0], folder, "", {}, asked, settings)
                 room = jobs.Room(self.poller, self.config.max_jobs)
-                turn = _turns[folder] = jobs.Turn(self.transport, wanted, room, submitted=True)
+                turn = _turns[folder] = jobs.Turn(self.transport, wanted, room, submitted=True, delay=GATHER)
         try:
             job = turn.take() if turn.due() else None
         except SlurmError as error:

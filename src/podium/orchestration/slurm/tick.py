@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
+import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from typing import Final
 
 from zenml.config import ResourceSettings
 
-from podium.errors import PodiumError
+from podium.errors import REQUEUE, PodiumError
 from podium.orchestration.slurm import jobs
 from podium.orchestration.slurm.plan import RUNS, VARIABLES, Plan, of_stamp, read_plan, stamp
 from podium.orchestration.slurm.script import ENDED, STARTED, Asked, asked_for, render
@@ -28,6 +30,8 @@ RUN: Final = "PODIUM_SLURM_RUN"
 """In the driver's environment: the id of its run, or the schedule and when it was due."""
 PATIENCE: Final = 7 * 24 * 3600.0
 """Seconds for which a tick waits for a controller that does not answer: a run, or all that follow, would be lost."""
+RESTARTS: Final = 10_000
+"""Of a tick that waits for the controller longer than its time limit; each is asked to end first, and begins anew."""
 KEPT: Final = 100
 """Folders of ticks and of runs that are left; each has a few small files."""
 _PRUNE: Final = """for folder in "$1/ticks" "$1/runs"; do
@@ -75,7 +79,9 @@ def prune(transport: Transport, folder: str) -> None:
     transport.run("sh", "-c", _PRUNE, "prune", folder, str(KEPT))
 
 
-def queue_next(transport: Transport, plan: Plan, after: datetime, now: datetime) -> datetime | None:
+def queue_next(
+    transport: Transport, plan: Plan, after: datetime, now: datetime, patience: float = PATIENCE
+) -> datetime | None:
     """Queue the tick of the next time after a moment, unless it is queued; returns that time. Raises SlurmError."""
     due = plan.due_after(after)
     if due is None:
@@ -86,7 +92,7 @@ def queue_next(transport: Transport, plan: Plan, after: datetime, now: datetime)
     folder = f"{plan.folder}/ticks/{stamp(due)}.{plan.revision}"
     asked = Asked(None, 1, plan.settings.memory)
     wait = math.ceil(max(0.0, (due - now).total_seconds()))  # no time of day: its zone would be that of sbatch
-    settings = _with(plan.settings, f"--begin=now+{wait}")
+    settings = _with(plan.settings, f"--begin=now+{wait}").model_copy(update={"max_restarts": RESTARTS})
     script = render(
         name=name,
         comment=f"ZenML schedule {plan.name}, user {plan.user}",
@@ -96,7 +102,7 @@ def queue_next(transport: Transport, plan: Plan, after: datetime, now: datetime)
         settings=settings,
     )
     wanted = jobs.Submission(name, folder, script, {"PYTHONPATH": plan.paths}, asked, settings)
-    job = jobs.submit(transport, wanted, patience=PATIENCE)
+    job = jobs.submit(transport, wanted, patience=patience)
     logger.info("%s is due next at %s: job %s", plan.name, due.isoformat(), job)
     latest = read_plan(transport, plan.folder)
     if latest is None or latest.revision != plan.revision:  # changed meanwhile, by somebody who could not see the job
@@ -155,6 +161,7 @@ def _with(settings: SlurmSettings, flag: str) -> SlurmSettings:
 
 def main(folder: str, due: str | None = None, revision: str | None = None) -> int:
     """Tick as a program. Returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(REQUEUE))  # the script has Slurm start it again
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     try:
         tick(Transport(), folder, of_stamp(due) if due else None, int(revision) if revision else None)
