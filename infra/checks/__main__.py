@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main() -> int:
     """Check everything. Returns the exit status."""
-    from infra.checks import image, kubernetes, team, zenml_pods
+    from infra.checks import image, kubernetes, team, units, zenml_pods
 
     server = ROOT / "infra" / "team"
     folder = ROOT / "infra" / "kubernetes"
@@ -24,6 +24,7 @@ def main() -> int:
         _told("image", image.dockerfile_faults(folder / "Dockerfile")),
         _told("jobs that ZenML makes", kubernetes.pod_faults(folder, zenml_pods.build(ROOT, quickstart))),
         _told("compose.yaml", team.compose_faults(server / "compose.yaml")),
+        _told("what units are given", units.supply_faults(server, ROOT / "infra" / "README.md")),
         _with("systemd-analyze", lambda scratch: team.unit_faults(server / "systemd", scratch)),
         _with("nginx", lambda scratch: team.proxy_faults(server / "nginx", scratch, {80: _free(), 443: _free()})),
     ]) and 1  # fmt: skip

@@ -42,6 +42,20 @@ def _rules(dockerfile: Path) -> Iterator[str]:
         yield f"{dockerfile.name}: installs packages past requirements.lock"
 
 
+def written(dockerfile: Path) -> dict[str, str]:
+    """Folders that what runs in the image writes to, by the variable or the link that leads there."""
+    text = dockerfile.read_text()
+    found = {
+        name: path
+        for name, path in re.findall(r"^(?:ENV| +) *([A-Z_]+)=(/\S+)", text, re.MULTILINE)
+        if name in _WRITTEN
+    }
+    return found | {link: place for place, link in re.findall(r"ln -s (/\S+) (/\S+)", text)}
+
+
+_WRITTEN = ("HOME", "PODIUM_STATE", "ZENML_CONFIG_PATH", "DVC_SITE_CACHE_DIR")
+
+
 def helm_faults(values: Path, secrets: Mapping[str, set[str]]) -> Iterator[str]:
     """Secrets that stand in the values, and references to secrets that README.md does not tell of."""
     for path, value in _leaves(yaml.safe_load(values.read_text()), ()):

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 import yaml
 
 from infra.checks import image, references
-from infra.checks.manifests import render, restricted_faults, schema_faults, sense_faults
+from infra.checks.manifests import (
+    Manifest,
+    containers,
+    labels,
+    pod,
+    render,
+    restricted_faults,
+    schema_faults,
+    sense_faults,
+    title,
+)
 from infra.checks.rights import may
 from infra.checks.zenml_pods import Cluster
 
 
 def folder_faults(folder: Path) -> Iterator[str]:
-    """Of the manifests of a folder as ``kubectl apply -k`` would send them."""
-    manifests, secrets = render(folder), references.supplied_secrets(folder / "README.md")
+    """Of the manifests of a folder as ``kubectl apply -k`` would send them, and of the job that is applied alone."""
+    once = yaml.safe_load((folder / "data.yaml").read_text())
+    manifests, secrets = [*render(folder), once], references.supplied_secrets(folder / "README.md")
     for manifest in manifests:
         yield from schema_faults(manifest)
         yield from sense_faults(manifest)
         yield from restricted_faults(manifest)
+        yield from mount_faults(manifest, folder / "Dockerfile")
     yield from references.reference_faults(manifests, secrets)
     yield from references.namespace_faults(manifests)
     yield from references.no_secrets_inside(manifests)
@@ -41,6 +53,7 @@ def pod_faults(folder: Path, cluster: Cluster) -> Iterator[str]:
         yield from schema_faults(whole)
         yield from sense_faults(whole)
         yield from restricted_faults(whole)
+        yield from mount_faults(whole, folder / "Dockerfile")
         yield from references.reference_faults([*manifests, whole], secrets)
     training, driver = (job["spec"]["template"]["spec"] for job in cluster.jobs)
     quota = next(found for found in manifests if found["kind"] == "ResourceQuota")["spec"]["hard"]
@@ -56,6 +69,31 @@ def pod_faults(folder: Path, cluster: Cluster) -> Iterator[str]:
     for request in cluster.asked:
         if not may(manifests, driver["serviceAccountName"], request):
             yield f"{driver['serviceAccountName']} may not {request.verb} {request.resource}, which ZenML does"
+
+
+def mount_faults(manifest: Manifest, dockerfile: Path) -> Iterator[str]:
+    """Folders that a run or a retraining writes to and that are not mounted; mounts in the read-only checkout.
+
+    DVC and Podium write beside the data set, so that a mount of the data set's folder alone is of no use.
+    """
+    if pod(manifest) is None or labels(manifest).get("app.kubernetes.io/component") not in _RUNS:
+        return
+    for container in containers(manifest):
+        where = f"{title(manifest)}: container {container['name']}"
+        places = [
+            PurePosixPath(mount["mountPath"])
+            for mount in container.get("volumeMounts", [])
+            if not mount.get("readOnly")
+        ]
+        for name, path in image.written(dockerfile).items():
+            if not any(PurePosixPath(path).is_relative_to(place) for place in places):
+                yield f"{where}: {name} leads to {path}, which is on no volume"
+        for place in places:
+            if place.is_relative_to("/app"):
+                yield f"{where}: {place} is mounted, but what is beside it is read-only"
+
+
+_RUNS: Final = {"driver", "step", "retraining"}
 
 
 def without_nulls(value: Any) -> Any:

@@ -33,9 +33,9 @@ def code_digest(*modules: str) -> str:
     for name in modules:
         if _file(name) is None:
             raise ValueError(f"no module {name}")
-    sources = _closure(modules)
-    files = {name: digest_file(path) for name, path in sorted(sources.items())}
-    for path in sources.values():
+    found = sources(*modules)
+    files = {name: digest_file(path) for name, path in sorted(found.items())}
+    for path in found.values():
         templates = path.parent / "templates" if path.name == "__init__.py" else None
         if templates and templates.is_dir():
             files[str(templates.relative_to(_SOURCE))] = digest_directory(templates)
@@ -45,7 +45,8 @@ def code_digest(*modules: str) -> str:
     )
 
 
-def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
+def sources(*modules: str) -> dict[str, Path]:
+    """The files of podium modules and of all in podium that they import, by name."""
     found: dict[str, Path] = {}
     seen: set[str] = set()  # also names that are no modules: each file system look-up once
     waiting = list(modules)

@@ -14,12 +14,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from podium.config.desk import DeskConfig, DeskUser
 from podium.desk.context import Desk
 from podium.desk.identity import Account
+from podium.desk.samples import SHOWN
 from podium.registry.log import EventLog
 from podium.registry.reviews import open_review
 from podium.registry.state import Review
 from podium.results import LeaderboardRow
 from tests.desk import chromium, gallery
 from tests.desk.conftest import ME
+from tests.desk.pictured import pictured
 from tests.desk.support import Passwords
 from tests.registry.support import House, make_evidence, make_house
 from tests.report.test_browser import CONTRAST, OVERFLOW
@@ -278,12 +280,22 @@ def test_markup_does_nothing(room: Room) -> None:
     for path in ("/", "/history", "/audit", "/reviews/podium-1/lineage"):
         page.goto(path)
         expect(page.locator("main img, main script")).to_have_count(0)
+    _hostile_classes(room, page)
     assert room.complaints == []
     page.goto("/reviews/podium-1/documents/report")
     page.get_by_role("link").click()
     assert not [text for text in room.complaints if text.startswith("dialog")]
     assert [text for text in room.complaints if "sandbox" in text or "Content Security Policy" in text]
     assert room.decisions()[0][2] == HOSTILE
+
+
+def _hostile_classes(room: Room, page: Page) -> None:
+    """Their names come from the data set; the pictures on the page are the desk's own."""
+    pictured(room.house, (f"{HOSTILE}1", f"{HOSTILE}2", f"{HOSTILE}3"))
+    page.goto("/reviews/podium-3/samples")
+    expect(page.locator("main img")).to_have_count(SHOWN)
+    expect(page.locator("main img[src='x'], main script, main [onerror]")).to_have_count(0)
+    expect(page.locator(".sampled strong").first).to_contain_text(HOSTILE)
 
 
 @pytest.fixture(scope="module")

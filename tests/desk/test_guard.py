@@ -7,9 +7,11 @@ import re
 import pytest
 
 from podium.desk.context import Desk
+from podium.desk.samples import SHOWN
 from podium.registry.log import EventLog
 from podium.registry.reviews import open_review
 from podium.results import LeaderboardRow
+from tests.desk.pictured import pictured
 from tests.desk.support import Form, Forms, Page
 from tests.registry.support import House
 
@@ -185,3 +187,17 @@ def test_a_form_field_keeps_markup_as_it_was(page: Page, house: House) -> None:
     page.decide("podium-1", "reject", HOSTILE)
     found = [e.payload["reason"] for e in EventLog(house.settings.reviews).events() if e.kind == "rejected"]
     assert found == [HOSTILE]
+
+
+@pytest.mark.slow
+def test_markup_in_names_of_classes_is_text(page: Page, house: House) -> None:
+    """They come from the data set: in words, and in what is said of a picture to who does not see it."""
+    pictured(house, tuple(f"{HOSTILE}{number}" for number in range(3)))
+    page.decide("podium-1", "approve")
+    text = page.get("/reviews/podium-2/samples").text
+    assert page.status == 200, page.words
+    assert len(re.findall(r'<img src="data:image/png;base64,[^"]*" alt="[^"]*"(?: class="sharp")?>', text)) == SHOWN
+    without_pictures = re.sub(r"<img src=\"data:[^>]*>|<svg.*?</svg>", "", text, flags=re.DOTALL)
+    assert not re.search(r"<script(?! src=\"/static/)|<img|onerror=alert\(1\)>", without_pictures)
+    assert "&lt;script&gt;alert(1)" in without_pictures
+    assert not re.search(r'alt="[^"]*[<>]', text)

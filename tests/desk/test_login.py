@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podium.config.desk import DeskConfig
+from podium.config.desk import DeskConfig, DeskUser
 from podium.desk.addresses import own_path
 from podium.desk.app import ROUTERS
 from podium.desk.context import Desk
@@ -98,6 +98,17 @@ def test_who_has_which_role() -> None:
     assert identify(config, Account(name="x", is_admin=True)) == Identity(user="x", actor="x", role="admin")
     assert identify(config, Account(name="x", is_admin=False)) is None
     assert identify(DeskConfig(), Account(name="x", is_admin=False)) == Identity(user="x", actor="x", role="viewer")
+
+
+def test_an_account_that_a_policy_would_take_for_another_person_may_look() -> None:
+    """In a policy ``grace`` is Grace on any machine."""
+    account = Account(name="grace@example.org", is_admin=True)
+    assert identify(DeskConfig(), account) == Identity(user=account.name, actor=account.name, role="viewer")
+    assert identify(DeskConfig(default_role=None), Account(name="grace@example.org", is_admin=False)) is None
+    listed = DeskConfig(users={"grace@example.org": DeskUser(role="reviewer")})
+    assert identify(listed, account) == Identity(user=account.name, actor=account.name, role="viewer")
+    named = DeskConfig(users={"grace@example.org": DeskUser(role="reviewer", recorded_as="hopper")})
+    assert identify(named, account) == Identity(user=account.name, actor="hopper", role="reviewer")
 
 
 def test_without_a_role_there_is_no_session(shared: Desk) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from podium.config.desk import DeskUser
 from podium.desk.context import Desk
 from podium.registry import reviews
 from podium.registry.log import EventLog
@@ -125,3 +126,34 @@ def test_repairing_from_the_audit_page(shared: Desk, house: House) -> None:
     root.send(form, repair="yes")
     assert "Repaired podium: alias champion: none → version 1" in root.words
     assert house.aliases()["champion"] == 1
+
+
+SELF = "You are the author of this run"
+
+
+@pytest.mark.slow
+def test_an_author_is_told_before_also_under_another_name_of_theirs(shared: Desk, house: House) -> None:
+    """As the promotion tells: ada@home is ada@lab, the author, to a policy that names ada."""
+    policy(house, "reviewers: [ada, bob]")
+    house.open(0)
+    users = {"bob": DeskUser(role="reviewer", recorded_as="ada@home"), "root": DeskUser(role="admin")}
+    shared.config = shared.config.model_copy(update={"users": users})
+    bob, root = Page(shared).log_in("bob"), Page(shared).log_in("root")
+    for visitor, told in ((bob, True), (root, False)):
+        form = visitor.get("/reviews/podium-1").form("/decision")
+        assert (SELF in visitor.send(form, verdict="approve", reason="good").words) is told
+        assert SELF not in visitor.send(form, verdict="reject", reason="bad").words
+    bob.decide("podium-1", "approve")
+    (event,) = [event for event in EventLog(house.settings.reviews).events() if event.kind == "approved"]
+    assert event.payload["self_approved"] is True
+
+
+@pytest.mark.slow
+def test_an_author_is_told_that_the_policy_refuses_them(shared: Desk, house: House) -> None:
+    policy(house, "self_approval: false")
+    house.open(0)
+    ada = Page(shared).log_in("ada")
+    ada.send(ada.get("/reviews/podium-1").form("/decision"), verdict="approve", reason="good")
+    assert "the policy lets no author approve their own, so that this will be refused" in ada.words
+    assert "will be marked" not in ada.words
+    assert ada.send(ada.form("/decision")).status == 409

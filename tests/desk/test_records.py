@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from podium.data import open_dataset
 from podium.desk import samples
 from podium.desk.context import Desk
 from podium.desk.samples import choose
+from podium.registry import promotion
 from podium.registry.log import EventLog
 from podium.registry.reviews import open_review
-from tests.conftest import make_arrays
+from tests.desk.pictured import pictured
 from tests.desk.support import Page
-from tests.registry.support import House, make_bundle, make_evidence
+from tests.registry.support import House
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +61,26 @@ def test_rolling_back_asks_once_more(page: Page, house: House) -> None:
     last = [event for event in EventLog(house.settings.reviews).events() if event.kind == "rolled_back"]
     assert [(event.actor, event.payload["reason"]) for event in last] == [("grace@desk", "drifts")]
     assert "podium-1 made champion again drifts" in page.words
+
+
+def test_a_champion_that_comes_amid_a_rollback_stays(page: Page, house: House, alone: Desk) -> None:
+    """Between the desk's look at the champion and the lock under which the rollback is recorded."""
+    two_champions(page, house)
+    house.open(2)
+    page.get("/models/podium/rollback")
+    page.send(page.form("/rollback"), reason="drifts")
+    form = page.form("/rollback")
+
+    def meanwhile(_: str | None) -> None:
+        alone.mirrors = lambda _: None
+        promotion.approve(house.settings, "podium-3", reason="good", actor="bob@lab", client=house.client)
+
+    alone.mirrors = meanwhile
+    page.send(form)
+    assert page.status == 409
+    assert "the champion has just changed" in page.words
+    assert house.aliases()["champion"] == 3
+    assert [e.kind for e in EventLog(house.settings.reviews).events()].count("rolled_back") == 0
 
 
 def test_rollbacks_that_are_refused(page: Page, house: House, alone: Desk) -> None:
@@ -117,16 +137,7 @@ def test_a_broken_chain_is_told(page: Page, house: House) -> None:
 class TestSamples:
     @pytest.fixture
     def reviewed(self, house: House) -> House:
-        """Two networks and the data set that they were trained on, as the evidence names it."""
-        from podium.data import write_dataset
-
-        splits = {name: make_arrays(24, side=16, seed=i) for i, name in enumerate(("train", "validation", "test"))}
-        names = ("left", "middle", "right")
-        write_dataset(house.folder / "data", splits, name="d", class_names=names, source="made", licence="CC0-1.0")
-        digest = open_dataset(house.folder / "data").manifest.digest
-        for seed in range(2):
-            bundle = make_bundle(house.folder / f"of-{seed}", seed=seed, data=digest)
-            house.open(seed, bundle=bundle, evidence=of(digest, seed))
+        pictured(house)
         return house
 
     def test_both_answer(self, page: Page, reviewed: House) -> None:
@@ -179,13 +190,3 @@ class TestSamples:
         found = choose(mine, other, labels)
         assert found[:4] == [3, 7, 4, 9]
         assert len(found) == len(set(found)) == samples.SHOWN
-
-
-def of(digest: str, seed: int) -> object:
-    from dataclasses import replace
-
-    evidence = make_evidence(accuracy=0.9 + seed / 100)
-    board = evidence.leaderboard
-    return replace(
-        evidence, leaderboard=board.model_copy(update={"data": board.data.model_copy(update={"digest": digest})})
-    )

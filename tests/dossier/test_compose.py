@@ -14,6 +14,7 @@ from podium.dossier import compose as module
 from podium.dossier.compose import EXAMPLES
 from podium.dossier.facts import Dossier
 from podium.dossier.words import TITLES, headline
+from podium.evaluation.metrics import wilson_interval
 from podium.evaluation.slices import slices
 from tests.dossier.conftest import Make, caution, challenger, examined, rival
 from tests.evaluation.made import summary
@@ -125,3 +126,14 @@ def test_dossiers_of_before_are_read(make: Make) -> None:
         for key in ("ece", "brier", "reliability", "slices"):
             del older[side][key]
     assert Dossier.read(json.dumps(older)).challenger.slices == ()
+
+
+def test_the_intervals_are_corrected_for_the_uses_of_the_test_images(make: Make, dataset: Dataset) -> None:
+    """The made gate's result is of the second decision."""
+    side = make().challenger
+    assert side.level == pytest.approx(0.975)
+    count = len(dataset["test"])
+    low, high = wilson_interval(round(side.accuracy * count), count, 0.975)
+    assert (side.accuracy_low, side.accuracy_high) == (low, high)
+    plain = wilson_interval(round(side.accuracy * count), count)
+    assert low < plain[0]

@@ -58,6 +58,17 @@ def test_interval_is_that_of_scipys_paired_bootstrap() -> None:
     assert interval(PAIRS, 0.99, seed=0)[0] < low
 
 
+def test_the_interval_of_a_late_decision_is_not_cut_short() -> None:
+    """Of the twelfth: as wide as the normal distribution has it, which least and greatest of 9,999 draws are not."""
+    level = 1 - 2 * level_of(12, 0.05)
+    low, high = interval(PAIRS, level, seed=0)
+    share = (PAIRS.challenger + PAIRS.champion) / PAIRS.count
+    deviation = math.sqrt((share - PAIRS.difference**2) / PAIRS.count)
+    wide = stats.norm.isf(level_of(12, 0.05)) * deviation
+    assert low == pytest.approx(PAIRS.difference - wide, abs=0.04 * wide)
+    assert high == pytest.approx(PAIRS.difference + wide, abs=0.04 * wide)
+
+
 counts = st.integers(0, 400)
 
 

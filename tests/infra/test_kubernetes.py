@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from infra.checks import image, kubernetes, zenml_pods
-from infra.checks.manifests import render
+from infra.checks.manifests import containers, render
 from infra.checks.rights import Asked, asked, may
 from tests.conftest import ROOT
 from tests.infra.programs import have
@@ -34,7 +34,7 @@ def cluster() -> zenml_pods.Cluster:
 @pytest.mark.slow
 def test_the_manifests_that_come_with_podium() -> None:
     assert list(kubernetes.folder_faults(FOLDER)) == []
-    listed = {f"{name}" for name in ("kustomization.yaml", "zenml-values.yaml")}
+    listed = {f"{name}" for name in ("kustomization.yaml", "zenml-values.yaml", "data.yaml")}
     rendered = (FOLDER / "kustomization.yaml").read_text()
     assert all(file.name in listed or file.name in rendered for file in FOLDER.glob("*.yaml")), "none is left out"
 
@@ -53,6 +53,10 @@ def test_the_manifests_that_come_with_podium() -> None:
         ("retraining.yaml", "claimName: podium", "claimName: other", "there is no PersistentVolumeClaim other"),
         ("retraining.yaml", "runAsNonRoot: true", "runAsNonRoot: false", "may run as root"),
         ("retraining.yaml", "{name: scratch, mountPath", "{name: work, mountPath", "there is no volume work"),
+        ("retraining.yaml", "mountPath: /podium}", "mountPath: /app/data}", "/app/data is mounted, but what is beside"),
+        ("retraining.yaml", "mountPath: /podium}", "mountPath: /state}", "PODIUM_STATE leads to /podium/state, which"),
+        ("retraining.yaml", "mountPath: /podium}", "mountPath: /state}", "/app/data leads to /podium/data, which"),
+        ("Dockerfile", "DVC_SITE_CACHE_DIR=/tmp/dvc", "DVC_SITE_CACHE_DIR=/var/tmp/dvc", "leads to /var/tmp/dvc"),
         ("mlflow.yaml", "capabilities: {drop: [ALL]}", "capabilities: {}", "keeps capabilities"),
         ("mlflow.yaml", "limits: {memory: 2Gi}", "limits: {}", "no limit of memory"),
         ("mlflow.yaml", "emptyDir: {sizeLimit: 5Gi}", "hostPath: {path: /tmp}", "volume scratch: hostPath"),
@@ -150,6 +154,10 @@ def test_a_runs_file_says_what_its_trainings_need(tmp_path: Path) -> None:
         (lambda pod: pod["securityContext"].update(runAsUser=0), "may run as root"),
         (lambda pod: pod.update(tolerations=[{"kee": "x"}, *pod["tolerations"]]), "'kee' was unexpected"),
         (lambda pod: pod.pop("automountServiceAccountToken"), "token of the cluster"),
+        (
+            lambda pod: pod["containers"][0]["volumeMounts"].pop(0),
+            "PODIUM_STATE leads to /podium/state, which is on no",
+        ),
     ],
 )
 def test_a_stack_that_lacks_something(cluster: zenml_pods.Cluster, change: object, message: str) -> None:
@@ -164,6 +172,11 @@ def test_a_role_that_lets_a_driver_do_less_than_zenml_does(cluster: zenml_pods.C
     file = mine / "roles.yaml"
     file.write_text(file.read_text().replace("[create, get, list, delete]", "[create, get, list]"))
     assert "podium-driver may not delete jobs, which ZenML does" in list(kubernetes.pod_faults(mine, cluster))
+
+
+def test_the_job_that_fetches_data_runs_in_the_same_image() -> None:
+    job = yaml.safe_load((FOLDER / "data.yaml").read_text())["spec"]["template"]["spec"]["containers"][0]
+    assert job["image"] in {one["image"] for found in render(FOLDER) for one in containers(found)}
 
 
 def test_no_setting_makes_zenml_believe_that_it_is_a_server() -> None:

@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 
 from infra.checks import __main__ as checks
-from infra.checks import team
+from infra.checks import team, units
 from podium.config.desk import DeskConfig
 from podium.desk.app import create_app
 from podium.desk.context import Desk
@@ -101,6 +101,32 @@ def test_a_unit_that_is_refused(mine: Path, tmp_path: Path, old: str, new: str, 
     file.write_text(file.read_text().replace(old, new))
     (tmp_path / "scratch").mkdir()
     assert message in "\n".join(team.unit_faults(mine / "systemd", tmp_path / "scratch"))
+
+
+README = ROOT / "infra" / "README.md"
+
+
+def test_units_get_what_containers_get() -> None:
+    assert list(units.supply_faults(TEAM, README)) == []
+    made = units.made_by(README)
+    assert made["backup.env"] == {"MYSQL_PWD", "PODIUM_TRACKING_URI", "PODIUM_ARTIFACT_ROOT"}
+    assert {"PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "MLFLOW_S3_ENDPOINT_URL"} <= made["mlflow.env"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("EnvironmentFile=/etc/podium/mlflow.env\n", "", "lacks AWS_ACCESS_KEY_ID, AWS_DEFAULT_REGION, AWS_SECRET"),
+        ("/etc/podium/backup.env", "/etc/podium/other.env", "README.md makes no other.env"),
+        ("podium podium-backups", "podium", "cannot write to /var/lib/podium-backups"),
+        ("UMask", "ReadWritePaths=/var/backups/podium\nUMask", "/var/backups/podium has to be there"),
+    ],
+)
+def test_a_unit_that_lacks_something(mine: Path, old: str, new: str, message: str) -> None:
+    file = mine / "systemd" / "podium-backup.service"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    assert message in "\n".join(units.supply_faults(mine, README))
 
 
 def test_the_proxy_is_what_nginx_takes(mine: Path, tmp_path: Path) -> None:

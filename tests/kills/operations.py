@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Final, NamedTuple
 
-from podium.config.promotion_file import load_policy
+from podium.config.promotion_file import load_policy, policy_digest
 from podium.registry import carrying, dossiers, promotion, reviews, tracking, versions
 from podium.registry.audit import repair
 from podium.registry.log import EventLog
@@ -69,8 +69,9 @@ def _open(house: House, number: int) -> None:
     version = house.register(number)
     champion = fold(EventLog(house.settings.reviews).events(), MODEL).champion
     beside = None if champion is None else "c" * 64
-    digest = dossiers.store(house.client, version, papers(version, lock=beside or "d" * 64))
     policy = load_policy(house.settings.root)
+    bound = {"lock": beside or "d" * 64, "policy": policy_digest(policy)}
+    digest = dossiers.store(house.client, version, papers(version, **bound))
     reviews.open_review(
         house.settings, version, author=AUTHOR, policy=policy, outcome="promote-eligible", dossier=digest,
         against=champion,

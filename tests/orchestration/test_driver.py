@@ -19,6 +19,7 @@ from podium.settings import Settings
 def closed(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     found: list[UUID] = []
     monkeypatch.setattr(driver, "close_run", lambda client, run: found.append(run))
+    monkeypatch.setattr(driver, "goes_on", lambda client, run: False)
     return found
 
 
@@ -53,6 +54,7 @@ def test_a_store_that_does_not_answer_leaves_the_lock_file(tmp_path: Path, monke
         raise ConnectionError("down")
 
     monkeypatch.setattr(driver, "close_run", fail)
+    monkeypatch.setattr(driver, "goes_on", lambda client, run: False)
     client: Any = object()
     store, run = uuid4(), uuid4()
     driver.lock_file(tmp_path, store, run).touch()

@@ -153,8 +153,9 @@ def test_with_the_servers_of_a_team(
         ["training"], ["training"], ["training"], ["promotion", "training"]
     ]  # fmt: skip
     assert team.users_of_runs() == {"training by runs: completed", "promotion by office: completed"}
-    history = team.warm.json("review", "show", "scenario-2")["votes"]
-    assert [vote["actor"] for vote in history] == ["ada", "grace"], "as they logged in"
+    review = team.warm.json("review", "show", "scenario-2")
+    assert [(vote["actor"], vote["via"]) for vote in review["votes"]] == [("ada", "desk"), ("grace", "desk")]
+    assert review["author"] == "runs", "as the ZenML server knows who started the run"
     assert not (checkout.state / "reviews.db").exists()
     assert not (checkout.state / "mlflow.db").exists()
     assert not (checkout.root / "mlruns").exists()

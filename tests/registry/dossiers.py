@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from podium.config.promotion import PromotionPolicy
+from podium.config.promotion_file import policy_digest
 from podium.dossier.facts import Bound, Dossier, Figures, Subject
+from podium.gate.verdict import Outcome
 from podium.registry import dossiers, promotion, reviews
 from podium.registry.dossiers import Papers
 from podium.registry.request import RegisteredVersion
@@ -18,15 +20,16 @@ FIGURES = Figures(
 )
 
 
-def papers(version: RegisteredVersion, **changes: str) -> Papers:
+def papers(version: RegisteredVersion, outcome: Outcome = "promote-eligible", **changes: str) -> Papers:
     digests = version.digests
     bound = {
         "model": digests.model, "weights": "b" * 64, "package": digests.package, "data": digests.data, "test": "e" * 64,
-        "code": digests.code, "commit": None, "dirty": False, "config": digests.config, "policy": "2" * 64,
+        "code": digests.code, "commit": version.code.commit, "dirty": False, "config": digests.config,
+        "policy": policy_digest(PromotionPolicy()),
         "evidence": digests.evidence, "lock": None, "champion": None,
     }  # fmt: skip
     facts = Dossier(
-        summary="It is fine.", outcome="promote-eligible",
+        summary="It is fine.", outcome=outcome,
         subject=Subject(model=version.model, version=version.version, candidate="tiny", recipe="tiny", run="run-1"),
         bound=Bound.model_validate(bound | changes), criteria=(), challenger=FIGURES, champion=None, difference=None,
         use=1, duel=None, disagreements=0, examples=(), cautions=(), lineage={}, policy={},

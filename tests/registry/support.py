@@ -40,7 +40,7 @@ def candidate(name: str = "tiny") -> Candidate:
     )
 
 
-def make_bundle(folder: Path, *, seed: int = 0, data: str = DATA) -> Path:
+def make_bundle(folder: Path, *, seed: int = 0, data: str = DATA, contract: InputContract = CONTRACT) -> Path:
     """Save a bundle of an untrained network whose weights follow from the seed."""
     branch = candidate()
     summary = TrainingSummary(
@@ -48,9 +48,9 @@ def make_bundle(folder: Path, *, seed: int = 0, data: str = DATA) -> Path:
         stopped_early=False, train_seconds=1.0, images_per_second=1.0, device="cpu", threads=1, seed=seed,
         resumed_from=None, history=(),
     )  # fmt: skip
-    net = build(branch.recipe.model, CONTRACT, seed=seed)
+    net = build(branch.recipe.model, contract, seed=seed)
     folder.mkdir(parents=True)
-    Bundle(branch, CONTRACT, data, dict(net.state_dict()), summary).save(folder)
+    Bundle(branch, contract, data, dict(net.state_dict()), summary).save(folder)
     return folder
 
 

@@ -95,6 +95,43 @@ def test_edits_are_refused(place: Place, log: EventLog, statement: str) -> None:
     assert log.verify() == 4
 
 
+@pytest.mark.parametrize("number", ["6", "4", "0"])
+def test_what_does_not_follow_the_last_event_is_refused(place: Place, log: EventLog, number: str) -> None:
+    row = f"SELECT {number}, time, kind, 'eve', payload, hash, '{'f' * 64}' FROM {{table}} WHERE seq = 4"
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
+        place.execute(f"INSERT INTO {{table}} {row}")
+    assert log.verify() == 4
+
+
+def test_another_link_than_the_last_events_is_refused(place: Place, log: EventLog) -> None:
+    row = f"SELECT 5, time, kind, 'eve', payload, '{'e' * 64}', '{'f' * 64}' FROM {{table}} WHERE seq = 4"
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match="does not follow the last"):
+        place.execute(f"INSERT INTO {{table}} {row}")
+    assert log.verify() == 4
+
+
+REPLACE = "INSERT OR REPLACE INTO {table} SELECT seq, time, kind, 'eve', payload, previous, 'x' FROM {table}"
+
+
+def test_sqlite_replaces_no_event(tmp_path: Path) -> None:
+    place = Place(tmp_path / "reviews.db", "events")
+    for number in range(2):
+        place.log.append("note", "ada", {"number": number})
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        place.execute(REPLACE)
+    place.execute("INSERT OR IGNORE INTO {table} SELECT 9, time, kind, 'eve', payload, 'y', 'x' FROM {table} WHERE 0")
+    assert [event.actor for event in place.log.events()] == ["ada", "ada"]
+
+
+def test_a_file_of_before_is_guarded_by_the_next_write(tmp_path: Path) -> None:
+    place = Place(tmp_path / "reviews.db", "events")
+    place.log.append("note", "ada", {})
+    place.execute("DROP TRIGGER events_follow")
+    place.log.append("note", "ada", {})
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        place.execute(REPLACE)
+
+
 @pytest.mark.parametrize(
     ("statement", "message"),
     [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from podium.registry import audit, promotion
+from podium.registry import audit, promotion, sync
 from tests.registry.fixtures import database, house, mlflow_database, postgres_server
 from tests.review.made import Office, make_office
 
@@ -14,6 +14,6 @@ __all__ = ["database", "house", "mlflow_database", "office", "postgres_server"]
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     """Versions without artifacts: what compares these does nothing."""
-    for module in (promotion, audit):
-        monkeypatch.setattr(module, "verify_version", lambda *_: None)
+    for module in (promotion, audit, sync):
+        monkeypatch.setattr(module, "verify_request", lambda *_: None)
     return make_office(tmp_path)

@@ -46,7 +46,7 @@ class Aliases:
     def get_registered_model(self, name: str) -> Any:
         return SimpleNamespace(name=name, aliases=self.held.setdefault(name, {}))
 
-    def search_registered_models(self) -> list[Any]:
+    def search_registered_models(self, page_token: str | None = None) -> list[Any]:
         return [SimpleNamespace(name=name) for name in self.held]
 
     def search_model_versions(self, query: str) -> list[Any]:
@@ -107,6 +107,6 @@ class Office:
 
 
 def make_office(folder: Path) -> Office:
-    """An empty one; ``verify_version`` of promotion and audit has to be replaced."""
+    """An empty one; ``verify_request`` of promotion, sync and audit has to be replaced."""
     state = folder / "state"
     return Office(Settings(root=folder, state=state, tracking_uri=f"sqlite:///{state / 'mlflow.db'}"), Aliases())

@@ -64,7 +64,7 @@ def test_what_must_not_be_carried_out_is_not(office: Office) -> None:
 
 
 def test_the_steps_do_what_the_direct_path_does(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying, "verify_version", lambda *_: None)
+    monkeypatch.setattr(carrying, "verify_request", lambda *_: None)
     office.open()
     office.approve("grace", carrier=Recording(done=True))
     for _ in range(2):  # a pipeline that is run again

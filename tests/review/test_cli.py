@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from podium.cli.review import app
+from podium.config.promotion_file import load_policy, policy_digest
 from podium.errors import ReviewError
 from podium.registry import dossiers, reviews
 from tests.registry.dossiers import papers
@@ -58,7 +59,7 @@ def test_the_way_of_a_candidate(house: House, cli: Any) -> None:
     assert "0.9100" in shown
     assert "0.9000" in shown
     assert "podium-2 approved by grace" in cli("approve", "podium-2", "--reason", "better", "--as", "grace")
-    assert "(self-approved)" in cli("show", "podium-1")
+    assert "(self-approved, named by " in cli("show", "podium-1")
 
     rolled = cli("rollback", "--reason", "cats", "--json")
     assert (rolled["champion"], rolled["previous"]) == (1, 2)
@@ -93,7 +94,17 @@ def test_json_of_a_review_is_as_documented(house: House, cli: Any) -> None:
     assert set(shown["digests"]) == {"model", "package", "data", "code", "config", "evidence"}
     assert shown["figures"]["test_accuracy"] == 0.9
     decided = cli("approve", "podium-1", "--reason", "x", "--json")["review"]["decision"]
-    assert set(decided) == {"verdict", "actor", "time", "reason", "self_approved", "override", "event"}
+    assert set(decided) == {
+        "verdict",
+        "actor",
+        "time",
+        "reason",
+        "self_approved",
+        "override",
+        "event",
+        "via",
+        "process",
+    }
     assert set(shown["rules"]) == {"reviewers", "quorum", "self_approval", "expires_days", "overrides"}
 
 
@@ -132,7 +143,8 @@ def test_votes_are_shown_until_the_quorum_is_reached(house: House, cli: Any) -> 
         "decision: {quorum: 2, reviewers: [grace, joan], overrides: [grace, joan]}"
     )
     version = house.register()
-    dossier = dossiers.store(house.client, version, papers(version))
+    policy = policy_digest(load_policy(house.settings.root))
+    dossier = dossiers.store(house.client, version, papers(version, "blocked", policy=policy))
     reviews.open_review(house.settings, version, author=AUTHOR, outcome="blocked", dossier=dossier)
     assert "blocked 0/2" in cli("list")
     shown = cli("show", "podium-1")
@@ -145,7 +157,7 @@ def test_votes_are_shown_until_the_quorum_is_reached(house: House, cli: Any) -> 
     assert "approved by grace" in cli("show", "podium-1")
     said = cli("approve", "podium-1", "--reason", "yes", "--as", "joan", "--override")
     assert "podium-1 approved by grace, joan" in said
-    assert "(override of the gate)" in said
+    assert "(override of the gate, named by " in said
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 
 from podium.registry import promotion, tracking
 from podium.registry.audit import audit, repair
+from podium.registry.champion import champion_version
 from podium.settings import Settings
 from tests.registry.postgres import Database
 from tests.registry.support import House
@@ -36,6 +37,7 @@ def test_register_approve_roll_back_audit(database: Database, tmp_path: Path, mo
     found = audit(settings, client=house.client)
     assert (found.findings, found.versions_verified) == ((), 2)
     house.client.set_registered_model_alias("podium", "champion", "2")
+    assert champion_version(settings, "podium", client=house.client) == 1, "whoever sets the alias promotes nothing"
     assert repair(settings, client=house.client).findings == ()
     assert house.aliases() == {"champion": 1}
     assert house.package(1).is_relative_to(shared)

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from podium.bundle import Bundle
-from podium.code import _closure
+from podium.code import sources
 from podium.config import Candidate, ModelConfig
 from podium.data import Dataset
 from podium.errors import TrainingFailed, TrainingStopped
@@ -210,7 +210,7 @@ def test_a_rank_that_goes_away_is_missed(small_dataset: Dataset, tmp_path: Path)
 
 
 def test_the_code_that_processes_run_is_part_of_the_training_s_identity() -> None:
-    assert {"podium.training.agent", "podium.training.worker"} <= _closure(("podium.training",)).keys()
+    assert {"podium.training.agent", "podium.training.worker"} <= sources("podium.training").keys()
 
 
 def test_more_ranks_than_images_validate(small_dataset: Dataset, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def test_gpus_and_their_parts() -> None:
     assert conf["NodeName"] == (
         "desk NodeAddr=127.0.0.1 Port=7002 CPUs=16 RealMemory=60000 Gres=gpu:2,shard:104 State=UNKNOWN"
     )
+    assert conf["TaskProlog"] == "/s/workstation/task_prolog"
     assert conf["DefMemPerCPU"] == "3750", "who asks for no memory does not take all"
     assert gres_conf(made).splitlines() == [
         "Name=gpu File=/dev/nvidia0", "Name=gpu File=/dev/nvidia1",
@@ -37,6 +38,7 @@ def test_gpus_and_their_parts() -> None:
 def test_without_gpus() -> None:
     made = Machine(name="desk", cpus=4, memory=8000, gpus=())
     assert "Gres" not in slurm_conf(made, PLACE)
+    assert "TaskProlog" not in slurm_conf(made, PLACE)
     assert gres_conf(made) == ""
 
 

@@ -12,6 +12,8 @@ from podium.settings import Settings
 MLFLOW: Final = "mlflow"
 REVIEWS: Final = "reviews"
 ZENML: Final = "zenml"
+ZENML_STACKS: Final = "zenml_stacks"
+"""The artifact store of the stacks in ``infra/stacks`` that keep it in the state folder."""
 PROXIED: Final = "mlflow-artifacts:"
 """How MLflow's server calls artifacts that it passes on."""
 
@@ -23,7 +25,7 @@ class Zenml:
     database: str | None = None
     """Its server's database; None for the store in the state folder."""
     artifacts: str | None = None
-    """Its artifact store, where that is not in the state folder."""
+    """One more artifact store, where that is not in the state folder."""
     wanted: bool = True
 
 
@@ -60,6 +62,8 @@ def places(settings: Settings, zenml: Zenml, artifacts: str) -> Places:
         databases[ZENML] = zenml.database
     elif zenml.wanted:
         trees[ZENML] = own_configuration(settings.state).as_uri()
+    if zenml.wanted:
+        trees[ZENML_STACKS] = (settings.state / "artifacts").as_uri()
     if zenml.wanted and zenml.artifacts:
         trees["zenml_artifacts"] = zenml.artifacts
     return Places(databases, trees)

@@ -8,7 +8,7 @@ from typing import Final
 
 from podium.backup.databases import kind_of, load, replace_prefix, shown, tables
 from podium.backup.manifest import OBJECTS, Manifest, read
-from podium.backup.places import MLFLOW, ZENML, Places, Zenml, places
+from podium.backup.places import MLFLOW, ZENML, ZENML_STACKS, Places, Zenml, places
 from podium.backup.trees import files_at
 from podium.digest import digest_file
 from podium.errors import BackupError
@@ -80,7 +80,8 @@ def _other_places(manifest: Manifest, target: Places, settings: Settings) -> Ite
             yield f"{shown(uri)}: {name} was in {dump.kind}"
     for name in manifest.trees.keys() - target.trees.keys():
         yield f"the backup has files of {name}, for which no place is named"
-    if ZENML in manifest.trees and manifest.trees[ZENML].entries and manifest.state != str(settings.state):
+    kept = any(name in manifest.trees and manifest.trees[name].entries for name in (ZENML, ZENML_STACKS))
+    if kept and manifest.state != str(settings.state):
         yield f"ZenML's local store holds the path {manifest.state}: restore it there, or leave it out (--no-zenml)"
 
 

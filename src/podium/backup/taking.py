@@ -128,7 +128,12 @@ def _tree(uri: str, objects: Path, known: Tree | None) -> Tree:
     entries = {}
     for path, size, stamp in files.stamps():
         before = known.entries.get(path) if known else None
-        if before and stamp and (before.size, before.stamp) == (size, stamp):
+        if (
+            before
+            and stamp
+            and (before.size, before.stamp) == (size, stamp)
+            and _place(objects, before.digest).is_file()
+        ):
             entries[path] = before
             continue
         digest = _keep(files, path, objects)
@@ -147,8 +152,12 @@ def _keep(files: Files, path: str, objects: Path) -> str | None:
         except FileNotFoundError:
             return None
         digest = digest_file(copied)
-        place = objects / digest[:2] / digest
+        place = _place(objects, digest)
         if not place.is_file():
             with atomic.new_file(place) as fresh:
                 copied.replace(fresh)
     return digest
+
+
+def _place(objects: Path, digest: str) -> Path:
+    return objects / digest[:2] / digest

@@ -19,7 +19,11 @@ Database = Annotated[
 ]
 Artifacts = Annotated[
     str | None,
-    typer.Option("--zenml-artifacts", metavar="URI", help="ZenML's artifact store: a folder, or s3://BUCKET/PREFIX."),
+    typer.Option(
+        "--zenml-artifacts",
+        metavar="URI",
+        help="ZenML's artifact store, if not in the state folder: a folder, or s3://BUCKET/PREFIX.",
+    ),
 ]
 Without = Annotated[bool, typer.Option("--no-zenml", help="Leave ZenML's store out.")]
 
@@ -31,7 +35,7 @@ def backup(
     no_zenml: Without = False,
     keep: Annotated[int | None, typer.Option(min=1, help="Give up older backups; so many are left.")] = None,
 ) -> None:
-    """Back up MLflow's tables, the decision log, their artifacts and ZenML's store, in one consistent state.
+    """Back up MLflow's tables, the decision log, ZenML's store and the artifacts of all, in one consistent state.
 
     Others may go on working. Files that an earlier backup holds are not copied again. Not in it: data (`dvc push`),
     checkpoints, pages of runs.

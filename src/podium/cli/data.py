@@ -46,16 +46,21 @@ def show(
 @app.command("restore")
 def restore(
     manifest: Annotated[Path | None, typer.Option(help="Also copy dataset.json to this file.")] = None,
+    pull: Annotated[bool, typer.Option("--pull", help="Have DVC fetch it from its remote, if need be.")] = False,
 ) -> None:
-    """Make data/ be what data.dvc records, where that needs no download."""
+    """Make data/ be what data.dvc records, where that needs no download, or else with --pull."""
     from podium import atomic
-    from podium.data.dvc import keep_in_cache
+    from podium.data.dvc import fetch, keep_in_cache
     from podium.data.restore import restore as restore_data
 
     settings = Settings.from_environment()
-    restored = restore_data(settings.data, settings.root / "data.dvc")
+    record = settings.root / "data.dvc"
+    pulled = pull and fetch(settings.data, record)
+    restored = restore_data(settings.data, record)
+    if pulled:
+        restored = restored._replace(outcome="fetched")
     if restored.outcome == "imported":
-        keep_in_cache(settings.data, settings.root / "data.dvc")
+        keep_in_cache(settings.data, record)
     if manifest:
         atomic.write_bytes(manifest, (settings.data / "dataset.json").read_bytes())
     typer.echo(f"{settings.data}: {restored.manifest.name} ({restored.manifest.digest[:12]}), {restored.outcome}")

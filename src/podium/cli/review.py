@@ -25,6 +25,9 @@ app.command()(dossier)
 Id = Annotated[str, typer.Argument(metavar="ID", help="Such as podium-3: version 3 of the model podium.")]
 Reason = Annotated[str, typer.Option(help="Why; recorded.")]
 User = Annotated[str | None, typer.Option("--as", metavar="USER", help="Who decides; you by default.")]
+Seen = Annotated[
+    int | None, typer.Option(metavar="EVENT", help="`event` of the review as you saw it; refused if it was renewed.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[
     str | None,
@@ -62,7 +65,7 @@ def show(review: Id, json: Json = False) -> None:
     "open|champion|retired|rejected", "opened", "renewed", "expires", "expired", "author", "run", "candidate",
     "recipe", "figures", "digests", "code", "dvc", "report", "mlflow_run", "zenml_model_version", "outcome",
     "dossier", "policy", "rules", "event", "votes": [{"event", "time", "actor", "reason", "self_approved",
-    "override"}], "decision": null or {"verdict", "actor", "time", "reason", "self_approved", "override", "event"},
+    "override", "via", "process"}], "decision": null or the same with "verdict",
     "champion": null or the champion's review with the same keys}.
     """
     from podium.cli.review_view import print_review
@@ -84,6 +87,7 @@ def approve(
     reason: Reason,
     user: User = None,
     override: Annotated[bool, typer.Option("--override", help="Approve although the gate blocks; recorded.")] = False,
+    seen: Seen = None,
     json: Json = False,
     no_zenml: NoZenml = False,
 ) -> None:
@@ -102,6 +106,7 @@ def approve(
         reason=reason,
         actor=user,
         override=override,
+        seen=seen,
         mirror=None if no_zenml else recorded_mirror(settings, review),
         carrier=None if no_zenml else PipelineCarrier(settings),
     )
@@ -109,13 +114,15 @@ def approve(
 
 
 @app.command()
-def reject(review: Id, reason: Reason, user: User = None, json: Json = False, no_zenml: NoZenml = False) -> None:
+def reject(
+    review: Id, reason: Reason, user: User = None, seen: Seen = None, json: Json = False, no_zenml: NoZenml = False
+) -> None:
     """Turn a version down; it stays in the registry. JSON as for `approve`."""
     from podium.registry import promotion
 
     settings = _settings()
     mirror = None if no_zenml else recorded_mirror(settings, review)
-    _report(promotion.reject(settings, review, reason=reason, actor=user, mirror=mirror), json=json)
+    _report(promotion.reject(settings, review, reason=reason, actor=user, seen=seen, mirror=mirror), json=json)
 
 
 @app.command()

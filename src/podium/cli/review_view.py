@@ -175,8 +175,9 @@ def _print_decision(console: Console, review: Review) -> None:
 
 def _marks(given: Vote | Decision) -> str:
     marks = [("self-approved", given.self_approved), ("override of the gate", given.override)]
+    marks += [("at the desk", given.via == "desk"), (f"named by {given.named_by}", given.named_by is not None)]
     shown = ", ".join(text for text, holds in marks if holds)
-    return f" [yellow]({shown})[/]" if shown else ""
+    return f" [yellow]({escape(shown)})[/]" if shown else ""
 
 
 def _standing(review: Review) -> str:

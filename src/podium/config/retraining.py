@@ -36,7 +36,7 @@ class RetrainingSection(Frozen):
     champions_recipe: bool = True
     """Whether the champion's own recipe is trained as well, unless a candidate is the same."""
     attempts: int = Field(3, ge=1)
-    """How often a run that fails is tried, in as many checks, before a person has to look."""
+    """How often a run that fails or is killed is tried, in as many checks, before a person has to look."""
 
 
 class RetrainingConfig(RunConfig):

@@ -34,6 +34,7 @@ def keep_in_cache(data: Path, record: Path) -> bool:
     """
     if not (record.parent / ".dvc").is_dir() or not is_recorded(data, record):
         return False
+    record = _writable(data, record)
     _dvc(
         record,
         ["commit", "--quiet", "--force", record.name],
@@ -93,14 +94,35 @@ def fetch(data: Path, record: Path) -> bool:
         return False
     if not here and is_embedded(record):
         restore(data, record)
+        keep_in_cache(data, record)  # DVC does not replace what it does not know
         return True
     _dvc(
-        record,
+        _writable(data, record),
         ["pull", "--quiet", record.name],
         failure=f"DVC could not fetch the recorded version of {data.name}/",
         remedy=f"look at the remote; if the data set in {data.name}/ was never recorded, do so: `dvc add {data.name}`",
     )
     return True
+
+
+def _writable(data: Path, record: Path) -> Path:
+    """The record of a repository that DVC can write to.
+
+    DVC writes beside the data set. In a read-only checkout whose data set is a link to elsewhere, as in the image for
+    Kubernetes, there is a repository there, too: with the same record, configuration and remotes, and its own cache.
+
+    Raises:
+        DataError: The link leads to a folder of another name than DVC's record tells.
+    """
+    if not data.is_symlink() or os.access(record.parent, os.W_OK):
+        return record
+    place = data.resolve()
+    if place.name != data.name:
+        raise DataError(f"{data}: is a link to {place}", remedy=f"have it lead to a folder called {data.name}, too")
+    for file in (record, *(record.parent / ".dvc" / name for name in ("config", "config.local"))):
+        if file.is_file():
+            atomic.write_bytes(place.parent / file.relative_to(record.parent), file.read_bytes())
+    return place.parent / record.name
 
 
 def tracking(data: Path, record: Path, digest: str, *, source: str | None = None) -> str:

@@ -21,7 +21,7 @@ class Restored(NamedTuple):
     """The data set in place, and what was done to have it there."""
 
     manifest: Manifest
-    outcome: Literal["kept", "imported"]
+    outcome: Literal["kept", "imported", "fetched"]
 
 
 class _Note(Frozen):
@@ -73,7 +73,8 @@ def restore(data: Path, record: Path) -> Restored:
             )
         return manifest
 
-    return Restored(install(data, importer, name=note.source).manifest, "imported")
+    place = data.resolve() if data.is_symlink() else data  # what is written lies beside it at first
+    return Restored(install(place, importer, name=note.source).manifest, "imported")
 
 
 def rebuild(source: str, target: Path) -> Manifest | None:

@@ -8,14 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from podium.config.desk import DeskConfig
+from podium.desk.comparison import Duel, DuelCache
 from podium.desk.errands import Errands
 from podium.desk.forms import FormTokens
 from podium.desk.identity import Authenticator, Identity
 from podium.desk.limits import LoginLimiter
+from podium.desk.places import Places
 from podium.desk.samples import SampleCache
 from podium.desk.sessions import Sessions
 from podium.registry import tracking
 from podium.registry.carrying import Carrier
+from podium.registry.state import Review
 from podium.registry.sync import Mirror
 from podium.settings import Settings
 
@@ -56,6 +59,11 @@ class Desk:
     errands: Errands = field(default_factory=Errands)
     tokens: FormTokens = field(default_factory=FormTokens)
     samples: SampleCache = field(default_factory=SampleCache)
+    heavy: Places = field(default_factory=lambda: Places(4, wait=10))
+    """For what fetches or predicts: far fewer than the threads that answer (40), so that other pages are answered."""
+    audits: Places = field(default_factory=lambda: Places(1, wait=30))
+    """For comparing all files: one at a time, and not kept waiting by those who look."""
+    compared: DuelCache = field(default_factory=DuelCache)
     sessions: Sessions = field(init=False)
     limiter: LoginLimiter = field(init=False)
 
@@ -78,6 +86,10 @@ class Desk:
     def cookie(self) -> str:
         """The cookie's name. With ``__Host-`` a browser takes it from this host alone, over HTTPS alone."""
         return "__Host-podium_desk" if self.secure else "podium_desk"
+
+    def duel(self, review: Review) -> Duel:
+        """What the gate said of a review beside the champion. Raises ReviewError or RegistryError."""
+        return self.compared.of(self.settings, review)
 
     def client(self) -> tracking.MlflowClient | None:
         """The registry's client, opened once; None while there is no registry (looking makes none)."""

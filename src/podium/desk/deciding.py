@@ -7,6 +7,7 @@ from typing import Final, Literal
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from podium.config.promotion_file import load_policy
 from podium.desk.addresses import review_address
 from podium.desk.pages import page, redirect
 from podium.desk.present import ReviewView
@@ -14,7 +15,8 @@ from podium.desk.reading import load, review_page
 from podium.desk.refusals import Refused, require, status_of
 from podium.desk.visitor import SomebodyWithForm, Visitor
 from podium.errors import PodiumError, ReviewError
-from podium.registry import promotion
+from podium.registry import promotion, reviews
+from podium.registry.rules import policy_of
 
 router = APIRouter()
 LONGEST_REASON: Final = 2000
@@ -33,14 +35,28 @@ def decide(visitor: SomebodyWithForm, review_id: str) -> Response:
         if not reason:
             raise ReviewError("a decision needs a reason", remedy="say why, in a sentence that holds in a year")
         if visitor.fields.get("confirmed") != "yes":
-            seen, override = visitor.fields.get("seen", ""), visitor.fields.get("override") == "yes"
-            return page(
-                visitor, "confirm.html", review=view, verdict=verdict, reason=reason, seen=seen, override=override
-            )
+            return _ask(visitor, view, verdict, reason)
         _check_champion(visitor, view)
         return _record(visitor, view, verdict, reason)
     except PodiumError as error:
         return _refused(visitor, review_id, error, reason)
+
+
+def _ask(visitor: Visitor, view: ReviewView, verdict: Verdict, reason: str) -> Response:
+    """What will happen, before it does."""
+    settings = visitor.desk.settings
+    rules = policy_of(reviews.show(settings, view.id).request, load_policy(settings.root))
+    return page(
+        visitor,
+        "confirm.html",
+        review=view,
+        verdict=verdict,
+        reason=reason,
+        seen=visitor.fields.get("seen", ""),
+        override=visitor.fields.get("override") == "yes",
+        own=rules.same(visitor.person.actor, view.author),
+        own_counts=rules.self_approval,
+    )
 
 
 def _record(visitor: Visitor, view: ReviewView, verdict: Verdict, reason: str) -> Response:
@@ -48,6 +64,7 @@ def _record(visitor: Visitor, view: ReviewView, verdict: Verdict, reason: str) -
     decider: promotion.Decider = {
         "reason": reason,
         "actor": visitor.person.actor,
+        "via": "desk",
         "mirror": desk.mirrors(view.id),
         "client": desk.client(),
         "seen": number(visitor.fields.get("seen")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from podium.desk.comparison import Comparison
 from podium.registry.state import Review
 from podium.report.text import THIN, count, duration, percent, significant
 
@@ -45,19 +46,24 @@ _MEASURES: Final = (
 )
 
 
-def figures_of(review: Review, champion: Review | None) -> tuple[Figure, ...]:
-    """One row for each measure; the first is the one that matters most."""
-    return tuple(_figure(measure, review, champion) for measure in _MEASURES)
+def figures_of(review: Review, champion: Review | None, comparison: Comparison) -> tuple[Figure, ...]:
+    """One row for each measure; the first is the one that matters most. Nothing is subtracted that cannot be compared:
+    the gate's difference is the test accuracy's, where there is one.
+    """
+    return tuple(_figure(measure, review, champion, comparison) for measure in _MEASURES)
 
 
-def _figure(measure: _Measure, review: Review, champion: Review | None) -> Figure:
+def _figure(measure: _Measure, review: Review, champion: Review | None, comparison: Comparison) -> Figure:
     mine = getattr(review.request.version.figures, measure.field)
     other = getattr(champion.request.version.figures, measure.field) if champion else None
+    apart = bool(comparison.apart)
+    if comparison.difference is not None and measure.field == "test_accuracy":
+        mine, other, apart = comparison.difference.challenger, comparison.difference.champion, False
     difference = verdict = ""
-    if mine is not None and other is not None and measure.better:
+    if mine is not None and other is not None and measure.better and not apart:
         change = mine - other
         difference = _difference(change, measure)
-        if change and measure.better:
+        if change:
             verdict = "better" if (change > 0) == (measure.better == "more") else "worse"
     return Figure(measure.name, _text(mine, measure), _text(other, measure), difference, verdict)
 

@@ -28,7 +28,8 @@ DOCUMENT_HEADERS: Final = {
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
 }
-"""Of a page that a run made: no script, no form, no request, an origin of its own; shown in a frame of the desk."""
+"""Of a page that a run made: no script, no form, no request, an origin of its own. It is opened as a page of its own;
+only the desk itself could frame it."""
 
 
 class Guard:

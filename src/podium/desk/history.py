@@ -52,5 +52,8 @@ def history(events: Sequence[Event], model: str = "") -> tuple[Entry, ...]:
             digest=event.hash[:12],
         )
         for event in reversed(events)
-        if event.kind not in _HOUSEKEEPING and "version" in event.payload and model in ("", event.payload["model"])
+        if event.kind not in _HOUSEKEEPING
+        and "version" in event.payload
+        and "model" in event.payload
+        and model in ("", event.payload["model"])
     )

@@ -7,8 +7,14 @@ from typing import Final, Literal, Protocol
 from podium.config.base import Frozen
 from podium.config.desk import DeskConfig, Role
 
-Action = Literal["look", "decide", "roll back", "repair"]
-_LEAST: Final[dict[Action, Role]] = {"look": "viewer", "decide": "reviewer", "roll back": "admin", "repair": "admin"}
+Action = Literal["look", "decide", "compare all files", "roll back", "repair"]
+_LEAST: Final[dict[Action, Role]] = {
+    "look": "viewer",
+    "decide": "reviewer",
+    "compare all files": "reviewer",
+    "roll back": "admin",
+    "repair": "admin",
+}
 _RANK: Final[dict[Role, int]] = {"viewer": 0, "reviewer": 1, "admin": 2}
 
 
@@ -46,9 +52,15 @@ def needed(action: Action) -> Role:
 
 
 def identify(config: DeskConfig, account: Account) -> Identity | None:
-    """The role of an account; None if it has none."""
+    """The role of an account; None if it has none.
+
+    In a policy ``grace`` is Grace on any machine, so ``grace@example.org`` would decide as she does. An account with
+    such a name may look, until the configuration says whom it stands for (``recorded_as``).
+    """
     listed = config.users.get(account.name)
-    if listed is not None:
+    if listed is not None and (listed.recorded_as or "@" not in account.name):
         return Identity(user=account.name, actor=listed.recorded_as or account.name, role=listed.role)
     role: Role | None = "admin" if account.is_admin else config.default_role
+    if "@" in account.name and (role or listed):
+        role = "viewer"
     return Identity(user=account.name, actor=account.name, role=role) if role else None

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
+from podium.desk.comparison import Duels, compare, summary
 from podium.desk.figures import Figure, figures_of
 from podium.desk.progress import Progress
 from podium.registry.reviews import Overview
 from podium.registry.state import Review
 from podium.registry.votes import Decision, Vote
-from podium.report.text import THIN, interval, percent
 from podium.wording import plural
 
 Tone = Literal["plain", "good", "warm"]
@@ -42,6 +42,8 @@ class DecisionView:
     reason: str
     self_approved: bool
     override: bool
+    named_by: str | None = None
+    """Who gave the name to a command."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class ReviewView:
     champion: int | None
     """The champion's version that it is compared with."""
     champion_name: str
+    incomparable: str
+    """Why nothing of the two can be compared; empty if something can."""
     figures: tuple[Figure, ...]
     lead: Figure
     """The figure that the inbox shows."""
@@ -86,18 +90,25 @@ class ReviewView:
 
 
 def present(
-    review: Review, champion: Review | None, *, now: datetime | None = None, progress: Progress | None = None
+    review: Review,
+    champion: Review | None,
+    *,
+    duels: Duels | None = None,
+    now: datetime | None = None,
+    progress: Progress | None = None,
 ) -> ReviewView:
     """One review beside the champion in office (which may be this very version).
 
     Args:
         review: The review.
         champion: The promoted version's review, if there is one.
+        duels: Reads what the gate said of the two.
         now: Defaults to the current time, in UTC.
         progress: Of its decision.
     """
     version, other = review.request.version, champion if champion and champion.id != review.id else None
-    figures = figures_of(review, other)
+    comparison = compare(review, other, duels)
+    figures = figures_of(review, other, comparison)
     moment_now = now or datetime.now(UTC)
     decision, rules = review.decision, review.request.policy.decision if review.request.policy else None
     quorum = rules.quorum if rules else 1
@@ -109,8 +120,9 @@ def present(
         warnings.append(
             "The gate blocks this candidate: to approve it overrides the gate, which the policy must allow."
         )
-    if other is not None and other.request.version.digests.data != version.digests.data:
-        warnings.append("The champion's figures come from another version of the data: they cannot be compared.")
+    if comparison.apart:
+        what = "Figures beside the champion's" if comparison.void else "Figures that the gate did not compare"
+        warnings.append(f"{what} cannot be compared: {comparison.apart}.")
     if version.code.dirty:
         warnings.append("The code had changes that no commit holds.")
     return ReviewView(
@@ -124,10 +136,11 @@ def present(
         age=ago(moment_now - review.opened),
         data=version.digests.data[:12],
         marks=_marks(review, quorum, progress, expired=expired),
-        summary=_summary(review, other, progress),
+        summary=summary(review, other, comparison, promoting=progress is not None and progress.state != "done"),
         warnings=tuple(warnings),
         champion=other.version if other else None,
         champion_name=other.request.version.candidate if other else "",
+        incomparable=comparison.void,
         figures=figures,
         lead=figures[0],
         facts=_facts(review),
@@ -144,20 +157,25 @@ def present(
 
 
 def inbox(
-    overviews: tuple[Overview, ...], under_way: Collection[int] = (), *, now: datetime | None = None
+    overviews: tuple[Overview, ...],
+    under_way: Collection[int] = (),
+    *,
+    duels: Duels | None = None,
+    now: datetime | None = None,
 ) -> tuple[ReviewView, ...]:
     """All reviews: those that await a decision first, then the others; newest first.
 
     Args:
         overviews: Of all models.
         under_way: Events of decisions that are being carried out.
+        duels: Reads what the gate said.
         now: Defaults to the current time, in UTC.
     """
 
     def view(review: Review, champion: Review | None, pending: Collection[int]) -> ReviewView:
         event = review.decision.event if review.decision else 0
         progress = Progress("under way" if event in under_way else "left") if event in pending else None
-        return present(review, champion, now=now, progress=progress)
+        return present(review, champion, duels=duels, now=now, progress=progress)
 
     shown = []
     for overview in overviews:
@@ -200,32 +218,8 @@ def _marks(review: Review, quorum: int, progress: Progress | None, *, expired: b
 
 
 def _given(said: Decision | Vote, verdict: str) -> DecisionView:
-    return DecisionView(verdict, said.actor, moment(said.time), said.reason, said.self_approved, said.override)
-
-
-def _summary(review: Review, champion: Review | None, progress: Progress | None) -> str:
-    """The review in a sentence or two."""
-    version, figures = review.request.version, review.request.version.figures
-    text = f"{version.candidate} won its run"
-    if figures.test_accuracy is not None:
-        text += f" and names {percent(figures.test_accuracy)}{THIN}% of the test images rightly"
-        if figures.test_accuracy_low is not None and figures.test_accuracy_high is not None:
-            text += f" (95{THIN}% interval {interval(figures.test_accuracy_low, figures.test_accuracy_high)})"
-    if champion is None:
-        last = "There is no other champion yet."
-        if review.standing == "champion":
-            last = (
-                "It is the champion." if progress is None or progress.state == "done" else "It is to be the champion."
-            )
-        return f"{text}. {last}"
-    other = champion.request.version
-    before, name = other.figures.test_accuracy, f"version {other.version}, {other.candidate}"
-    if figures.test_accuracy is None or before is None:
-        return f"{text}. The champion is {name}."
-    points = round(100 * (figures.test_accuracy - before), 1)
-    if not points:
-        return f"{text}, about as many as the champion ({name})."
-    return f"{text}, {abs(points)} points {'more' if points > 0 else 'less'} than the champion ({name})."
+    marks = said.self_approved, said.override, said.named_by
+    return DecisionView(verdict, said.actor, moment(said.time), said.reason, *marks)
 
 
 def _facts(review: Review) -> tuple[tuple[str, str], ...]:

@@ -31,7 +31,7 @@ def show_inbox(visitor: Somebody) -> Response:
     """All reviews, open ones first, expired ones folded away, and where the registry departs from the log."""
     desk = visitor.desk
     found = reviews.overviews(desk.settings, client=desk.client(), under_way=desk.errands.under_way)
-    views = inbox(found, desk.errands.under_way)
+    views = inbox(found, desk.errands.under_way, duels=desk.duel)
     return page(
         visitor,
         "inbox.html",
@@ -57,11 +57,12 @@ def show_document(visitor: Somebody, review_id: str, name: str) -> Response:
     desk = visitor.desk
     request = reviews.show(desk.settings, review_id).request
     try:
-        if name == "dossier":
-            folder = dossiers.kept(desk.settings, request.version, request.dossier)
-            text = (folder / dossiers.PAGE).read_text(encoding="utf-8")
-        else:
-            text = documents.page(desk.settings, request.version, "report.html", client=desk.client())
+        with desk.heavy.taken():
+            if name == "dossier":
+                folder = dossiers.kept(desk.settings, request.version, request.dossier)
+                text = (folder / dossiers.PAGE).read_text(encoding="utf-8")
+            else:
+                text = documents.page(desk.settings, request.version, "report.html", client=desk.client())
     except RegistryError as error:
         raise Refused(404, error.message, remedy=error.remedy) from None
     return HTMLResponse(text, headers=DOCUMENT_HEADERS)
@@ -72,7 +73,8 @@ def show_lineage(visitor: Somebody, review_id: str) -> Response:
     """The chain from the decision back to code and data, each link checked now."""
     desk = visitor.desk
     view = load(desk, review_id)
-    found = chain.explain(desk.settings, review_id, client=desk.client())
+    with desk.heavy.taken():
+        found = chain.explain(desk.settings, review_id, client=desk.client())
     return page(visitor, "lineage.html", review=view, chain=found)
 
 
@@ -83,7 +85,7 @@ def load(desk: Desk, review_id: str) -> ReviewView:
     review = reviews.find(state, version)
     champion = state.reviews[state.champion] if state.champion is not None else None
     progress = progress_of(review.decision.event, state, desk.errands) if review.decision else None
-    return present(review, champion, progress=progress)
+    return present(review, champion, duels=desk.duel, progress=progress)
 
 
 def review_page(

@@ -63,13 +63,14 @@ def show_audit(visitor: Somebody) -> Response:
 @router.post("/audit")
 def run_audit(visitor: SomebodyWithForm) -> Response:
     """Compare the files of all reviewed versions as well; with ``repair``, restore aliases and stages from the log."""
-    desk = visitor.desk
-    mirror = desk.mirrors(None)
-    if visitor.fields.get("repair") == "yes":
-        require(visitor.person, "repair")
-        full = repair(desk.settings, actor=visitor.person.actor, mirror=mirror, client=desk.client())
-    else:
-        full = audit(desk.settings, mirror=mirror, client=desk.client())
+    desk, restoring = visitor.desk, visitor.fields.get("repair") == "yes"
+    require(visitor.person, "repair" if restoring else "compare all files")
+    with desk.audits.taken():
+        mirror = desk.mirrors(None)
+        if restoring:
+            full = repair(desk.settings, actor=visitor.person.actor, mirror=mirror, client=desk.client())
+        else:
+            full = audit(desk.settings, mirror=mirror, client=desk.client())
     try:
         events, broken = EventLog(desk.settings.reviews).events(), None
     except ReviewError as error:
@@ -107,6 +108,8 @@ def roll_back(visitor: SomebodyWithForm, model: str) -> Response:
             to=to,
             reason=reason,
             actor=visitor.person.actor,
+            via="desk",
+            seen_champion=seen,
             mirror=desk.mirrors(f"{model}-{to}"),
             client=desk.client(),
             carrier=desk.carriers(notes.append),

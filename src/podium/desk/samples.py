@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.desk.places import Places
 from podium.errors import PodiumError, RegistryError
 from podium.registry import documents
 from podium.registry.champion import load_champion_bundle
@@ -71,18 +72,33 @@ class SampleCache:
 
     def __init__(self) -> None:
         self._found: OrderedDict[tuple[str, str], Samples] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._computing = threading.Lock(), threading.Lock()
 
-    def of(self, settings: Settings, review: Review, champion: Review | None, client: Any | None) -> Samples:
-        """The samples of a pair. Errors as :func:`sample`; they are not kept."""
+    def of(
+        self, settings: Settings, review: Review, champion: Review | None, client: Any | None, places: Places
+    ) -> Samples:
+        """The samples of a pair. Errors as :func:`sample`, which are not kept.
+
+        What is known is given at once, whoever computes meanwhile. Raises Refused (503) if too many wait already.
+        """
         key = (review.id, champion.id if champion else "")
+        if (known := self._known(key)) is not None:
+            return known
+        with places.taken(), self._computing:
+            if (known := self._known(key)) is not None:  # computed while this one waited
+                return known
+            made = sample(settings, review, champion, client)
+            with self._lock:
+                self._found[key] = made
+                while len(self._found) > _KEPT:
+                    self._found.popitem(last=False)
+            return made
+
+    def _known(self, key: tuple[str, str]) -> Samples | None:
         with self._lock:
-            if key not in self._found:
-                self._found[key] = sample(settings, review, champion, client)
-            self._found.move_to_end(key)
-            while len(self._found) > _KEPT:
-                self._found.popitem(last=False)
-            return self._found[key]
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
 
 
 def sample(settings: Settings, review: Review, champion: Review | None, client: Any | None) -> Samples:

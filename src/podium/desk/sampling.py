@@ -20,5 +20,5 @@ def show_samples(visitor: Somebody, review_id: str) -> Response:
     review = reviews.show(desk.settings, review_id)
     champion = reviews.champion_review(desk.settings, review.request.version.model)
     other = champion if champion is not None and champion.id != review.id else None
-    found = desk.samples.of(desk.settings, review, other, desk.client())
-    return page(visitor, "samples.html", review=present(review, champion), samples=found)
+    found = desk.samples.of(desk.settings, review, other, desk.client(), desk.heavy)
+    return page(visitor, "samples.html", review=present(review, champion, duels=desk.duel), samples=found)

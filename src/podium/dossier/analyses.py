@@ -29,7 +29,10 @@ def _on_test(dossier: Dossier) -> str:
     sides = [dossier.challenger] + ([dossier.champion] if dossier.champion else [])
     heads = [f"version {side.version}" + (", champion then" if side is dossier.champion else "") for side in sides]
     rows = [
-        ["accuracy, %", *(_with_interval(s.accuracy, s.accuracy_low, s.accuracy_high) for s in sides)],
+        [
+            f"accuracy, %, with its {100 * sides[0].level:.4g} % interval",
+            *(_with_interval(s.accuracy, s.accuracy_low, s.accuracy_high) for s in sides),
+        ],
         ["macro F1, %", *(f"{100 * side.macro_f1:.2f}" for side in sides)],
         ["cross-entropy, nats", *(f"{side.loss:.4f}" for side in sides)],
     ]

@@ -110,7 +110,8 @@ def _use(contract: InputContract) -> str:
 
 def _metrics(dossier: Dossier) -> str:
     return (
-        "Accuracy with a 95 % Wilson interval, F1 averaged over classes, cross-entropy in nats. The candidate was"
+        f"Accuracy with a {100 * dossier.challenger.level:.4g} % Wilson interval (on parts of the images: 95 %), F1"
+        " averaged over classes, cross-entropy in nats. The candidate was"
         " selected on validation images; the test images were opened once that was settled, for decision"
         f" {dossier.use} on them."
     )

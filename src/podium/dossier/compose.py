@@ -12,6 +12,7 @@ from podium.data import Dataset
 from podium.dossier.facts import Bound, Caution, DataDrift, Disagreement, Dossier, Figures, Subject, Topic
 from podium.dossier.words import summary
 from podium.evaluation.evaluate import Evaluation
+from podium.evaluation.metrics import wilson_interval
 from podium.evaluation.records import Findings, Slice
 from podium.evaluation.slices import slices_of_each
 from podium.gate.result import GateResult
@@ -67,8 +68,8 @@ def compose(
     ):
         raise ValueError(f"an examination of {examination.candidate} on data {examination.data_digest[:12]}")
     sliced = _slices(dataset, [challenger, *([champion] if champion else [])])
-    figures = _figures(challenger, subject.version, sliced[0])
-    rival = _figures(champion, gate.champion.version, sliced[1]) if champion else None
+    figures = _figures(challenger, subject.version, sliced[0], gate.use)
+    rival = _figures(champion, gate.champion.version, sliced[1], gate.use) if champion else None
     differ = _differing(challenger, champion) if champion else np.empty(0, np.int64)
     found = [
         *cautions,
@@ -104,14 +105,17 @@ def _slices(dataset: Dataset, evaluations: Sequence[Evaluation]) -> tuple[tuple[
     return slices_of_each(part.images, part.labels, [one.probabilities.argmax(axis=1) for one in evaluations], names)
 
 
-def _figures(evaluation: Evaluation, version: int | None, slices: tuple[Slice, ...]) -> Figures:
+def _figures(evaluation: Evaluation, version: int | None, slices: tuple[Slice, ...], use: int) -> Figures:
     metrics = evaluation.metrics
+    level = 1 - 0.05 / use
+    low, high = wilson_interval(round(metrics.accuracy * metrics.count), metrics.count, level)
     return Figures(
         candidate=metrics.candidate,
         version=version,
         accuracy=metrics.accuracy,
-        accuracy_low=metrics.accuracy_low,
-        accuracy_high=metrics.accuracy_high,
+        accuracy_low=low,
+        accuracy_high=high,
+        level=level,
         macro_f1=metrics.macro_f1,
         loss=metrics.loss,
         recalls={entry.name: entry.recall if entry.support else None for entry in metrics.per_class},

@@ -55,6 +55,9 @@ class Figures(Frozen):
     accuracy: float
     accuracy_low: float
     accuracy_high: float
+    level: float = 0.95
+    """Coverage of the interval from ``accuracy_low`` to ``accuracy_high``: 0.05 is divided by the decisions that the
+    test images were used for so far (Bonferroni)."""
     macro_f1: float
     loss: float
     recalls: dict[str, float | None]

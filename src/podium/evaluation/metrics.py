@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,8 +101,13 @@ def cross_entropy(probabilities: NDArray, labels: NDArray) -> float:
     return float(-np.log(np.clip(true, floor, 1.0)).mean())
 
 
-def wilson_interval(correct: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a proportion; it lies within [0, 1] and contains ``correct / count``.
+def wilson_interval(correct: int, count: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion; it lies within [0, 1] and contains ``correct / count``.
+
+    Args:
+        correct: Of ``count``.
+        count: Of trials.
+        level: Coverage, in (0, 1).
 
     Raises:
         ValueError: ``count`` is not positive, or ``correct`` is not in ``[0, count]``.
@@ -109,10 +115,11 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
     if count <= 0 or not 0 <= correct <= count:
         raise ValueError(f"{correct} of {count} is no proportion")
     share = correct / count
-    z2 = _Z95 * _Z95
+    z = _Z95 if level == 0.95 else NormalDist().inv_cdf(0.5 + level / 2)
+    z2 = z * z
     scale = 1 + z2 / count
     centre = (share + z2 / (2 * count)) / scale
-    half = _Z95 / scale * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
+    half = z / scale * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
     # Rounding may put an end of 0 % or 100 % a hair inside: the observed share always belongs to the interval.
     return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
 

@@ -18,6 +18,8 @@ __all__ = ["Paired", "better", "corrected", "different", "interval", "level_of",
 
 RESAMPLES: Final = 9_999
 """Of the bootstrap (Davison & Hinkley 1997, section 2.5: a number for which quantiles are order statistics)."""
+MOST: Final = 1_000_000
+"""Of the bootstrap, where the level is of a late decision on a test split."""
 FIRST: Final = 0.8
 """Of alpha, for the first decision on a test split: most are decided on once or twice."""
 
@@ -84,7 +86,7 @@ def _coin(pairs: Paired, alternative: str) -> float:
     return float(stats.binomtest(pairs.challenger, differ, 0.5, alternative).pvalue) if differ else 1.0
 
 
-def interval(pairs: Paired, level: float, *, seed: int, resamples: int = RESAMPLES) -> tuple[float, float]:
+def interval(pairs: Paired, level: float, *, seed: int, resamples: int | None = None) -> tuple[float, float]:
     """Bootstrap interval of the difference in accuracy; it contains the difference itself.
 
     Images are drawn again with their pair of outcomes (paired bootstrap, percentiles: Efron & Tibshirani 1993, sections
@@ -95,12 +97,13 @@ def interval(pairs: Paired, level: float, *, seed: int, resamples: int = RESAMPL
         pairs: The counts.
         level: Coverage, such as 0.95.
         seed: Of the draws.
-        resamples: Their number.
+        resamples: Their number; by default so many that 20 lie beyond either end, up to a million.
     """
-    counts = np.array([pairs.challenger, pairs.champion, pairs.both + pairs.neither])
-    drawn = np.random.default_rng(seed).multinomial(pairs.count, counts / pairs.count, size=resamples)
-    differences = (drawn[:, 0] - drawn[:, 1]) / pairs.count
     tail = (1 - level) / 2
+    size = resamples or min(MOST, max(RESAMPLES, math.ceil(20 / tail)))
+    counts = np.array([pairs.challenger, pairs.champion, pairs.both + pairs.neither])
+    drawn = np.random.default_rng(seed).multinomial(pairs.count, counts / pairs.count, size=size)
+    differences = (drawn[:, 0] - drawn[:, 1]) / pairs.count
     low, high = np.quantile(differences, [tail, 1 - tail])
     return min(float(low), pairs.difference), max(float(high), pairs.difference)
 

@@ -14,6 +14,7 @@ from zenml.enums import ExecutionStatus
 from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
 from zenml.models import PipelineRunUpdate, StepRunUpdate
 
+from podium.orchestration.restarts import goes_on
 from podium.orchestration.stopping import begin
 from podium.settings import Settings
 
@@ -24,8 +25,9 @@ logger = logging.getLogger(__name__)
 def driving(settings: Settings) -> Iterator[None]:
     """Hold a lock for the time of the running pipeline; the operating system frees it when the process dies.
 
-    Before that, close the runs whose lock is free: nobody drives them any more. A lock's name begins with its store's
-    id: the state folder may serve several stores, and only the active one can be asked.
+    Before that, close the runs whose lock is free, unless their orchestrator starts their driver again: nobody drives
+    them any more. A lock's name begins with its store's id: the state folder may serve several stores, and only the
+    active one can be asked.
     """
     context = DynamicPipelineRunContext.get()
     if context is None:
@@ -54,7 +56,7 @@ def lock_file(folder: Path, store: UUID, run: UUID) -> Path:
 def bury(client: Client, folder: Path, store: UUID, *, but: UUID | None = None) -> None:
     """Close the runs of this store whose driver is dead. Files of other stores or with other names are left alone.
 
-    ``but`` is a run that goes on.
+    So are runs whose driver will be started again, by Slurm or Kubernetes. ``but`` is a run that goes on.
     """
     for file in sorted(folder.glob(f"{store}.*.lock")):
         try:
@@ -69,6 +71,8 @@ def bury(client: Client, folder: Path, store: UUID, *, but: UUID | None = None) 
         except Timeout:
             continue
         try:
+            if goes_on(client, run):
+                continue
             close_run(client, run)
             file.unlink(missing_ok=True)
         finally:

@@ -30,6 +30,7 @@ from podium.registry.request import RegisteredVersion
 from podium.registry.reviews import open_review
 from podium.registry.state import Review
 from podium.registry.zenml_mirror import mirror_version
+from podium.registry.zenml_server import is_server
 from podium.results import Leaderboard
 from podium.settings import Settings
 from podium.validation import ValidationReport
@@ -149,6 +150,7 @@ def ask_for_review(
     return open_review(
         settings,
         version,
+        author=_author(client, reference.store, pipeline_run),
         report=settings.runs / version.run / "report.html",
         zenml=reference,
         policy=filed.policy if filed else None,
@@ -156,6 +158,17 @@ def ask_for_review(
         dossier=filed.digest if filed else None,
         against=filed.against if filed else None,
     )
+
+
+def _author(client: Client, store: str, pipeline_run: str) -> str | None:
+    """Who started the run, where a ZenML server knows; without one, None: whoever runs this process.
+
+    On a cluster the process is one user's for all people, who could then approve their own runs.
+    """
+    if not is_server(store):
+        return None
+    user = client.get_pipeline_run(pipeline_run).user
+    return user.name if user else None
 
 
 def keep_page(settings: Settings, leaderboard: Leaderboard, version: int | None, report: str, checks_page: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from zenml.exceptions import RunInterruptedException
+from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
 
 from podium.config import Candidate, RunConfig, Start
 from podium.config.retraining import RetrainingConfig
@@ -30,7 +31,9 @@ def run_of(config: RetrainingConfig) -> RunConfig:
 def retraining(settings: Settings, config: RetrainingConfig) -> Iterator[Round | None]:
     """Look whether to train, telling what is found; None where there is nothing to do. See ``looking``."""
     stopped = (TrainingStopped, RunInterruptedException)
-    with looking(settings, config, drifted(settings, config), train=True, stopped=stopped) as found:
+    context = DynamicPipelineRunContext.get()
+    run = str(context.run.id) if context else None
+    with looking(settings, config, drifted(settings, config), train=True, run=run, stopped=stopped) as found:
         if found is None:
             say("another run of this retraining goes on: nothing is done here")
         else:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from podium.config import Frozen
-from podium.errors import PodiumError, RegistryError
+from podium.errors import PodiumError, RegistryError, ReviewError
 from podium.registry import tracking, versions
-from podium.registry.integrity import verify_version
+from podium.registry.integrity import verify_request
 from podium.registry.log import EventLog
 from podium.registry.provenance import current_user
+from podium.registry.replay import departures, strays
 from podium.registry.reviews import discrepancies
-from podium.registry.rules import faults
 from podium.registry.state import ModelState, fold, models
 from podium.registry.sync import Mirror, carry_out, wanted_stages
 from podium.settings import Settings
@@ -42,16 +42,15 @@ def audit(settings: Settings, *, client: MlflowClient | None = None, mirror: Mir
     """
     log = EventLog(settings.reviews)
     try:
-        count = log.verify()
+        events = log.verified()
     except PodiumError as error:
         return Audit(events=0, models=(), versions_verified=0, findings=(error.message,))
-    events = log.events()
     names = models(events)
-    findings = [fault for name in names for review in fold(events, name).reviews.values() for fault in faults(review)]
+    findings = strays(events, names) + [fault for name in names for fault in departures(events, name)]
     verified = 0
     if tracking.exists(settings):
         mlflow = client or tracking.client(settings)
-        names = tuple(dict.fromkeys([*names, *(found.name for found in mlflow.search_registered_models())]))
+        names = tuple(dict.fromkeys([*names, *versions.model_names(mlflow)]))
         hashes = {event.hash for event in events}
         for name in names:
             state = fold(events, name)
@@ -61,11 +60,11 @@ def audit(settings: Settings, *, client: MlflowClient | None = None, mirror: Mir
             findings += _departures(mirror, state, aliases)
             for review in state.reviews.values():
                 try:
-                    verify_version(settings, mlflow, review.request.version, review.request.dossier)
+                    verify_request(settings, mlflow, review.request)
                     verified += 1
                 except PodiumError as error:
                     findings.append(error.message)
-    return Audit(events=count, models=names, versions_verified=verified, findings=tuple(findings))
+    return Audit(events=len(events), models=names, versions_verified=verified, findings=tuple(findings))
 
 
 def repair(
@@ -96,8 +95,8 @@ def repair(
                     continue
                 try:
                     who = actor or current_user()
-                    changes += carry_out(mlflow, log, model, actor=who, mirror=mirror, record="repaired")
-                except RegistryError as error:
+                    changes += carry_out(settings, mlflow, log, model, actor=who, mirror=mirror, record="repaired")
+                except (RegistryError, ReviewError) as error:
                     failed.append(error.message)
     outcome = audit(settings, client=client, mirror=mirror)
     left = tuple(dict.fromkeys((*failed, *outcome.findings)))

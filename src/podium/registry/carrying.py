@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from podium.config import Frozen
 from podium.errors import ReviewError
 from podium.registry import tracking, versions
-from podium.registry.integrity import verify_version
+from podium.registry.integrity import verify_request
 from podium.registry.log import Event, EventLog
 from podium.registry.rules import faults
 from podium.registry.state import Review, fold
@@ -38,28 +39,27 @@ class Promotion(Frozen):
 
 
 def verify_decision(settings: Settings, client: MlflowClient, decision: int) -> Promotion:
-    """Check that the chain is whole, that the decision follows its policy, and that the artifacts are as reviewed.
+    """Check that chain, artifacts and dossier are what they were, and that the decision follows its policy.
 
     Raises:
         ReviewError: One of these does not hold, or there is no such decision.
         RegistryError: The version or its artifacts are gone.
     """
-    log = EventLog(settings.reviews)
-    log.verify()
-    event = _event(log, decision)
+    events = EventLog(settings.reviews).verified()
+    event = _event(events, decision)
     model, version = event.payload["model"], event.payload["version"]
-    review = fold(log.events(), model).reviews[version]
+    review = fold(events, model).reviews[version]
     if found := faults(review):
         raise ReviewError("; ".join(found), remedy="don't use this version; `podium review audit` tells more")
-    verify_version(settings, client, review.request.version)
+    verify_request(settings, client, review.request)
     return Promotion(model=model, version=version, decision=decision, kind=event.kind, actor=event.actor)
 
 
 def move_alias(settings: Settings, client: MlflowClient, promotion: Promotion) -> Promotion:
-    """Bring MLflow's aliases to what the log says. Raises RegistryError if the registry does not let us."""
+    """Bring MLflow's aliases to what the log says. Raises as :func:`podium.registry.sync.set_aliases`."""
     log = EventLog(settings.reviews)
     with tracking.registry_lock(settings):
-        changes = set_aliases(client, log, fold(log.events(), promotion.model))
+        changes = set_aliases(settings, client, log, fold(log.verified(), promotion.model))
     return _changed(promotion, changes)
 
 
@@ -80,8 +80,8 @@ def record_applied(settings: Settings, promotion: Promotion, *, run: str | None 
     return promotion
 
 
-def _event(log: EventLog, decision: int) -> Event:
-    for event in log.events():
+def _event(events: Sequence[Event], decision: int) -> Event:
+    for event in events:
         if event.seq == decision and event.kind in ("approved", "rejected", "rolled_back"):
             return event
     raise ReviewError(

@@ -24,7 +24,7 @@ from podium.registry.links import (
     verdict_link,
 )
 from podium.registry.log import EventLog
-from podium.registry.request import RegisteredVersion
+from podium.registry.request import RegisteredVersion, Request
 from podium.registry.reviews import discrepancies
 from podium.registry.state import fold
 from podium.registry.votes import parse_review_id
@@ -65,7 +65,7 @@ def explain(
     aliases = versions.aliases(mlflow, name)
     with tempfile.TemporaryDirectory(prefix="podium-explain-") as scratch:
         documents = _documents(settings, mlflow, version, Path(scratch), findings)
-    _verify(settings, mlflow, log, version, review.request.dossier if review else None, findings)
+    _verify(settings, mlflow, log, version, review.request if review else None, findings)
     findings.mismatches += discrepancies(state, aliases)
     board = documents.get("leaderboard", {}).get("data", {})
     findings.compare("the leaderboard is of data", version.digests.data, board.get("digest"))
@@ -158,11 +158,11 @@ def _verify(
     client: MlflowClient,
     log: EventLog,
     version: RegisteredVersion,
-    dossier: str | None,
+    request: Request | None,
     findings: Findings,
 ) -> None:
     """Compare the artifacts with the digests, and follow the log's hash chain."""
-    for check in (lambda: verify_version(settings, client, version, dossier), log.verify):
+    for check in (lambda: verify_version(settings, client, version, request), log.verify):
         try:
             check()
         except PodiumError as error:

@@ -47,10 +47,12 @@ def model_name(settings: Settings, given: str | None) -> str:
 def champion_version(settings: Settings, model: str, *, client: MlflowClient | None = None) -> int | None:
     """The promoted version; None if there is none.
 
-    On this machine's own registry the decision log tells (milliseconds; an alias without a decision promotes nothing);
-    with a shared registry its alias ``champion`` does.
+    The decision log tells, wherever the log is that of the registry: with a registry of this machine, in PostgreSQL, or
+    in the file that ``PODIUM_REVIEWS_URI`` names. An alias without a decision promotes nothing there. Only where a
+    machine knows a shared registry and no log of it, the registry's alias ``champion`` has to do.
     """
-    if tracking.is_local(settings):
+    named = settings.reviews_uri is not None or isinstance(settings.reviews, str)
+    if named or tracking.is_local(settings):
         return _state(settings, model).champion
     return versions.aliases(client or tracking.client(settings), model).get(versions.CHAMPION)
 

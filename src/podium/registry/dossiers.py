@@ -16,7 +16,7 @@ from podium.digest import digest_directory
 from podium.dossier.facts import Dossier
 from podium.errors import ReviewError
 from podium.registry import tracking, versions
-from podium.registry.request import RegisteredVersion
+from podium.registry.request import RegisteredVersion, Request
 from podium.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,8 +108,9 @@ def read(folder: Path) -> Dossier:
         ) from None
 
 
-def check(version: RegisteredVersion, dossier: Dossier) -> list[str]:
-    """What of a dossier does not fit the version that it is about, in words; nothing if all does."""
+def check(request: Request, dossier: Dossier) -> list[str]:
+    """What of a dossier does not fit the request that it belongs to, in words; nothing if all does."""
+    version = request.version
     bound, digests = dossier.bound, version.digests
     pairs = {
         "model files": (bound.model, digests.model),
@@ -120,9 +121,12 @@ def check(version: RegisteredVersion, dossier: Dossier) -> list[str]:
         "evidence": (bound.evidence, digests.evidence),
         "version": (str(dossier.subject.version), str(version.version)),
         "model": (dossier.subject.model, version.model),
+        "commit": (bound.commit or "none", version.code.commit or "none"),
+        "gate's outcome": (dossier.outcome, request.outcome or "none"),
+        "policy": (bound.policy, request.policy_digest or "none"),
     }
     return [
-        f"{what} ({told[:12]} in the dossier, {has[:12]} of the version)"
+        f"{what} ({told[:12]} in the dossier, {has[:12]} in the review)"
         for what, (told, has) in pairs.items()
         if told != has
     ]

@@ -79,21 +79,26 @@ class Recorded:
         if not self._notice:
             self._notice.append(keep_notice(self.settings, self.events))
 
-    def carry_out_here(self) -> None:
+    def carry_out_here(self, *, verified: int | None = None) -> None:
         """Move aliases and stages in this process. The caller holds the registry's lock.
 
+        Args:
+            verified: The version, if it was compared with its review under this very lock.
+
         Raises:
+            ReviewError: What is to be promoted is not what was approved.
             RegistryError: The registry, or the mirror, is out of reach; the decision stands.
         """
         if self.decision.kind != "voted":
             log = EventLog(self.settings.reviews)
-            carry_out(self.client, log, self.model, actor=self.actor, mirror=self.mirror)
+            who, mirror = self.actor, self.mirror
+            carry_out(self.settings, self.client, log, self.model, actor=who, mirror=mirror, verified=verified)
 
     def carry_out(self) -> None:
         """The same, by the carrier if there is one that does it; takes the lock itself.
 
         Raises:
-            ReviewError: The carrier says that it must not be done.
+            ReviewError: The carrier says that it must not be done, or as above.
             RegistryError: As above.
         """
         if self.decision.kind == "voted" or (self.carrier and self.carrier(self.review, self.decision.seq)):

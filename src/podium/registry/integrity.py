@@ -11,15 +11,25 @@ from podium.digest import digest_directory
 from podium.errors import RegistryError, ReviewError
 from podium.registry import dossiers, evidence, versions
 from podium.registry.package import BUNDLE_PATH
-from podium.registry.request import RegisteredVersion
+from podium.registry.request import RegisteredVersion, Request
 from podium.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+def verify_request(settings: Settings, client: MlflowClient, request: Request) -> None:
+    """Check that all that a review asks about is what it was: artifacts, dossier, and what that says of the gate.
+
+    Raises:
+        ReviewError: Something is not what was reviewed; names each thing that changed.
+        RegistryError: The version or its artifacts are gone.
+    """
+    verify_version(settings, client, request.version, request)
+
+
 def verify_version(
-    settings: Settings, client: MlflowClient, recorded: RegisteredVersion, dossier: str | None = None
+    settings: Settings, client: MlflowClient, recorded: RegisteredVersion, request: Request | None = None
 ) -> None:
     """Download a version's artifacts and compare everything with the record of its review.
 
@@ -27,7 +37,7 @@ def verify_version(
         settings: Where the registry is.
         client: MLflow's.
         recorded: As the review has it.
-        dossier: Digest of the dossier that the review is bound to, if there is one.
+        request: What the review asks, if there is one; its dossier is compared, too.
 
     Raises:
         ReviewError: Something is not what was reviewed; names each thing that changed.
@@ -43,9 +53,9 @@ def verify_version(
             for name, expected, actual in _compare(recorded, package, documents)
             if expected != actual
         ]
-        if dossier is not None:
-            papers = dossiers.fetch(settings, recorded, dossier, folder / "dossier")
-            changed += dossiers.check(recorded, dossiers.read(papers))
+        if request is not None and request.dossier is not None:
+            papers = dossiers.fetch(settings, recorded, request.dossier, folder / "dossier")
+            changed += dossiers.check(request, dossiers.read(papers))
     if versions.from_mlflow(found).digests != recorded.digests:
         changed.append("the digests in the version's tags")
     if changed:

@@ -43,14 +43,18 @@ class Event(Frozen):
 class Writer:
     """The log inside one write transaction: what is read is still true when the event is appended."""
 
-    def __init__(self, connection: sa.Connection, table: sa.Table, time: datetime) -> None:
-        self._connection, self._table = connection, table
+    def __init__(self, connection: sa.Connection, table: sa.Table, time: datetime, place: str) -> None:
+        self._connection, self._table, self._place = connection, table, place
         self.time = time
         """Of the transaction, in UTC: what is checked against it holds for the events, which bear it."""
 
     def events(self) -> tuple[Event, ...]:
         """All events so far, this transaction's included."""
         return _read(self._connection, self._table)
+
+    def verified(self) -> tuple[Event, ...]:
+        """The same, once every link of the chain is checked. Raises ReviewError if it is broken."""
+        return _verified(self.events(), self._place)
 
     def append(self, kind: str, actor: str, payload: Mapping[str, Any]) -> Event:
         """Add one event; it is durable when the transaction ends."""
@@ -103,7 +107,7 @@ class EventLog:
     def writing(self) -> Iterator[Writer]:
         """Hold the write lock for a block: it sees the latest state, and commits all its events or none."""
         with self._store.writing() as connection:
-            yield Writer(connection, self._store.table, self._store.now(connection))
+            yield Writer(connection, self._store.table, self._store.now(connection), self.place)
 
     def append(self, kind: str, actor: str, payload: Mapping[str, Any]) -> Event:
         """Add one event unconditionally."""
@@ -119,8 +123,7 @@ class EventLog:
         Raises:
             ReviewError: The other's chain is broken, it is empty, or this one is not.
         """
-        other.verify()
-        events = other.events()
+        events = other.verified()
         if not events:
             raise ReviewError(f"{other.place}: there is no decision log", remedy="name the file that was used so far")
         with self.writing() as writer:
@@ -139,22 +142,11 @@ class EventLog:
         Raises:
             ReviewError: The chain is broken; names the first event that does not fit.
         """
-        previous, count = GENESIS, 0
-        for count, event in enumerate(self.events(), start=1):
-            fault = ""
-            if event.seq != count:
-                fault = f"event {count} is missing (the next one is {event.seq})"
-            elif event.previous != previous:
-                fault = f"event {event.seq} ({event.kind}) does not follow event {count - 1}: its link was changed"
-            elif event.hash != event.expected_hash():
-                fault = f"event {event.seq} ({event.kind}, {event.time:%Y-%m-%d %H:%M} UTC) was changed after the fact"
-            if fault:
-                raise ReviewError(
-                    f"{self.place}: the decision log's chain is broken: {fault}",
-                    remedy="restore the log from a backup, and find out who can write to it",
-                )
-            previous = event.hash
-        return count
+        return len(self.verified())
+
+    def verified(self) -> tuple[Event, ...]:
+        """All events, once every link of the chain is checked. Raises as :meth:`verify`."""
+        return _verified(self.events(), self.place)
 
 
 def _store(where: Path | str) -> Store:
@@ -163,6 +155,25 @@ def _store(where: Path | str) -> Store:
     from podium.registry.log_postgresql import PostgresStore
 
     return PostgresStore(where)
+
+
+def _verified(events: tuple[Event, ...], place: str) -> tuple[Event, ...]:
+    previous = GENESIS
+    for count, event in enumerate(events, start=1):
+        fault = ""
+        if event.seq != count:
+            fault = f"event {count} is missing (the next one is {event.seq})"
+        elif event.previous != previous:
+            fault = f"event {event.seq} ({event.kind}) does not follow event {count - 1}: its link was changed"
+        elif event.hash != event.expected_hash():
+            fault = f"event {event.seq} ({event.kind}, {event.time:%Y-%m-%d %H:%M} UTC) was changed after the fact"
+        if fault:
+            raise ReviewError(
+                f"{place}: the decision log's chain is broken: {fault}",
+                remedy="restore the log from a backup, and find out who can write to it",
+            )
+        previous = event.hash
+    return events
 
 
 def _read(connection: sa.Connection, table: sa.Table) -> tuple[Event, ...]:

@@ -15,13 +15,20 @@ import sqlalchemy as sa
 from filelock import FileLock
 
 from podium.errors import ReviewError
-from podium.registry.log_table import events_table
+from podium.registry.log_table import GENESIS, events_table
 
 _BUSY_MILLISECONDS: Final = 60_000
-_TRIGGERS: Final = tuple(
-    f"CREATE TRIGGER IF NOT EXISTS events_no_{action.lower()} BEFORE {action} ON events"
-    f" BEGIN SELECT RAISE(ABORT, 'the decision log is append-only: {action} is refused'); END"
-    for action in ("UPDATE", "DELETE")
+_TRIGGERS: Final = (
+    *(
+        f"CREATE TRIGGER IF NOT EXISTS events_no_{action.lower()} BEFORE {action} ON events"
+        f" BEGIN SELECT RAISE(ABORT, 'the decision log is append-only: {action} is refused'); END"
+        for action in ("UPDATE", "DELETE")
+    ),
+    # Also against INSERT OR REPLACE, which deletes without asking the trigger above.
+    "CREATE TRIGGER IF NOT EXISTS events_follow BEFORE INSERT ON events"  # noqa: S608 - of a constant
+    " WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM events)"
+    f" OR NEW.previous IS NOT coalesce((SELECT hash FROM events ORDER BY seq DESC LIMIT 1), '{GENESIS}')"
+    " BEGIN SELECT RAISE(ABORT, 'the decision log is append-only: the event does not follow the last one'); END",
 )
 
 

@@ -7,7 +7,6 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ import podium
 from podium.bundle_files import HISTORY, META, ROWS, TRAINED_ROWS, WEIGHTS
 from podium.digest import digest_file, digest_json
 from podium.errors import RegistryError
+from podium.registry.shipped import LOADER, requirements, write_sources
 
 BUNDLE_PATH: Final = "artifacts/bundle"
 """Where the bundle lies inside the MLflow model directory."""
@@ -25,12 +25,20 @@ ONNX_PATH: Final = "artifacts/onnx"
 """Where ``model.onnx`` lies, if there is one: uint8 N×H×W×3 → probabilities N×C."""
 ARTIFACT: Final = "bundle"
 """MLflow's name of the bundle among the model's artifacts."""
-_REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "pillow", "pydantic", "safetensors", "torch")
-_CODE: Final = '''"""Loaded by MLflow; the model is the bundle beside this file, run by the installed Podium."""
+SOURCES_PATH: Final = "artifacts/podium.zip"
+"""The modules of Podium that load the bundle, for environments without Podium."""
+_CODE: Final = f'''"""Loaded by MLflow; the installed Podium runs the bundle, else the one in the archive."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 from mlflow.models import set_model
 
-from podium.registry.pyfunc import PodiumModel
+if find_spec("podium") is None:
+    sys.path.append(str(Path(__file__).resolve().parent / "{SOURCES_PATH}"))
+
+from {LOADER} import PodiumModel  # noqa: E402
 
 set_model(PodiumModel())
 '''
@@ -53,8 +61,10 @@ def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8], *, on
     from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
 
     from podium.bundle import Bundle  # brings torch, which looking at versions does not need
+    from podium.training import build_from_bundle
 
-    contract = Bundle.load(bundle).contract
+    loaded = Bundle.load(bundle)
+    contract = loaded.contract
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, contract.height, contract.width, 3))]),
         outputs=Schema(
@@ -71,14 +81,16 @@ def build_package(bundle: Path, target: Path, examples: NDArray[np.uint8], *, on
         shutil.copyfile(bundle / name, source / "bundle" / name)
     code = source / "model.py"
     code.write_text(_CODE)
+    write_sources(source / Path(SOURCES_PATH).name)
     with _quiet():
         mlflow.pyfunc.save_model(
             path=target,
             python_model=str(code),
-            artifacts={ARTIFACT: str(source / "bundle")} | ({"onnx": str(onnx)} if onnx else {}),
+            artifacts={ARTIFACT: str(source / "bundle"), "podium": str(source / Path(SOURCES_PATH).name)}
+            | ({"onnx": str(onnx)} if onnx else {}),
             signature=signature,
             input_example=np.asarray(examples[:1]),
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+            pip_requirements=requirements(build_from_bundle(loaded)),
             metadata={"podium_version": podium.__version__, "class_names": list(contract.class_names)},
         )
     shutil.rmtree(source)

@@ -13,7 +13,7 @@ from podium.errors import NoSuchReview, RegistryError, ReviewError
 from podium.registry import tracking
 from podium.registry.carrying import Carrier
 from podium.registry.finishing import Later, Outcome, Recorded
-from podium.registry.integrity import verify_version
+from podium.registry.integrity import verify_request
 from podium.registry.log import EventLog
 from podium.registry.provenance import current_user
 from podium.registry.reviews import find
@@ -27,7 +27,7 @@ from podium.registry.rules import (
 )
 from podium.registry.state import ModelState, Review, fold
 from podium.registry.sync import Mirror, carry_out
-from podium.registry.votes import parse_review_id
+from podium.registry.votes import Via, parse_review_id
 from podium.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Decider(TypedDict, total=False):
     """Who carries a promotion out; it is done here where there is none, or it leaves it."""
     later: Later | None
     """Who finishes the decision once it is recorded; the caller does not wait for it then."""
+    via: Via
+    """How it is known who decides: ``desk`` for a person who has logged in; by default a command was told the name."""
     seen: int | None
     """``Review.event`` of what the reviewer was shown: a review that was renewed meanwhile is not decided."""
 
@@ -104,10 +106,18 @@ def reject(settings: Settings, review_id: str, **decider: Unpack[Decider]) -> Ou
     return _decide(settings, review_id, event, in_force, verify=False, **decider)
 
 
-def rollback(settings: Settings, model: str, *, to: int | None = None, **decider: Unpack[Decider]) -> Outcome:
+def rollback(
+    settings: Settings,
+    model: str,
+    *,
+    to: int | None = None,
+    seen_champion: int | None = None,
+    **decider: Unpack[Decider],
+) -> Outcome:
     """Make the previous champion, or version ``to``, the champion again; it needs an approval on record.
 
-    One reviewer may do it: it has to be quick, and what it restores was approved by a quorum.
+    One reviewer may do it: it has to be quick, and what it restores was approved by a quorum. ``seen_champion`` is the
+    champion that they know of: if another came into office meanwhile, nothing is rolled back.
 
     Raises:
         ReviewError: No earlier champion, ``to`` was never approved or is champion now, its artifacts changed, or the
@@ -119,7 +129,7 @@ def rollback(settings: Settings, model: str, *, to: int | None = None, **decider
     target = rollback_target(fold(EventLog(settings.reviews).events(), model), to)
 
     def event(state: ModelState, who: str, now: datetime) -> tuple[str, dict[str, Any]]:
-        if rollback_target(state, to) != target:
+        if rollback_target(state, to) != target or seen_champion not in (None, state.champion):
             raise ReviewError(f"{model}: the champion has just changed", remedy="look at `podium review list` again")
         check_reviewer(in_force.decision, who, model)
         return "rolled_back", {"champion_before": state.champion}
@@ -164,22 +174,24 @@ def _decide(
     model, version = parse_review_id(review_id)
     who = (decider.get("actor") or "").strip() or current_user()
     log = EventLog(settings.reviews)
-    review = find(fold(log.events(), model), version)
+    review = find(fold(log.verified(), model), version)
     mlflow, carrier = decider.get("client") or tracking.client(settings), decider.get("carrier")
     made: Recorded | None = None
     try:
         with tracking.registry_lock(settings):
-            before = fold(log.events(), model) if later else _finish_pending(mlflow, log, model, who, mirror)
+            before = fold(log.events(), model) if later else _finish_pending(settings, mlflow, log, model, who, mirror)
             event(before, who, datetime.now(UTC))  # refuse what cannot be decided before the artifacts are fetched
             if verify:
-                verify_version(settings, mlflow, review.request.version, review.request.dossier)
+                verify_request(settings, mlflow, review.request)
             with log.writing() as writer:
-                kind, payload = event(fold(writer.events(), model), who, writer.time)
-                writer.append(kind, who, {"model": model, "version": version, "reason": reason.strip(), **payload})
+                kind, payload = event(fold(writer.verified(), model), who, writer.time)
+                how = {"via": decider.get("via", "terminal"), "process": current_user()}
+                said = {"model": model, "version": version, "reason": reason.strip(), **how}
+                writer.append(kind, who, {**said, **payload})
                 events = writer.events()
             made = Recorded(settings, mlflow, review, events, before.champion, who, in_force, mirror, carrier)
             if later is None and carrier is None:
-                made.carry_out_here()
+                made.carry_out_here(verified=version if verify else None)
         if later is not None:
             made.keep_notice()
             later(made)
@@ -198,12 +210,17 @@ def _bound(review: Review) -> dict[str, Any]:
     return {"digests": request.version.digests.model_dump(), **told, "dossier": request.dossier}
 
 
-def _finish_pending(client: MlflowClient, log: EventLog, model: str, actor: str, mirror: Mirror | None) -> ModelState:
-    """Carry out decisions that a crash left recorded only; a mirror out of reach does not stop the next decision."""
+def _finish_pending(
+    settings: Settings, client: MlflowClient, log: EventLog, model: str, actor: str, mirror: Mirror | None
+) -> ModelState:
+    """Carry out decisions that a crash left recorded only.
+
+    Neither a mirror out of reach nor a version that was changed since stops the next decision, such as a rollback.
+    """
     state = fold(log.events(), model)
     if state.pending:
         try:
-            carry_out(client, log, model, actor=actor, mirror=mirror)
-        except RegistryError as error:
-            _log.warning("an earlier decision could not be mirrored: %s", error)
+            carry_out(settings, client, log, model, actor=actor, mirror=mirror)
+        except (RegistryError, ReviewError) as error:
+            _log.warning("an earlier decision could not be carried out: %s", error)
     return state

@@ -1,4 +1,4 @@
-"""The MLflow model around a bundle: "models from code", without pickle. Needs Podium where it is loaded."""
+"""The MLflow model around a bundle: "models from code", without pickle. Runs from the package's own archive, too."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def overviews(
     if not tracking.exists(settings):
         return tuple(_overview(fold(events, name), {}, under_way) for name in names)
     mlflow = client or tracking.client(settings)
-    names += [found.name for found in mlflow.search_registered_models() if found.name not in names]
+    names += [name for name in versions.model_names(mlflow) if name not in names]
     return tuple(_overview(fold(events, name), versions.aliases(mlflow, name), under_way) for name in names)
 
 

@@ -68,7 +68,11 @@ def check_approval(
             f"{review.id} is bound to promotion policy {bound[:12]}, and the one in force is {now_in_force[:12]}",
             remedy=_RENEW,
         )
-    rules = policy_of(review.request, in_force)
+    _check_vote(review, actor, policy_of(review.request, in_force), override=override, now=now)
+
+
+def _check_vote(review: Review, actor: str, rules: DecisionPolicy, *, override: bool, now: datetime) -> None:
+    """What the rules alone say of an approval."""
     if review.expired(now):
         raise ReviewError(f"{review.id} expired on {review.expires:%Y-%m-%d %H:%M} UTC", remedy=_RENEW)
     for vote in review.votes:
@@ -123,7 +127,8 @@ def check_rejection(review: Review, actor: str, *, seen: int | None, in_force: P
 
 def faults(review: Review) -> list[str]:
     """What the rules that an approved review was bound to did not allow: nothing, unless something else than this
-    module decided. Reviews without a policy of their own cannot be judged.
+    module decided. Reviews without a policy of their own cannot be judged. The policy is taken as the log has it:
+    keys that came into being later have their defaults, and no part in its digest.
     """
     decision, policy = review.decision, review.request.policy
     if decision is None or decision.verdict != "approved" or policy is None:
@@ -132,7 +137,8 @@ def faults(review: Review) -> list[str]:
     replayed = review.model_copy(update={"decision": None, "votes": ()})
     for vote in review.votes:
         try:
-            check_approval(replayed, vote.actor, override=vote.override, seen=None, in_force=policy, now=vote.time)
+            check_rejection(replayed, vote.actor, seen=None, in_force=policy)
+            _check_vote(replayed, vote.actor, policy.decision, override=vote.override, now=vote.time)
         except ReviewError as error:
             found.append(f"vote {vote.event} of the log should not have counted: {error.message}")
         replayed = replayed.model_copy(update={"votes": (*replayed.votes, vote)})

@@ -60,6 +60,9 @@ class ModelState(Frozen):
     approved: frozenset[int]
     pending: tuple[int, ...]
     """Events of decisions that were not carried out completely (a crash, or ZenML out of reach)."""
+    unfit: tuple[int, ...] = ()
+    """Events that cannot follow those before them: on a version that was never asked about, on a decided one, or a
+    rollback to one that was never approved. They count for nothing; Podium writes none."""
 
     @property
     def champion(self) -> int | None:
@@ -78,7 +81,7 @@ class ModelState(Frozen):
 
 def models(events: Sequence[Event]) -> tuple[str, ...]:
     """Names of all models that have a review."""
-    return tuple(dict.fromkeys(event.payload["model"] for event in events if event.kind == "opened"))
+    return tuple(dict.fromkeys(str(event.payload.get("model")) for event in events if event.kind == "opened"))
 
 
 def fold(events: Sequence[Event], model: str) -> ModelState:
@@ -86,8 +89,12 @@ def fold(events: Sequence[Event], model: str) -> ModelState:
     reviews: dict[int, Review] = {}
     champions: list[int] = []
     pending: list[int] = []
-    for event in (e for e in events if e.payload["model"] == model):
+    unfit: list[int] = []
+    for event in (e for e in events if e.payload.get("model") == model):
         payload, version = event.payload, event.payload.get("version", 0)
+        if not _fits(event, reviews.get(version)):
+            unfit.append(event.seq)
+            continue
         if event.kind in ("opened", "renewed"):
             reviews[version] = _asked(event, reviews.get(version))
         elif event.kind == "voted":
@@ -100,7 +107,7 @@ def fold(events: Sequence[Event], model: str) -> ModelState:
             champions = champions[: champions.index(version)] if version in champions else champions
             champions.append(version)
         elif event.kind == "applied":
-            pending = [seq for seq in pending if seq > payload["decision"]]
+            pending = [seq for seq in pending if seq > payload.get("decision", 0)]
         if event.kind in ("approved", "rejected", "rolled_back"):
             pending.append(event.seq)
     approved = {v for v, review in reviews.items() if review.decision and review.decision.verdict == "approved"}
@@ -110,13 +117,23 @@ def fold(events: Sequence[Event], model: str) -> ModelState:
         champions=tuple(champions),
         approved=frozenset(approved),
         pending=tuple(pending),
+        unfit=tuple(unfit),
     )
+
+
+def _fits(event: Event, review: Review | None) -> bool:
+    """Whether an event can follow those before it, which made the review what it is."""
+    if event.kind in ("voted", "approved", "rejected"):
+        return review is not None and review.decision is None
+    if event.kind == "rolled_back":
+        return review is not None and review.decision is not None and review.decision.verdict == "approved"
+    return True
 
 
 def _asked(event: Event, before: Review | None) -> Review:
     """A review as it is opened, or renewed: earlier votes were on another request."""
     try:
-        request = Request.model_validate(event.payload["request"])
+        request = Request.model_validate(event.payload.get("request"))
     except ValidationError as error:
         first = error.errors()[0]
         raise ReviewError(
@@ -140,7 +157,9 @@ def _voted(event: Event, review: Review) -> Review:
         event=event.seq,
         time=event.time,
         actor=event.actor,
-        reason=event.payload["reason"],
+        reason=event.payload.get("reason", ""),
+        via=event.payload.get("via"),
+        process=event.payload.get("process"),
         self_approved=event.payload.get("self_approved", False) and not earlier,
         override=event.payload.get("override", False),
     )
@@ -153,7 +172,9 @@ def _decided(event: Event, review: Review) -> Review:
         verdict="approved" if event.kind == "approved" else "rejected",
         time=event.time,
         actor=event.actor,
-        reason=event.payload["reason"],
+        reason=event.payload.get("reason", ""),
+        via=event.payload.get("via"),
+        process=event.payload.get("process"),
         self_approved=event.payload.get("self_approved", False),
         override=event.payload.get("override", False),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from podium.errors import RegistryError
+from podium.errors import RegistryError, ReviewError
 from podium.registry import tracking, versions
+from podium.registry.integrity import verify_request
 from podium.registry.log import EventLog
 from podium.registry.provenance import current_user
 from podium.registry.state import ModelState, fold, models
@@ -41,13 +42,13 @@ def sync(
     changes: list[str] = []
     for model in models(log.events()):
         with tracking.registry_lock(settings):
-            changes += carry_out(
-                client or tracking.client(settings), log, model, actor=actor or current_user(), mirror=mirror
-            )
+            mlflow, who = client or tracking.client(settings), actor or current_user()
+            changes += carry_out(settings, mlflow, log, model, actor=who, mirror=mirror)
     return changes
 
 
 def carry_out(
+    settings: Settings,
     client: MlflowClient,
     log: EventLog,
     model: str,
@@ -55,6 +56,7 @@ def carry_out(
     actor: str,
     mirror: Mirror | None,
     record: Literal["synced", "repaired"] = "synced",
+    verified: int | None = None,
 ) -> list[str]:
     """Bring aliases and stages to what the log says, then record that this was done.
 
@@ -62,10 +64,12 @@ def carry_out(
     (or a mirror out of reach) before it is repaired by the next call.
 
     Raises:
-        RegistryError: The mirror failed; the decision and the aliases stand.
+        ReviewError: The log's chain is broken, or the version to be promoted is not what was approved: no alias of it
+            is moved.
+        RegistryError: The version is gone, or the mirror failed; the decision and the aliases stand.
     """
-    state = fold(log.events(), model)
-    changes = set_aliases(client, log, state)
+    state = fold(log.verified(), model)
+    changes = set_aliases(settings, client, log, state, verified=verified)
     always = record == "repaired" or not state.pending
     if mirror is not None:
         try:
@@ -81,21 +85,47 @@ def carry_out(
     return changes
 
 
-def set_aliases(client: MlflowClient, log: EventLog, state: ModelState) -> list[str]:
+def set_aliases(
+    settings: Settings, client: MlflowClient, log: EventLog, state: ModelState, *, verified: int | None = None
+) -> list[str]:
     """Bring MLflow's aliases to what the log says; returns the changes. The caller holds the registry's lock.
 
+    Whoever asks for it, no version becomes champion that is not, at this moment, what was approved.
+
+    Args:
+        settings: Where the artifacts are.
+        client: MLflow's.
+        log: The decision log.
+        state: Of one model, as the log has it.
+        verified: A version that the caller has compared with its review under the same lock.
+
     Raises:
-        RegistryError: MLflow refused, or does not answer.
+        ReviewError: The version to be promoted is not what was approved; nothing is promoted.
+        RegistryError: It is gone, or MLflow refused, or does not answer.
     """
     from mlflow.exceptions import MlflowException
 
     try:
+        aliases = versions.aliases(client, state.model)
+        if state.champion not in (None, verified, aliases.get(versions.CHAMPION)):
+            _require_unchanged(settings, client, state)
         _anchor(client, log, state)
-        return _align(client, state)
+        return _align(client, state, aliases)
     except MlflowException as error:
         raise RegistryError(
             f"{state.model}: MLflow's aliases could not be set to what the decision log says ({error.message})",
             remedy="the log stands; mend the registry and run `podium review sync`",
+        ) from error
+
+
+def _require_unchanged(settings: Settings, client: MlflowClient, state: ModelState) -> None:
+    review = state.reviews[state.champion or 0]
+    try:
+        verify_request(settings, client, review.request)
+    except ReviewError as error:
+        raise ReviewError(
+            f"{error.message}; so it is not promoted, although the decision log says so",
+            remedy="roll back to another version (`podium review rollback --to`); `podium review audit` tells more",
         ) from error
 
 
@@ -119,9 +149,8 @@ def wanted_stages(state: ModelState, aliases: Mapping[str, int]) -> dict[int, st
     return stages(state, wanted)
 
 
-def _align(client: MlflowClient, state: ModelState) -> list[str]:
+def _align(client: MlflowClient, state: ModelState, aliases: Mapping[str, int]) -> list[str]:
     """Set the two aliases; the champion first, so that there is one at every moment."""
-    aliases = versions.aliases(client, state.model)
     changes = []
     for alias, version in wanted_aliases(state, aliases).items():
         before = aliases.get(alias)

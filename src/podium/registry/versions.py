@@ -26,6 +26,17 @@ DECISION_TAG: Final = "podium.decision"
 """Hash of the log's event that decided on the version: binds the log's length to the registry."""
 
 
+def model_names(client: MlflowClient) -> list[str]:
+    """All registered models, however many pages the registry answers with."""
+    names, token = [], None
+    while True:
+        page = client.search_registered_models(page_token=token)
+        names += [found.name for found in page]
+        token = getattr(page, "token", None)
+        if not token:
+            return names
+
+
 def to_tags(version: RegisteredVersion) -> dict[str, str]:
     """A version's tags; :func:`from_mlflow` reads them back."""
     return {

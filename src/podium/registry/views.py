@@ -19,8 +19,8 @@ def review_json(review: Review) -> dict[str, Any]:
     "code", "config", "evidence"}, "code": {"commit", "dirty"}, "dvc", "report", "mlflow_run",
     "zenml_model_version", "outcome": null or "promote-eligible|needs-review-with-warnings|blocked", "dossier",
     "policy": its digest, "rules": null or the policy's section ``decision``, "event", "votes": [{"event", "time",
-    "actor", "reason", "self_approved", "override"}], "decision": null or {"verdict", "actor", "time", "reason",
-    "self_approved", "override", "event"}}``. Times are ISO 8601 in UTC.
+    "actor", "reason", "self_approved", "override", "via", "process"}], "decision": null or the same with
+    "verdict"}``. Times are ISO 8601 in UTC.
     """
     version, policy, expired = review.request.version, review.request.policy, review.expired(datetime.now(UTC))
     return {

@@ -6,15 +6,33 @@ from datetime import datetime
 from typing import Literal
 
 from podium.config import Frozen
+from podium.config.decision import same_person
 from podium.errors import NoSuchReview
 
+Via = Literal["desk", "terminal"]
 
-class Vote(Frozen):
+
+class Said(Frozen):
+    """How it is known who said something."""
+
+    actor: str
+    via: Via | None = None
+    """At the desk, whose login knew the person; or by a command, which believes the name. Null in older logs."""
+    process: str | None = None
+    """Whose process wrote it, as ``name@host``: the person's own command, or the desk."""
+
+    @property
+    def named_by(self) -> str | None:
+        """Who gave another's name to a command; null where nobody did, or it is not known."""
+        given = self.via == "terminal" and self.process is not None and not same_person(self.actor, self.process)
+        return self.process if given else None
+
+
+class Vote(Said):
     """One person's approval."""
 
     event: int
     time: datetime
-    actor: str
     reason: str
     self_approved: bool = False
     """Whether it is the author's."""
@@ -22,15 +40,13 @@ class Vote(Frozen):
     """Whether it is given although the gate blocks."""
 
 
-class Decision(Frozen):
-    """Who decided what, when and why."""
+class Decision(Said):
+    """Who decided what, when and why; ``actor`` is whose vote was the last."""
 
     event: int
     """Its number in the log."""
     verdict: Literal["approved", "rejected"]
     time: datetime
-    actor: str
-    """Whose vote was the last."""
     reason: str
     self_approved: bool = False
     """Whether the author is one of the approvers."""

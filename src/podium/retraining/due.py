@@ -77,20 +77,30 @@ def _train(*reasons: str) -> Due:
 
 
 def _unfinished(last: Entry, history: Sequence[Entry], section: RetrainingSection) -> Due:
-    """Go on with what was begun, and try again what failed, but not for ever."""
-    if last.event == "started":
-        return _train("the last run was cut off")
-    tried = _failures(history)
-    if tried < section.attempts:
-        return _train(f"it failed {plural(tried, 'time')} so far")
-    why = f"it failed {plural(tried, 'time')} and nothing has changed since: {last.detail.get('cause', '')}"
+    """Go on with what was begun, and try again what failed, but not for ever: also a kill may come each time."""
+    failed, cut = _tried(last, history)
+    if failed + cut < section.attempts:
+        return _train(
+            "the last run was cut off" if last.event == "started" else f"it failed {plural(failed, 'time')} so far"
+        )
+    words = [f"{verb} {plural(count, 'time')}" for verb, count in (("failed", failed), ("was cut off", cut)) if count]
+    cause = f": {last.detail['cause']}" if "cause" in last.detail else ""
+    why = f"it {' and '.join(words)} and nothing has changed since{cause}"
     return Due(train=False, reasons=(why,), kind="gave_up")
 
 
-def _failures(history: Sequence[Entry]) -> int:
-    """Failed runs at the end of the history that were about the same as the last one."""
-    ends = [entry for entry in history if entry.event in {"ended", "failed"}]
+def _tried(last: Entry, history: Sequence[Entry]) -> tuple[int, int]:
+    """How many runs at the end of the history failed, and were cut off, about the same as the last one.
+
+    A run that was asked to stop counts as neither.
+    """
+    runs = [entry for entry in history if entry.event in {"started", "stopped", "ended", "failed"}]
     alike = itertools.takewhile(
-        lambda entry: entry.event == "failed" and entry.fingerprint == ends[-1].fingerprint, reversed(ends)
+        lambda entry: entry.event != "ended" and entry.fingerprint == last.fingerprint, reversed(runs)
     )
-    return sum(1 for _ in alike)
+    events = [entry.event for entry in alike][::-1]
+    cut = [before for before, after in itertools.zip_longest(events, events[1:]) if (before, after) in _CUT]
+    return events.count("failed"), len(cut)
+
+
+_CUT: Final = {("started", "started"), ("started", None)}

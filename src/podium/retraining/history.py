@@ -18,7 +18,7 @@ from podium.retraining.fingerprint import Fingerprint
 
 CHAMPION_WON: Final = "the champion won"
 """Outcome of a retraining whose winner has the champion's very weights."""
-Event = Literal["checked", "overlapped", "started", "ended", "failed"]
+Event = Literal["checked", "overlapped", "started", "stopped", "ended", "failed"]
 _BUSY_SECONDS: Final = 60
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -38,7 +38,8 @@ class Entry(Frozen):
     fingerprint: Fingerprint | None
     detail: dict[str, Any] = Field(default_factory=dict)
     """``reasons`` and ``kind`` of checks and starts; ``run``, ``selected``, ``outcome``, ``questions`` (the gate's),
-    ``version`` and ``review`` of what has ended; ``cause`` of what has failed."""
+    ``version`` and ``review`` of what has ended; ``cause`` of what has failed; ZenML's ``run_id`` of starts
+    and ends."""
 
 
 class History:

@@ -49,6 +49,7 @@ _EVENTS: Final = {
     "checked": "looked",
     "overlapped": "left to the other",
     "started": "training",
+    "stopped": "stopped",
     "ended": "trained",
     "failed": "failed",
 }

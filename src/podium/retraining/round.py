@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,12 @@ from filelock import FileLock, Timeout
 
 from podium.config.retraining import RetrainingConfig
 from podium.data.dvc import fetch
-from podium.errors import PodiumError, TrainingStopped
+from podium.data.restore import recorded_note
+from podium.data.store import read_manifest
+from podium.errors import DataError, PodiumError, TrainingStopped
 from podium.retraining.due import Due, due
 from podium.retraining.fingerprint import Fingerprint, fingerprint
-from podium.retraining.history import History
+from podium.retraining.history import Entry, History
 from podium.retraining.telling import tell
 from podium.settings import Settings
 
@@ -48,22 +50,26 @@ def looking(
     drifted: Drifted | None = None,
     *,
     train: bool,
+    run: str | None = None,
     stopped: tuple[type[Exception], ...] = (TrainingStopped,),
 ) -> Iterator[Round | None]:
     """Look whether to train, with nobody else at it; None where somebody is: that is recorded, and nothing is done.
 
     The end of the block is that of the training: its ``result`` goes into the history, or the error's cause. Whatever
-    stops it (a signal, SIGKILL) leaves it begun, so that the next look goes on with it.
+    stops it (a signal, SIGKILL) leaves it begun, so that the next look goes on with it, though not for ever with what
+    is killed each time. A look of the very ``run`` that began is that run's driver, started again: it goes on with the
+    data of then, since finished steps are those of then, and what has changed meanwhile is left to the next look.
 
     Args:
         settings: Where history and lock are.
         config: The retraining.
         drifted: Tells of drift.
         train: Whether the block trains if it is due; otherwise it is only told, and the history has no start.
+        run: Id of the run that looks, which stays the same when its driver is started again; None outside of a run.
         stopped: What is raised where a training is asked to stop, and goes on later.
 
     Raises:
-        DataError: The data version that is recorded cannot be fetched.
+        DataError: The data version that is recorded cannot be fetched, or that of a run that goes on is gone.
         ConfigError: A recipe or the policy is refused.
         PodiumError: The history cannot be used.
     """
@@ -77,7 +83,7 @@ def looking(
         yield None
         return
     try:
-        yield from _alone(settings, config, history, drifted, train, stopped)
+        yield from _alone(settings, config, history, drifted, train, run, stopped)
     finally:
         lock.release()
 
@@ -88,30 +94,60 @@ def _alone(
     history: History,
     drifted: Drifted | None,
     train: bool,
+    run: str | None,
     stopped: tuple[type[Exception], ...],
 ) -> Iterator[Round]:
+    mine = {"run_id": run} if run else {}
+    resumed: tuple[type[BaseException], ...] = (KeyboardInterrupt, *stopped)
+    begun = _begun(history.entries(), run) if run and train else None
+    if begun is None:
+        opened = _look(settings, config, history, drifted)
+        told = {"reasons": list(opened.due.reasons), "kind": opened.due.kind}
+        if not (opened.due.train and train):
+            if not opened.due.train:
+                tell(settings, config, history.add("checked", opened.fingerprint, **told))
+            yield opened
+            return
+        history.add("started", opened.fingerprint, **told, **mine)
+    else:
+        opened = Round(Due(train=True, reasons=("this run goes on",), kind="train"), begun)
+    try:
+        folder = settings.root / config.data.path
+        _provide(folder, folder.with_name(f"{folder.name}.dvc"), begun)
+        yield opened
+    except resumed:
+        history.add("stopped", opened.fingerprint, reasons=["it was asked to, and goes on with the next look"], **mine)
+        raise
+    except Exception as error:
+        tell(settings, config, history.add("failed", opened.fingerprint, cause=_cause(error), **mine))
+        raise
+    tell(settings, config, history.add("ended", opened.fingerprint, **opened.result, **mine))
+
+
+def _look(settings: Settings, config: RetrainingConfig, history: History, drifted: Drifted | None) -> Round:
     now = fingerprint(config, settings)
     decision = due(now, history.entries(), config.retraining)
     if drifted is not None and decision.kind in {"unchanged", "waiting"} and drifted():
         decision = due(now, history.entries(), config.retraining, drift=True)
-    told = {"reasons": list(decision.reasons), "kind": decision.kind}
-    opened = Round(decision, now)
-    if not (decision.train and train):
-        if not decision.train:
-            tell(settings, config, history.add("checked", now, **told))
-        yield opened
-        return
-    history.add("started", now, **told)
-    try:
-        folder = settings.root / config.data.path
-        fetch(folder, folder.with_name(f"{folder.name}.dvc"))
-        yield opened
-    except stopped:
-        raise
-    except Exception as error:
-        tell(settings, config, history.add("failed", now, cause=_cause(error)))
-        raise
-    tell(settings, config, history.add("ended", now, **opened.result))
+    return Round(decision, now)
+
+
+def _begun(entries: Sequence[Entry], run: str) -> Fingerprint | None:
+    """What a run began with, if it has begun and not ended."""
+    own = [entry for entry in entries if entry.detail.get("run_id") == run]
+    return own[-1].fingerprint if own and own[-1].event in {"started", "stopped"} else None
+
+
+def _provide(folder: Path, record: Path, begun: Fingerprint | None) -> None:
+    """Have the recorded version in place; for a run that goes on, the one that it has begun with."""
+    if begun is not None and recorded_note(record) != begun.data:
+        if folder.exists() and read_manifest(folder).digest == begun.data:
+            return
+        raise DataError(
+            f"{folder}: this run was begun with the data version {begun.data[:12]}, which is neither here nor recorded",
+            remedy=f"nothing is lost: the next look trains with what {record.name} records now",
+        )
+    fetch(folder, record)
 
 
 def _lock(settings: Settings, config: RetrainingConfig) -> Path:

@@ -18,7 +18,7 @@ from typing import Final
 
 from podium import atomic
 from podium.errors import PodiumError
-from podium.workstation.files import PARTITION, Place, gres_conf, slurm_conf
+from podium.workstation.files import PARTITION, TASK_PROLOG, Place, gres_conf, slurm_conf
 from podium.workstation.machine import Machine
 
 PACKAGES: Final = "slurmctld slurmd slurm-client munge"
@@ -51,11 +51,13 @@ def up(place: Place, machine: Machine) -> list[str]:
     _programs()
     _folders(place)
     files = {"slurm.conf": slurm_conf(machine, place), "gres.conf": gres_conf(machine), "cgroup.conf": ""}
+    files[place.task_prolog.name] = TASK_PROLOG
     told = []
     if changed := [name for name, text in files.items() if _text(place.folder / name) != text]:
         told += down(place, force=True) if running(place) else []
         for name in changed:
             atomic.write_text(place.folder / name, files[name])
+        place.task_prolog.chmod(0o700)
     key = place.folder / "munge.key"
     if not key.exists():
         atomic.write_bytes(key, os.urandom(1024))

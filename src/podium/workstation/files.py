@@ -28,6 +28,11 @@ class Place(Frozen):
         return self.folder / "slurm.conf"
 
     @property
+    def task_prolog(self) -> Path:
+        """The program whose output Slurm puts into a job's environment."""
+        return self.folder / "task_prolog"
+
+    @property
     def socket(self) -> Path:
         """Of munge, which tells Slurm's processes whom they talk to."""
         return self.run / "munge.socket"
@@ -53,7 +58,7 @@ def slurm_conf(machine: Machine, place: Place) -> str:
         "SchedulerParameters": "sched_interval=2,batch_sched_delay=0,bf_interval=5,sched_min_interval=0",
         "DefMemPerCPU": max(1, machine.memory // machine.cpus), "JobRequeue": 1, "ReturnToService": 2, "KillWait": 30,
         "InactiveLimit": 0, "MpiDefault": "none", "AccountingStorageType": "accounting_storage/none",
-    } | ({"GresTypes": "gpu,shard"} if machine.gpus else {})  # fmt: skip
+    } | ({"GresTypes": "gpu,shard", "TaskProlog": place.task_prolog} if machine.gpus else {})  # fmt: skip
     lines = [f'{key}="{value}"' if " " in str(value) else f"{key}={value}" for key, value in settings.items()]
     lines += [
         f"NodeName={machine.name} NodeAddr=127.0.0.1 Port={place.ports[1]} CPUs={machine.cpus}"
@@ -68,3 +73,8 @@ def gres_conf(machine: Machine) -> str:
     lines = [f"Name=gpu File={gpu.device}" for gpu in machine.gpus]
     lines += [f"Name=shard Count={gpu.memory} File={gpu.device}" for gpu in machine.gpus]
     return "".join(f"{line}\n" for line in lines)
+
+
+TASK_PROLOG: Final = "#!/bin/sh\necho export CUDA_DEVICE_ORDER=PCI_BUS_ID\n"
+"""Slurm counts GPUs by their devices, in the order of the bus. CUDA of itself puts the fastest first: where they differ
+a job would use another one than it was given."""
