@@ -178,6 +178,19 @@ def test_nothing_is_submitted_while_slurm_cannot_tell_what_there_is(store: Store
     assert store.step.status is ExecutionStatus.PROVISIONING
 
 
+def test_a_run_that_is_given_up_cancels_jobs_of_an_earlier_driver(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Place()
+    monkeypatch.setattr(step_operator, "_live", {})
+    site.write(FOLDER, SCRIPT)
+    site.queue["7"] = (NAME, FOLDER, "RUNNING")
+    store.step.run_metadata = {jobs.JOB: "7", jobs.FOLDER: FOLDER}
+    assert look(Operator(site), store) is ExecutionStatus.RUNNING
+    step_operator.cancel_all()
+    assert site.queue["7"] == (NAME, FOLDER, "CANCELLED")
+
+
 def test_a_static_driver_waits_while_slurm_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = object.__new__(StaticDriver)
     answers: list[Any] = [SlurmUnreachable("squeue: no answer"), ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED]

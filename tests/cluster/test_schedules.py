@@ -44,7 +44,26 @@ class TestCommands:
         site.refuses = "Invalid qos specification"
         with pytest.raises(SlurmError):
             change(site, "/shared/s", "0 4 * * *", None)
-        assert (read_plan(site, "/shared/s"), site.pending()) == (plan(), [before])
+        assert (read_plan(site, "/shared/s"), site.pending()) == (plan(given=1), [before])
+
+    def test_the_number_of_a_change_that_broke_off_is_never_used_again(self, site: Site) -> None:
+        replace(site, plan())
+        site.silent = True  # its tick is queued, and the one before it cannot be cancelled
+        with pytest.raises(SlurmError):
+            change(site, "/shared/s", "0 4 * * *", None)
+        site.silent = False
+        assert [name[-2:] for name in site.pending()] == [".0", ".1"]
+        change(site, "/shared/s", "0 5 * * *", None)
+        [only] = site.pending()
+        assert only.endswith("T050000Z.2")
+
+    def test_a_change_that_broke_off_leaves_scrontab_as_it_was(self, site: Site) -> None:
+        site.crontab = "0 * * * * mine\n"
+        replace(site, plan(way="scrontab"))
+        before, site.silent = site.crontab, True
+        with pytest.raises(SlurmError):
+            change(site, "/shared/s", "0 4 * * *", None)
+        assert site.crontab == before
 
     def test_scrontab_keeps_the_lines_of_others(self, site: Site) -> None:
         site.crontab = "MAILTO=ada\n0 * * * * mine\n"

@@ -69,12 +69,26 @@ def test_a_percent_sign_in_the_folder_is_no_placeholder() -> None:
         ("time_limit", "soon"), ("time_limit", "1:2:3:4"), ("constraint", "a b"), ("gpus", -1), ("cpus", 0),
         ("modules", ("cuda; rm",)), ("flags", ("--output=/tmp/x",)), ("flags", ("-o x",)), ("flags", ("--a\n--b",)),
         ("flags", ("rm",)), ("flags", ("--wrap=x",)), ("container", "a\nb"), ("container_runtime", "docker"),
-        ("grace_seconds", 0),
+        ("grace_seconds", 0), ("flags", ("--arr=1-3",)), ("flags", ("--wra=true",)), ("flags", ("--out=/x",)),
+        ("flags", ("--no-req",)), ("flags", ("--test-only",)), ("flags", ("-M other",)), ("flags", ("-H --wrap=x",)),
     ],
 )  # fmt: skip
 def test_refused_values(key: str, value: object) -> None:
     with pytest.raises(ValidationError):
         settings(**{key: value})
+
+
+def test_options_that_resemble_ours_are_taken() -> None:
+    flags = (
+        "--nodelist=n1",
+        "--ntasks-per-node=1",
+        "--wait-all-nodes=1",
+        "--export-file=x",
+        "--exclusive",
+        "-x n1",
+        "-H",
+    )
+    assert settings(flags=flags).flags == flags
 
 
 @pytest.mark.parametrize("values", [{"folder": "jobs"}, {"folder": "/f", "host": "-oProxyCommand=x"}, {}])

@@ -125,6 +125,15 @@ def test_what_squeue_has_forgotten_the_accounting_knows() -> None:
     assert [watched.look() for _ in range(3)] == ["RUNNING", "OUT_OF_MEMORY", "OUT_OF_MEMORY"]
 
 
+def test_the_accounting_is_not_believed_that_a_job_runs_which_the_controller_does_not_know() -> None:
+    watched = Watched()
+    watched.controller.queue = row("7", "RUNNING")
+    watched.controller.accounting = Done(0, "7|RUNNING|0:0|n1\n", "")
+    assert [watched.look() for _ in range(2)] == ["UNKNOWN", "RUNNING"]
+    watched.controller.queue = ""
+    assert [watched.look() for _ in range(3)][-1] is None
+
+
 def test_a_silent_controller_changes_nothing_and_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     watched = Watched()
     watched.controller.queue = row("7", "RUNNING")

@@ -43,7 +43,12 @@ class TestTimes:
         assert first == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
         assert nightly.due_after(first) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
         assert nightly.due_at(first + timedelta(hours=1)) == first, "scrontab may fire at the second half past two"
+        for minutes in (10, 40, 70, 600):
+            assert nightly.due_at(first + timedelta(minutes=minutes)) == first
+        assert nightly.due_at(first - timedelta(minutes=10)) == first - timedelta(days=1)
         hourly = plan(cron="30 * * * *", zone="Europe/Berlin")
+        for hours in (0, 1, 2):
+            assert hourly.due_at(first + timedelta(hours=hours, minutes=5)) == first + timedelta(hours=hours)
         assert hourly.due_after(first) == first + timedelta(hours=1)
 
     def test_a_time_of_day_that_is_left_out_is_made_up_for(self) -> None:
@@ -54,7 +59,12 @@ class TestTimes:
         quarters = plan()
         assert quarters.due_after(NOON) == NOON + timedelta(minutes=15)
         assert quarters.due_at(NOON) == NOON
-        assert quarters.due_at(NOON - timedelta(seconds=1)) == NOON - timedelta(minutes=15)
+        assert quarters.due_at(NOON - timedelta(seconds=31)) == NOON - timedelta(minutes=15)
+
+    def test_a_node_whose_clock_is_behind_skips_no_night(self) -> None:
+        nightly = plan(cron="30 3 * * *", zone="UTC")
+        due = datetime(2026, 1, 15, 3, 30, tzinfo=UTC)
+        assert [nightly.due_at(due + timedelta(seconds=by)) for by in (-20, -2, 0, 50)] == [due] * 4
 
     def test_start_and_end(self) -> None:
         bounded = plan(start=NOON, end=NOON + timedelta(minutes=20))

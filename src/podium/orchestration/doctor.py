@@ -44,7 +44,7 @@ def _slurm(client: Client, active: Stack) -> Finding | None:
         for component in components:
             if component is not None and component.flavor == "slurm":
                 health.check(component.transport)
-        for schedule in client.list_schedules(active=True):
+        for schedule in client.list_schedules(active=True, user=client.active_user.id):  # others' cannot be read
             if schedule.orchestrator_id is None:
                 continue
             model = client.get_stack_component(StackComponentType.ORCHESTRATOR, schedule.orchestrator_id)

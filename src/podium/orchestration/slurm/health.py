@@ -37,7 +37,10 @@ def check_schedule(transport: Transport, folder: str, name: str, now: datetime |
     again = f"zenml pipeline schedule deactivate {name}, and then activate it"
     plan = read_plan(transport, folder)
     if plan is None:
-        raise SlurmError(f"schedule {name} is active in ZenML, but {folder} has no plan of it", remedy="make it anew")
+        raise SlurmError(
+            f"schedule {name} is active in ZenML, but {folder} on {transport.place} has no plan of it",
+            remedy="run this where the cluster's file system is seen; or delete it, and make it anew",
+        )
     if not plan.active:
         raise SlurmError(f"schedule {name} is active in ZenML, but paused in {folder}", remedy=again)
     if plan.due_after(now or datetime.now(UTC)) is not None and not fires(transport, plan):

@@ -14,7 +14,7 @@ from zenml.config.base_settings import BaseSettings
 from zenml.enums import ExecutionMode, ExecutionStatus
 from zenml.models import PipelineRunResponse, PipelineSnapshotResponse, ScheduleResponse, ScheduleUpdate
 from zenml.orchestrators import BaseOrchestrator, SubmissionResult
-from zenml.orchestrators.publish_utils import publish_pipeline_run_status_update, publish_stopped_step_run
+from zenml.orchestrators.publish_utils import publish_pipeline_run_status_update
 from zenml.stack import Stack
 
 from podium.orchestration.slurm import jobs, schedules
@@ -27,6 +27,7 @@ from podium.orchestration.slurm.poller import poller_for
 from podium.orchestration.slurm.script import ENVIRONMENT, asked_for, render
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig, SlurmSettings
 from podium.orchestration.slurm.states import Job, Phase
+from podium.orchestration.slurm.stop import stop_run
 from podium.orchestration.slurm.tick import RUN
 from podium.orchestration.slurm.transport import SlurmError, Transport
 
@@ -142,15 +143,12 @@ class SlurmOrchestrator(BaseOrchestrator):
         return (ExecutionStatus.FAILED if ended else recorded.status), None
 
     def _stop_run(self, run: PipelineRunResponse, graceful: bool = False) -> None:
-        """Cancel the driver first, lest it submit more, and then the jobs of its steps."""
-        recorded = Client().get_pipeline_run(run.id)
-        for known in (recorded.run_metadata, *(step.run_metadata for step in recorded.steps.values())):
-            if JOB in known:
-                jobs.cancel(self.transport, [str(known[JOB])], [str(known[FOLDER])])
-        for step in recorded.steps.values():
-            if not step.status.is_finished:
-                publish_stopped_step_run(step.id)
-        publish_pipeline_run_status_update(recorded.id, ExecutionStatus.STOPPED, "stopped on request")
+        """Cancel the driver, and once it submits no more, the jobs of its steps.
+
+        Raises:
+            SlurmError: Some could not be cancelled; the others are.
+        """
+        stop_run(self.transport, poller_for(self.transport, self.config.poll_seconds), run.id)
 
     def schedule_folder(self, schedule: UUID) -> str:
         """Where a schedule's plan lies."""

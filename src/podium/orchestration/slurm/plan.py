@@ -18,6 +18,8 @@ VARIABLES: Final = "variables.json"
 """What the driver gets, credentials among them: readable by the user alone, and there as long as the schedule."""
 RUNS: Final = "runs"
 """The folder of the drivers' folders."""
+BEHIND: Final = 30
+"""Seconds; cron's own unit is a minute."""
 Way = Literal["scrontab", "job"]
 
 
@@ -36,6 +38,8 @@ class Plan(BaseModel):
     way: Way
     revision: int = 0
     """Higher with each change: jobs of an earlier one do nothing."""
+    given: int = 0
+    """The highest number that a change has had, also one that Slurm refused: what it queued must not count later."""
     active: bool = True
     cron: str | None = None
     zone: str = "UTC"
@@ -87,7 +91,7 @@ class Plan(BaseModel):
         """When it is due next, strictly after a moment; None if never again."""
         if self.cron is not None:
             begin = moment if self.start is None else max(moment, self.start - timedelta(seconds=1))
-            found = _found(self.cron, begin, self.zone, forward=True)
+            found = _next(self.cron, begin, self.zone)
         elif self.start is not None and self.interval:
             since = (moment - self.start).total_seconds()
             found = self.start + timedelta(seconds=max(0, math.floor(since / self.interval) + 1) * self.interval)
@@ -98,23 +102,40 @@ class Plan(BaseModel):
         return None if self.end is not None and found > self.end else found
 
     def due_at(self, moment: datetime) -> datetime:
-        """When a cron expression was due last, up to a moment."""
+        """When a cron expression was due last, up to a moment, or half a minute later: the clock of the node may be
+        behind the controller's, which has fired.
+        """
         assert self.cron is not None  # the others have jobs of their own, which know when they are due
-        return _found(self.cron, moment + timedelta(seconds=1), self.zone, forward=False)
+        return _last(self.cron, moment + timedelta(seconds=BEHIND), self.zone)
 
 
-def _found(cron: str, moment: datetime, place: str, forward: bool) -> datetime:
-    """The next or last time of an expression.
+def _next(cron: str, moment: datetime, place: str) -> datetime:
+    """The next time of an expression.
 
     Where clocks are put back, a time of day comes twice, and croniter gives it twice: that is right for what recurs
     each hour, and wrong for what is due at an hour.
     """
     times = croniter(cron, moment.astimezone(zone(place)))
-    hourly = cron == "@hourly" or cron.split()[1:2] == ["*"]
     while True:
-        found: datetime = times.get_next(datetime) if forward else times.get_prev(datetime)
-        if hourly or not found.fold:
+        found: datetime = times.get_next(datetime)
+        if _hourly(cron) or not found.fold:
             return _utc(found)
+
+
+def _last(cron: str, moment: datetime, place: str) -> datetime:
+    """The last time of an expression before a moment. Backwards, croniter calls every time the second of two, so that
+    it is looked for from an hour later on, and by its time of day alone.
+    """
+    times = croniter(cron, (moment + timedelta(hours=1)).astimezone(zone(place)))
+    while True:
+        found: datetime = times.get_prev(datetime)
+        for fold in (1, 0) if _hourly(cron) else (0,):
+            if (last := _utc(found.replace(fold=fold))) < moment:
+                return last
+
+
+def _hourly(cron: str) -> bool:
+    return cron == "@hourly" or cron.split()[1:2] == ["*"]
 
 
 def _utc(moment: datetime) -> datetime:

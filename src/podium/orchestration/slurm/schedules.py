@@ -103,13 +103,16 @@ def change(transport: Transport, folder: str, cron: str | None, active: bool | N
         raise SlurmError(f"schedule {plan.name} has no cron expression", remedy="delete it, and make it anew with one")
     wanted = {"cron": cron or plan.cron, "active": plan.active if active is None else active}
     try:
-        changed = Plan.model_validate({**plan.model_dump(), **wanted, "revision": plan.revision + 1})
+        number = max(plan.revision, plan.given) + 1
+        changed = Plan.model_validate({**plan.model_dump(), **wanted, "revision": number, "given": number})
     except ValueError as error:
         raise refused(plan.name, error) from None
     try:
         replace(transport, changed)
     except SlurmError:
-        write_plan(transport, plan)  # whose tick still waits
+        write_plan(transport, plan.model_copy(update={"given": number}))  # whose tick still waits
+        if plan.way == "scrontab":
+            _edit(transport, plan, _entry(plan) if plan.active else "")
         raise
 
 

@@ -17,17 +17,21 @@ _MEMORY: Final = r"^[0-9]+[KMGT]?$"
 _TIME: Final = r"^([0-9]+|[0-9]+:[0-9]{2}(:[0-9]{2})?|[0-9]+-[0-9]{1,2}(:[0-9]{2}){0,2})$"
 _VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 OURS: Final = (
-    "array", "chdir", "comment", "error", "export", "job-name", "no-requeue", "ntasks", "nodes", "open-mode", "output",
-    "parsable", "requeue", "signal", "wait", "wrap",
+    "array", "chdir", "clusters", "comment", "error", "export", "help", "job-name", "no-requeue", "nodes", "ntasks",
+    "open-mode", "output", "parsable", "requeue", "signal", "test-only", "usage", "version", "wait", "wrap",
 )  # fmt: skip
-"""Options of sbatch that Podium sets itself, or that would part a job from the step that waits for it."""
+"""Options of sbatch that Podium sets itself, or that would part a job from the step that waits for it. None of its
+other options is the beginning of one of these."""
 _SHORT: Final = {
     "D": "chdir",
     "J": "job-name",
+    "M": "clusters",
     "N": "nodes",
+    "V": "version",
     "W": "wait",
     "a": "array",
     "e": "error",
+    "h": "help",
     "n": "ntasks",
     "o": "output",
 }
@@ -45,12 +49,13 @@ def zone(name: str) -> tzinfo:
 
 def _flag(value: str) -> str:
     """One option of sbatch on a line of its own, that is not one of ours."""
-    found = re.match(r"^(?:--([a-z][a-z0-9-]*)(?:=.+)?|-([A-Za-z])(?: .+)?)$", value)
+    found = re.match(r"^(?:--([a-z][a-z0-9-]*)(?:=.+)?|-([A-Za-z])(?: [^\s-]\S*)?)$", value)
     if not found or not value.isprintable():
         raise ValueError(f"{value!r} is no option of sbatch: write --NAME=VALUE")
     name = found[1] or _SHORT.get(found[2], found[2])
-    if name in OURS:
-        raise ValueError(f"{value!r}: Podium sets --{name} itself")
+    ours = next((option for option in OURS if option.startswith(name) and (found[1] or option == name)), None)
+    if ours is not None:  # sbatch takes the beginning of an option's name for its name
+        raise ValueError(f"{value!r}: Podium sets --{ours} itself")
     return value
 
 
