@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from podium.orchestration.slurm.health import check, check_schedule, keep_firing
 
 from podium.errors import REQUEUE
+from podium.orchestration.slurm.health import check, check_schedule, keep_firing
 from podium.orchestration.slurm.plan import PLAN, RUNS, VARIABLES, Plan, of_stamp, stamp
 from podium.orchestration.slurm.schedules import planned, replace
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig
