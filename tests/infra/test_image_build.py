@@ -89,7 +89,8 @@ def docker() -> Iterator[Docker]:
     finally:
         made.process.terminate()
         made.process.wait(60)
-        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["umount", folder / "exec" / "netns" / "default"], capture_output=True, check=False)
+        shutil.rmtree(folder)
 
 
 def base(docker: Docker, folder: Path) -> None:

@@ -46,7 +46,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     have("systemd-analyze", "systemd")
     assert checks.main() == 0
     printed = capsys.readouterr().out
-    assert printed.count(": right\n") == 6, printed
+    assert printed.count(": right\n") == 7, printed
     assert "not asked" not in printed
 
 
