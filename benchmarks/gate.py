@@ -11,6 +11,7 @@ later ones. Prints Markdown, with 95 % Wilson intervals.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,19 @@ def draw(images: int, accuracy: float, gain: float, differ: float, generator: np
     return Duel(truth, predicted(truth, challenger), predicted(truth, champion), names)
 
 
+def judged(splits: Iterable[Duel], use: int) -> dict[str, int]:
+    """How often the default policy calls the challenger better, and each outcome, in the ``use``-th decision."""
+    policy = PromotionPolicy()
+    found = {"better": 0, "promote-eligible": 0, "needs-review-with-warnings": 0, "blocked": 0}
+    for duel in splits:
+        accuracy = float(np.mean(duel.challenger == duel.truth))
+        measured = Measured(accuracy=accuracy, most_frequent=1 / CLASSES, recalls={"0": accuracy}, ece=0.0)
+        verdict = judge(measured, duel, policy, use=use, rank=use)
+        found[verdict.outcome] += 1
+        found["better"] += any(c.name == "better" and c.standing == "met" for c in verdict.criteria)
+    return found
+
+
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -50,7 +64,6 @@ def main() -> None:
     parser.add_argument("--differ", type=float, nargs="+", default=[0.06, 0.10])
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    policy = PromotionPolicy()
     print(f"{arguments.draws:,} draws of {arguments.images:,} test images, champion {arguments.accuracy:.3g}, seed")
     print(f"{arguments.seed}; shares of draws, with 95 % intervals\n")
     print("| true gain, points | differ on | decision | called better | eligible | with warnings | blocked |")
@@ -59,14 +72,10 @@ def main() -> None:
         for differ in arguments.differ:
             for use in USES:
                 generator = np.random.default_rng(arguments.seed)
-                found = {"better": 0, "promote-eligible": 0, "needs-review-with-warnings": 0, "blocked": 0}
-                for _ in range(arguments.draws):
-                    duel = draw(arguments.images, arguments.accuracy, gain, differ, generator)
-                    accuracy = float(np.mean(duel.challenger == duel.truth))
-                    measured = Measured(accuracy=accuracy, most_frequent=1 / CLASSES, recalls={"0": accuracy}, ece=0.0)
-                    verdict = judge(measured, duel, policy, use=use, rank=use)
-                    found[verdict.outcome] += 1
-                    found["better"] += any(c.name == "better" and c.standing == "met" for c in verdict.criteria)
+                splits = (
+                    draw(arguments.images, arguments.accuracy, gain, differ, generator) for _ in range(arguments.draws)
+                )
+                found = judged(splits, use)
                 cells = []
                 for count in found.values():
                     low, high = wilson_interval(count, arguments.draws)

@@ -5,24 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.gate import CLASSES, draw
-from podium.config.promotion import PromotionPolicy
-from podium.gate.floors import Measured
-from podium.gate.judge import judge
+from benchmarks.gate import draw, judged
 
 DRAWS, IMAGES = 1000, 10_000
 
 
 def called_better(gain: float, differ: float) -> int:
     """Of a thousand test splits, the first decision on each: how often the challenger is called better."""
-    policy, generator, found = PromotionPolicy(), np.random.default_rng(0), 0
-    for _ in range(DRAWS):
-        duel = draw(IMAGES, 0.9, gain, differ, generator)
-        accuracy = float(np.mean(duel.challenger == duel.truth))
-        measured = Measured(accuracy=accuracy, most_frequent=1 / CLASSES, recalls={"0": accuracy}, ece=0.0)
-        criteria = judge(measured, duel, policy, use=1, rank=1).criteria
-        found += any(one.name == "better" and one.standing == "met" for one in criteria)
-    return found
+    generator = np.random.default_rng(0)
+    return judged((draw(IMAGES, 0.9, gain, differ, generator) for _ in range(DRAWS)), use=1)["better"]
 
 
 @pytest.mark.slow
