@@ -9,7 +9,11 @@ from podium.orchestration.slurm.script import CANCELLED, ENDED, SCRIPT, STARTED
 from podium.orchestration.slurm.states import Job, unaccounted
 from podium.orchestration.slurm.transport import SlurmError, SlurmUnreachable, Transport, last_line
 
-_SINCE: Final = "--starttime=now-30days"
+_ENDED: Final = (
+    "--starttime=now-30days", "--endtime=now",
+    "--state=CANCELLED,COMPLETED,FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,DEADLINE,OUT_OF_MEMORY,REVOKED",
+)  # fmt: skip
+"""Without states, sacct leaves out what was never free to start: held jobs, and those that have a time to begin."""
 
 
 def unrecorded(transport: Transport, name: str, folder: str) -> str | None:
@@ -34,9 +38,8 @@ def _accounted(transport: Transport, name: str, folder: str) -> str | None:
     waited within minutes, and it left nothing in its folder.
     """
     columns = "--format=JobIDRaw,WorkDir"
-    command = ("sacct", "--noheader", "--parsable2", "--allocations", columns, f"--name={name}", _SINCE)
     try:
-        done = transport.run(*command)
+        done = transport.run("sacct", "--noheader", "--parsable2", "--allocations", columns, f"--name={name}", *_ENDED)
     except SlurmUnreachable:
         raise
     except SlurmError:  # no such program
