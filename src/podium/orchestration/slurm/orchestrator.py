@@ -18,6 +18,7 @@ from zenml.orchestrators import BaseOrchestrator, SubmissionResult
 from zenml.orchestrators.publish_utils import publish_pipeline_run_metadata, publish_pipeline_run_status_update
 from zenml.stack import Stack
 
+from podium.orchestration.looks import look_of
 from podium.orchestration.slurm import again, jobs, schedules
 from podium.orchestration.slurm.entrypoint import SlurmDriverEntrypointConfiguration
 from podium.orchestration.slurm.environment import job_environment, on_the_nodes
@@ -182,6 +183,8 @@ class SlurmOrchestrator(BaseOrchestrator):
                 python=on_the_nodes(self.config, ["python"])[0],
                 paths=variables["PYTHONPATH"],
                 command=tuple(on_the_nodes(self.config, command)),
+                look=tuple(on_the_nodes(self.config, list(look_of(snapshot.pipeline_configuration)))),
+                parameters=snapshot.pipeline_configuration.parameters or {},
                 settings=SlurmSettings.model_validate(
                     self.get_settings(snapshot).model_dump(include=set(SlurmSettings.model_fields))
                 ),
