@@ -104,7 +104,8 @@ class SlurmSettings(BaseSettings):
     grace_seconds: int = Field(120, ge=10, le=3600)
     """So long before the time limit a training is asked to save its state."""
     max_restarts: int = Field(20, ge=0)
-    """A job that was started more often than this is not queued again when it reaches its time limit."""
+    """A job that was started more often than this is not queued again: neither at its time limit, nor where Slurm has
+    taken it away for good."""
 
 
 class SlurmCluster(SlurmSettings):
