@@ -18,7 +18,7 @@ from zenml.orchestrators.publish_utils import publish_pipeline_run_status_update
 from zenml.stack import Stack
 
 from podium.orchestration.slurm import jobs, schedules
-from podium.orchestration.slurm.entrypoint import SlurmDriverEntrypointConfiguration
+from podium.orchestration.slurm.driver import SlurmDriverEntrypointConfiguration
 from podium.orchestration.slurm.environment import job_environment, on_the_nodes
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
