@@ -1,4 +1,4 @@
-"""The cluster of a test session, and workspaces whose stack it is."""
+"""The cluster of a test session, its team's ZenML server on MariaDB, and a checkout that is logged in to it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pytest
 
 from podium.orchestration.environment import isolated_environment
 from podium.settings import Settings
+from tests.cluster.accounting import MariaDB
 from tests.cluster.slurm import Cluster
 from tests.product.conftest import stock
 from tests.product.prepared import Prepared
-from tests.product.workspace import Workspace
+from tests.product.workspace import BIN, Workspace
+from tests.product.zenml_server import ZenmlServer, zenml_server
 from tests.registry.fixtures import mlflow_database
 
 __all__ = ["mlflow_database", "stock"]
@@ -48,14 +50,48 @@ def cluster(started_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def site(started_cluster: Cluster, stock: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A checkout on the cluster's shared file system, with the stack ``slurm``."""
+def server() -> Iterator[ZenmlServer]:
+    """The team's ZenML server, on MariaDB."""
+    folder = Path(tempfile.mkdtemp(prefix="podium-zenml-"))
+    folder.chmod(0o755)  # the database has a user of its own
+    database: MariaDB | None = None
+    try:
+        database = MariaDB(folder / "mariadb")
+        store = f"mysql://podium:{database.password}@127.0.0.1:{database.port}/zenml"
+        with zenml_server(folder / "server", store) as made:
+            made.wait()
+            yield made
+    finally:
+        if database is not None:
+            database.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def site(
+    started_cluster: Cluster, server: ZenmlServer, stock: Prepared, tmp_path_factory: pytest.TempPathFactory
+) -> Workspace:
+    """A checkout on the cluster's shared file system, logged in to the team's server, with the stack ``slurm``."""
     made = stock.workspace(tmp_path_factory.mktemp("site") / "checkout")
     stock.begin(made.state)
+    key = server.add_service_account("ada")
+    (made.root / "api_key").write_text(key)
+    (made.root / "login").write_text(log_in(made, server, key, user_environment(made, started_cluster, made.root)))
     printed = made.call("podium", "stack", "up", "slurm")
     assert "stack slurm: registered" in printed
     (made.root / "stack.up").write_text(printed)  # for docs/slurm.md
     return made
+
+
+def log_in(site: Workspace, server: ZenmlServer, key: str, variables: dict[str, str]) -> str:
+    """As a person does; returns what ZenML says."""
+    done = subprocess.run(
+        [BIN / "zenml", "login", server.address, "--api-key"], input=f"{key}\n", cwd=site.root,
+        env=site.environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
+        timeout=120,
+    )  # fmt: skip
+    assert "Updated the global store configuration" in done.stdout
+    return done.stdout
 
 
 def user_environment(site: Workspace, cluster: Cluster, root: Path) -> dict[str, str]:

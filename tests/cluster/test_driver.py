@@ -29,10 +29,7 @@ def run(driven: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Run]:
     variables = user_environment(driven, cluster, ROOT) | {"STACK": "slurm_driver"}
     made = Run(driven, cluster, tmp_path, {"train": {"cpus": 1}}, variables)
     yield made
-    made.process.kill()
-    made.process.wait()
-    for mark in driven.state.glob("begun.*"):
-        mark.unlink()
+    made.close()
 
 
 def job_of(cluster: Cluster, kind: str, states: str = "RUNNING") -> str:
@@ -45,7 +42,7 @@ def test_a_lost_driver_starts_again_and_finds_its_jobs(run: Run, cluster: Cluste
     driver = job_of(cluster, "driver")
     cluster.call("scontrol", "requeue", driver)
     cluster.hurry(driver)
-    folder = next(driven.state.glob("slurm/*/driver.*"))
+    folder = run.folder("driver")
     until(
         lambda: (folder / "output").read_text().count("Restarting the monitoring of existing step") == 1,
         run.printed,
@@ -56,7 +53,7 @@ def test_a_lost_driver_starts_again_and_finds_its_jobs(run: Run, cluster: Cluste
     cluster.call("scancel", "--batch", "--signal=TERM", train)
     assert run.end()["train"].startswith("resumed, n")
     assert run.process.wait(60) == 0, run.printed()
-    assert len(list(driven.state.glob("slurm/*/train.*"))) == 1, "one job, though two drivers"
+    assert len(run.folders("train")) == 1, "one job, though two drivers"
     assert not list(driven.state.glob("slurm/*/*/environment"))
 
 
@@ -67,11 +64,10 @@ def test_a_step_that_waits_for_its_place_when_the_driver_is_lost_gets_it_from_th
     (driven.root / "narrow.yaml").write_text(f"{text}      max_jobs: 1\n")
     driven.call("podium", "stack", "up", "narrow.yaml")
     variables = user_environment(driven, cluster, ROOT) | {"STACK": "narrow"}
-    before = set(driven.state.glob("slurm/*/*"))
     run = Run(driven, cluster, tmp_path, {kind: {"cpus": 1} for kind in ("train", "again")}, variables)
 
     def folders() -> set[Path]:
-        return {found for found in set(driven.state.glob("slurm/*/*")) - before if "driver" not in found.name}
+        return {found for found in run.folders() if "driver" not in found.name}
 
     try:
         until(lambda: sum(started(folder) for folder in folders()) == 1, run.printed, 150)
@@ -81,7 +77,7 @@ def test_a_step_that_waits_for_its_place_when_the_driver_is_lost_gets_it_from_th
         driver = job_of(cluster, "driver")
         cluster.call("scontrol", "requeue", driver)
         cluster.hurry(driver)
-        [output] = [f / "output" for f in set(driven.state.glob("slurm/*/driver.*")) - before]
+        output = run.folder("driver") / "output"
         until(lambda: output.read_text().count("Restarting the monitoring of existing step") == 2, run.printed, 120)
         for folder in (first, second):
             until(lambda folder=folder: (driven.state / f"begun.{folder.name.split('.')[0]}").exists(), run.printed, 60)
@@ -93,17 +89,14 @@ def test_a_step_that_waits_for_its_place_when_the_driver_is_lost_gets_it_from_th
         assert run.process.wait(60) == 0, run.printed()
         assert "a driver was lost before the submission of" in output.read_text()
     finally:
-        run.process.kill()
-        run.process.wait()
-        for mark in driven.state.glob("begun.*"):
-            mark.unlink()
+        run.close()
     assert len(folders()) == 2
     assert not list(driven.state.glob("slurm/*/*/environment"))
 
 
 def test_a_stopped_run_leaves_no_job(run: Run, cluster: Cluster, driven: Workspace) -> None:
     train, driver = run.begun("train"), job_of(cluster, "driver")
-    name = max(driven.state.glob("slurm/*/driver.*"), key=lambda folder: folder.stat().st_mtime).parent.name
+    name = run.folder("driver").parent.name
     variables = user_environment(driven, cluster, ROOT)
     printed = driven.call("zenml", "pipeline", "runs", "stop", name, "--yes", **variables)
     until(

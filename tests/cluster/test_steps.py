@@ -30,11 +30,26 @@ class Run:
     ) -> None:
         variables = {**more, "PYTHONPATH": str(ROOT), "ZENML_CUSTOM_SOURCE_ROOT": str(ROOT)}
         self.cluster, self.state, self.told = cluster, site.state, folder / "told.json"
+        self.before = set(site.state.glob("slurm/*/*"))  # of other tests on this cluster
         self.log = (folder / "log").open("w+")
         self.process = subprocess.Popen(
             [BIN / "python", "-c", PROGRAM, json.dumps(branches), str(self.told)],
             env=site.environment(**variables), cwd=ROOT, stdout=self.log, stderr=self.log,
         )  # fmt: skip
+
+    def folders(self, kind: str = "*") -> set[Path]:
+        """Of this run's jobs."""
+        return set(self.state.glob(f"slurm/*/{kind}.*")) - self.before
+
+    def folder(self, kind: str) -> Path:
+        """Of a branch's job."""
+        [found] = self.folders(kind)
+        return found
+
+    def starts(self, kind: str) -> list[str]:
+        """The nodes on which a branch's job was started, in order."""
+        file = self.folder(kind) / "started"
+        return [line.split()[2] for line in file.read_text().splitlines()] if file.exists() else []
 
     def begun(self, kind: str) -> str:
         """Wait until a branch's step runs; return its job's id."""
@@ -55,6 +70,14 @@ class Run:
         told: dict[str, str] = json.loads(self.told.read_text())
         return told
 
+    def close(self) -> None:
+        """Leave no process, and no mark for the next run."""
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+        for mark in self.state.glob("begun.*"):
+            mark.unlink()
+
 
 @pytest.fixture
 def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Run]]:
@@ -67,18 +90,11 @@ def start(site: Workspace, cluster: Cluster, tmp_path: Path) -> Iterator[Callabl
 
     yield begin
     for run in runs:
-        run.process.kill()
-        run.process.wait()
-        run.log.close()
+        run.close()
     signal.signal(signal.SIGINT, before)
-    for mark in site.state.glob("begun.*"):
-        mark.unlink()
 
 
-def test_faults_stay_in_their_branch_and_name_their_cause(
-    start: Callable[..., Run], cluster: Cluster, site: Workspace
-) -> None:
-    before = set(site.state.glob("slurm/*/train.*"))  # of other tests on this cluster
+def test_faults_stay_in_their_branch_and_name_their_cause(start: Callable[..., Run], cluster: Cluster) -> None:
     small = {"cpus": 1, "memory": "1500M"}
     kinds = ("fail", "vanish", "eat", "sleep", "train")
     run = start(dict.fromkeys(kinds, small) | {"nowhere": {"partition": "nope"}})
@@ -94,9 +110,47 @@ def test_faults_stay_in_their_branch_and_name_their_cause(
     printed = run.printed()
     assert "set the step operator's partition to one of: gpu, urgent" in printed
     assert "vanish | CUDA error: an illegal memory access" in printed, "what jobs print is passed on"
-    assert not list(site.state.glob("slurm/*/*/environment")), "no credentials are left behind"
-    [folder] = set(site.state.glob("slurm/*/train.*")) - before
-    assert len((folder / "started").read_text().splitlines()) == 2
+    assert not list(run.state.glob("slurm/*/*/environment")), "no credentials are left behind"
+    assert len(run.starts("train")) == 2
+
+
+def test_what_slurm_interrupts_goes_on(start: Callable[..., Run], cluster: Cluster) -> None:
+    """Preemption, a node's power loss, time limits that are heeded and not, and a controller that is away meanwhile."""
+    urgent = ("--partition=urgent", "--nodelist=n2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
+    limits = {"cpus": 2, "memory": "1500M", "time_limit": "10", "grace_seconds": 60, "flags": ["--nodelist=n1"]}
+    cluster.stop_controller()
+    run = start(
+        {
+            "limited": limits,
+            "overdue": limits,
+            "preempted": {"cpus": 4, "flags": ["--nodelist=n2"]},
+            "lost": {"cpus": 1, "flags": ["--exclude=n1,n2"]},
+        }
+    )
+    until(lambda: "waits to be submitted" in run.printed(), run.printed, 90)
+    cluster.start_controller()
+    jobs = {kind: run.begun(kind) for kind in ("limited", "overdue", "preempted", "lost")}
+    for kind, end in (("overdue", "now"), ("limited", "now+50")):
+        cluster.call("scontrol", "update", f"JobId={jobs[kind]}", f"EndTime={end}")
+    until(lambda: "JobState=PENDING" in cluster.job(jobs["limited"]), run.printed, 60)
+    cluster.call("scontrol", "update", f"JobId={jobs['limited']}", "TimeLimit=10")
+
+    cluster.call("sbatch", *urgent)
+    until(lambda: len(run.starts("preempted")) == 2, run.printed, 60)
+    (run.state / "begun.lost").unlink()
+    cluster.lose("n3")
+    cluster.call("scontrol", "update", f"JobId={jobs['lost']}", "ExcNodeList=n1")
+    assert run.begun("lost") == jobs["lost"], "the same job, on another node"
+    assert run.starts("lost") == ["n3", "n2"]
+    cluster.stop_controller()
+    cluster.start_controller()
+    until(lambda: cluster.works("scancel", "--batch", "--signal=TERM", jobs["lost"]), run.printed)
+    told = run.end()
+    assert told["limited"].startswith("resumed, n1")
+    assert told["preempted"].startswith("resumed, n2")
+    assert "reached its time limit (10)" in told["overdue"]
+    assert told["lost"].startswith("resumed, n2")
+    assert not list(run.state.glob("slurm/*/*/environment"))
 
 
 def test_a_run_that_is_given_up_cancels_its_jobs(start: Callable[..., Run], cluster: Cluster) -> None:
@@ -108,9 +162,8 @@ def test_a_run_that_is_given_up_cancels_its_jobs(start: Callable[..., Run], clus
 
 
 def test_a_job_that_a_killed_controller_has_forgotten_is_submitted_again(
-    start: Callable[..., Run], cluster: Cluster, site: Workspace
+    start: Callable[..., Run], cluster: Cluster
 ) -> None:
-    before = set(site.state.glob("slurm/*/seen.*"))
     cluster.save()
     run = start({"seen": {"cpus": 1, "memory": "1500M", "flags": ["--hold"]}})
     until(lambda: "seen is job " in run.printed(), run.printed, 90)
@@ -119,8 +172,7 @@ def test_a_job_that_a_killed_controller_has_forgotten_is_submitted_again(
     until(lambda: ".seen." in cluster.call("squeue", "--noheader", "--format=%j"), run.printed)
     cluster.call("scontrol", "release", cluster.call("squeue", "--noheader", "--format=%i").split()[0])
     assert run.end()["seen"].startswith("n")
-    [folder] = set(site.state.glob("slurm/*/seen.*")) - before
-    assert len((folder / "started").read_text().splitlines()) == 1
+    assert len(run.starts("seen")) == 1
 
 
 def test_a_full_artifact_store(start: Callable[..., Run], cluster: Cluster, site: Workspace) -> None:

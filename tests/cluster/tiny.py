@@ -60,8 +60,9 @@ def train() -> str:
     return "was never asked"
 
 
-again = train
-"""Another one like it."""
+again = limited = preempted = lost = train
+overdue = sleep
+"""Others like them."""
 
 
 @step(enable_cache=False)

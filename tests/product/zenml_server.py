@@ -1,4 +1,4 @@
-"""A real ZenML server on the loopback device: its default store, password authentication, the administrator root."""
+"""A real ZenML server on the loopback device, with password authentication; its administrator is root."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from tests.product.remote_servers import free_port
 STARTING: Final = 300.0
 """Seconds; it makes its database first."""
 ROOT_PASSWORD: Final = "secret of root"
+SIGNING_KEY: Final = "0" * 64
+"""Of its tokens."""
 
 
 class ZenmlServer:
     """One that is starting, or has started."""
 
-    def __init__(self, folder: Path) -> None:
-        """Start it. ``folder`` is made, and gets all that it writes."""
+    def __init__(self, folder: Path, store: str | None = None) -> None:
+        """Start it. ``folder`` is made, and gets all that it writes; ``store`` is a database elsewhere."""
         folder.mkdir()
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
@@ -33,12 +35,12 @@ class ZenmlServer:
         variables = {
             "ZENML_CONFIG_PATH": str(folder / "config"),
             "ZENML_LOCAL_STORES_PATH": str(folder / "stores"),
-            "ZENML_STORE_URL": f"sqlite:///{folder / 'zenml.db'}",
+            "ZENML_STORE_URL": store or f"sqlite:///{folder / 'zenml.db'}",
             "ZENML_ANALYTICS_OPT_IN": "false",
             "ZENML_SERVER_AUTH_SCHEME": "OAUTH2_PASSWORD_BEARER",
             "ZENML_SERVER_DEPLOYMENT_TYPE": "other",
             "ZENML_SERVER_AUTO_ACTIVATE": "true",
-            "ZENML_SERVER_JWT_SECRET_KEY": "0" * 64,
+            "ZENML_SERVER_JWT_SECRET_KEY": SIGNING_KEY,
             "ZENML_DEFAULT_USER_NAME": "root",
             "ZENML_DEFAULT_USER_PASSWORD": ROOT_PASSWORD,
         }
@@ -90,9 +92,9 @@ class ZenmlServer:
 
 
 @contextmanager
-def zenml_server(folder: Path) -> Iterator[ZenmlServer]:
+def zenml_server(folder: Path, store: str | None = None) -> Iterator[ZenmlServer]:
     """One for the time of the block; it has to be waited for."""
-    made = ZenmlServer(folder)
+    made = ZenmlServer(folder, store)
     try:
         yield made
     finally:
