@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,10 @@ from zenml import pipeline, step
 from zenml.client import Client
 
 from podium.orchestration.placing import no_jobs_left, wait
+from podium.orchestration.slurm.transport import Done, Transport
+
+SAMPLE = 5.0
+"""Seconds between two looks at the driver's memory."""
 
 
 @step(enable_cache=False)
@@ -26,9 +33,12 @@ def hold(seconds: float) -> list[float]:
 
 @pipeline(dynamic=True, enable_cache=False)
 def makespan_pipeline(seconds: list[float], settings: dict[str, Any], told: str) -> None:
-    """Run steps of so many seconds side by side; write when each was asked for, began and ended into ``told``."""
-    memory = [psutil.Process().memory_info().rss]
-    with no_jobs_left():
+    """Run steps of so many seconds side by side. ``told`` is a JSON file of what was measured.
+
+    ``rows``: when each was asked for, began and ended. ``memory``: the driver's, bytes, as pairs with the time.
+    ``commands``: name and time of each command of Slurm's that the driver ran. All times are seconds since 1970.
+    """
+    with no_jobs_left(), watched() as (memory, commands):
         asked, futures = [], []
         for number, duration in enumerate(seconds):
             placed = hold.with_options(step_operator=True, settings={"step_operator": settings})
@@ -38,8 +48,35 @@ def makespan_pipeline(seconds: list[float], settings: dict[str, Any], told: str)
         for start, future in zip(asked, futures, strict=True):
             wait(future)
             rows.append([start, *future.load()])
-            memory.append(psutil.Process().memory_info().rss)
-        Path(told).write_text(json.dumps({"rows": rows, "memory": memory}))
+        Path(told).write_text(json.dumps({"rows": rows, "memory": memory, "commands": commands}))
+
+
+@contextmanager
+def watched() -> Iterator[tuple[list[tuple[float, int]], list[tuple[float, str]]]]:
+    """The driver's memory, every ``SAMPLE`` seconds, and the commands that it runs against Slurm, as they come."""
+    memory: list[tuple[float, int]] = []
+    commands: list[tuple[float, str]] = []
+    run, over = Transport.run, threading.Event()
+
+    def counting(self: Transport, *command: str, **options: Any) -> Done:
+        name = "sbatch" if any("sbatch" in word for word in command) else command[0]
+        commands.append((time.time(), name))
+        return run(self, *command, **options)
+
+    def look() -> None:
+        while not over.is_set():
+            memory.append((time.time(), psutil.Process().memory_info().rss))
+            over.wait(SAMPLE)
+
+    Transport.run = counting  # type: ignore[method-assign]
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield memory, commands
+    finally:
+        over.set()
+        looking.join()
+        Transport.run = run  # type: ignore[method-assign]
 
 
 def main(seconds: str, settings: str, told: str) -> None:
