@@ -17,6 +17,7 @@ from steps.train import train
     check=check_retraining_file,
     example="configs/retraining.yaml",
     placed=(train, examine),
+    look="podium.retraining.look",
 )
 def retraining_pipeline(config: RetrainingConfig) -> None:
     """Look first; where nothing has changed, end without a step.

@@ -9,6 +9,9 @@ INTERRUPTED: Final = 130
 REQUEUE: Final = 75
 """EX_TEMPFAIL of sysexits.h, which schedulers take as "start it again"."""
 
+NOTHING_DUE: Final = 90
+"""Of a look before a scheduled run that finds nothing to do. No program ends with it by accident."""
+
 
 class PodiumError(Exception):
     """Base of every error that the command line prints without a traceback.

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from podium.orchestration.slurm import jobs, poller
+from podium.orchestration.slurm.recovery import unrecorded
+from podium.orchestration.slurm.script import Asked
 from podium.orchestration.slurm.states import SQUEUE, Phase
 from podium.orchestration.slurm.transport import SlurmError
 from tests.cluster.accounting import Accounting, MariaDB
@@ -65,6 +67,30 @@ def test_what_squeue_has_forgotten_and_accounts(site: Queue, monkeypatch: pytest
     assert site.poller.look(bad).exit_code == 3
     site.poller.track("4711")
     until(lambda: site.poller.look("4711") is None, "a job that never was")
+
+
+def test_a_job_that_was_cancelled_while_it_waited_is_known_by_its_name(
+    site: Queue, accounted: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = site.submit("sleep 60", Asked(None, 4, "50M"))
+    site.wait(running, Phase.RUNNING)
+    for flags in ((), ("--hold",)):
+        wanted = site.wanted("true", Asked(None, 4, "50M"), flags=flags)
+        job = jobs.submit(site.transport, wanted)
+        site.wait(job, Phase.WAITING)
+        accounted.call("scancel", job)
+        monkeypatch.setattr(jobs, "look_up", lambda *_, **__: None)  # as if MinJobAge had passed
+        found = []
+        until(
+            lambda wanted=wanted, found=found: (
+                found.append(unrecorded(site.transport, wanted.name, wanted.folder)) or found[-1]
+            ),
+            f"job {job} ({flags})",
+            10,
+        )
+        assert found[-1] == job
+        monkeypatch.undo()
+        monkeypatch.setenv("SLURM_CONF", str(accounted.conf))
 
 
 def test_the_users_limit_of_jobs_is_waited_for_and_another_limit_is_told(

@@ -11,7 +11,7 @@ from zenml.config import ResourceSettings
 from zenml.enums import ExecutionMode, ExecutionStatus
 from zenml.models import StepRunResponse
 
-from podium.orchestration.slurm import jobs, static, step_operator
+from podium.orchestration.slurm import again, jobs, static, step_operator
 from podium.orchestration.slurm.follow import Follower
 from podium.orchestration.slurm.poller import Poller
 from podium.orchestration.slurm.settings import SlurmSettings, SlurmStepOperatorConfig
@@ -88,8 +88,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     made = Store()
     monkeypatch.setattr(step_operator, "Client", made)
     monkeypatch.setattr(step_operator, "publish_step_run_metadata", lambda **_: None)
-    monkeypatch.setattr(step_operator, "_turns", {})
-    monkeypatch.setattr(step_operator, "GATHER", 0.0)
+    monkeypatch.setattr(again, "_turns", {})
+    monkeypatch.setattr(again, "GATHER", 0.0)
     return made
 
 
@@ -105,7 +105,7 @@ def test_a_step_that_waited_for_its_place_is_submitted_by_the_next_driver(store:
     assert look(operator, store) is ExecutionStatus.PROVISIONING
     assert not site.queue
     operator.poller.forget("99")
-    step_operator._turns.clear()  # the next try is due
+    again._turns.clear()  # the next try is due
     assert look(operator, store) is ExecutionStatus.PROVISIONING
     assert list(site.queue.values()) == [(NAME, FOLDER, "PENDING")]
     assert store.step.run_metadata == {jobs.JOB: "1", jobs.FOLDER: FOLDER}

@@ -208,6 +208,22 @@ class TestRun:
         assert self.start(folder, "sh", "-c", wait) == 75
         assert (folder / "saved").exists()
 
+    def test_sigterm_that_comes_before_the_command_reaches_it_too(self, folder: Path) -> None:
+        (folder.parent / "profile").write_text("module() { kill -TERM $$; }\n")
+        assert self.start(folder, "sleep", "20", more={"modules": ("cuda",)}) == 75, "it has done nothing yet"
+        assert (folder / "scontrol.log").read_text() == "requeue 7\n"
+        assert (folder / "environment").exists()
+
+    def test_a_step_that_a_signal_of_others_ends_has_failed(self, folder: Path) -> None:
+        assert self.start(folder, "sh", "-c", "kill -TERM $$") == 143
+        assert (folder / "ended").read_text() == "143\n"
+
+    def test_what_slurm_refuses_to_queue_again_is_left_for_who_waits_for_it(self, folder: Path) -> None:
+        self.stand_in(folder.parent, "scontrol", "exit 1")
+        assert self.start(folder, "sh", "-c", "exit 75") == 75
+        assert not (folder / "ended").exists()
+        assert (folder / "environment").exists()
+
     def test_a_step_that_ends_while_the_signal_is_passed_on_keeps_its_status(self, folder: Path) -> None:
         self.stand_in(folder.parent, "srun", 'while [ "$1" != sh ]; do shift; done; exec "$@"')
         self.stand_in(folder.parent, "scancel", "kill -TERM $(cat pid); sleep 0.5")

@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
-from uuid import uuid4
 
 import pytest
 import yaml
 from filelock import FileLock
 
 from podium.config.retraining import RetrainingConfig
-from podium.data import write_dataset
 from podium.errors import DataError, TrainingFailed, TrainingStopped
 from podium.notify import outbox
 from podium.notify.notice import RetrainingNotice
-from podium.orchestration.retraining import retraining
-from podium.retraining.fingerprint import Fingerprint, fingerprint
+from podium.retraining.fingerprint import fingerprint
 from podium.retraining.history import CHAMPION_WON
 from podium.retraining.round import history_of, looking
 from podium.settings import Settings
-from tests.conftest import ROOT, make_arrays
 from tests.notify.servers import Hooks, serving
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    root = tmp_path / "checkout"
-    shutil.copytree(ROOT / "configs", root / "configs")
-    put(root / "data", 0)
-    return Settings.from_environment({"PODIUM_ROOT": str(root)})
-
-
-@pytest.fixture
-def config() -> RetrainingConfig:
-    return RetrainingConfig.model_validate({"name": "weekly", "candidates": [{"recipe": "simple_cnn"}]})
-
-
-def put(folder: Path, seed: int) -> None:
-    """A data set; other pixels for another seed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    splits = {s: make_arrays(n, side=8, seed=seed + i) for i, (s, n) in enumerate([("train", 9), ("validation", 3), ("test", 3)])}  # fmt: skip  # noqa: E501
-    names = ("left", "middle", "right")
-    write_dataset(folder, splits, name="t", class_names=names, source="made", licence="CC0-1.0")
-
-
-def events(settings: Settings, config: RetrainingConfig) -> list[str]:
-    return [entry.event for entry in history_of(settings, config).entries()]
+from tests.retraining.made import events, put
 
 
 def train(settings: Settings, config: RetrainingConfig) -> bool:
@@ -62,67 +31,6 @@ def train(settings: Settings, config: RetrainingConfig) -> bool:
         if found.due.train:
             found.result = {"run": "r", "outcome": "blocked"}
         return found.due.train
-
-
-def move(settings: Settings, digest: str) -> None:
-    """A ``git pull`` that changes the recorded version."""
-    record = f"outs:\n- md5: 0.dir\n  path: data\nmeta:\n  podium:\n    digest: {digest}\n"
-    (settings.root / "data.dvc").write_text(record)
-
-
-class TestADriverThatIsStartedAgain:
-    def begin(self, settings: Settings, config: RetrainingConfig) -> Fingerprint:
-        """Its node dies while it trains; the record then names other data. Returns what it began with."""
-        before = fingerprint(config, settings)
-        with pytest.raises(TrainingStopped), looking(settings, config, train=True, run="a"):
-            raise TrainingStopped("b")
-        move(settings, "second")
-        return before
-
-    def test_it_goes_on_with_the_data_that_it_began_with(self, settings: Settings, config: RetrainingConfig) -> None:
-        before = self.begin(settings, config)
-        with looking(settings, config, train=True, run="a") as found:
-            assert found is not None
-            assert (found.due.train, found.due.told, found.fingerprint) == (True, "this run goes on", before)
-        entries = history_of(settings, config).entries()
-        assert [(entry.event, entry.fingerprint) for entry in entries] == [
-            ("started", before), ("stopped", before), ("ended", before)
-        ]  # fmt: skip
-        with looking(settings, config, train=False) as found:
-            assert found is not None
-            assert found.due.told == "new data", "they were not trained with"
-
-    def test_it_fails_where_they_are_gone(self, settings: Settings, config: RetrainingConfig) -> None:
-        before = self.begin(settings, config)
-        put(settings.data, 7)
-        with (
-            pytest.raises(DataError, match="was begun with the data version"),
-            looking(settings, config, train=True, run="a"),
-        ):
-            raise AssertionError("trained with other data")
-        assert history_of(settings, config).entries()[-1].event == "failed"
-        assert history_of(settings, config).entries()[-1].fingerprint == before
-
-    def test_once_it_has_ended_it_looks_as_any_other(self, settings: Settings, config: RetrainingConfig) -> None:
-        for told in ("nothing was trained before", "nothing has changed"):
-            with looking(settings, config, train=True, run="a") as found:
-                assert found is not None
-                assert found.due.told == told
-
-    def test_another_run_takes_the_data_of_its_own_time(self, settings: Settings, config: RetrainingConfig) -> None:
-        self.begin(settings, config)
-        with pytest.raises(DataError, match="could not fetch"), looking(settings, config, train=True, run="b"):
-            raise AssertionError("not fetched")
-
-    def test_the_pipeline_tells_its_run(
-        self, settings: Settings, config: RetrainingConfig, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        run = SimpleNamespace(id=uuid4())
-        context = SimpleNamespace(get=lambda: SimpleNamespace(run=run))
-        monkeypatch.setattr("podium.orchestration.retraining.DynamicPipelineRunContext", context)
-        with retraining(settings, config) as found:
-            assert found is not None
-        assert [entry.detail["run_id"] for entry in history_of(settings, config).entries()] == [str(run.id)] * 2
 
 
 @pytest.mark.slow

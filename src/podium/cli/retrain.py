@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 _PIPELINE: Final = "pipelines.retraining.retraining_pipeline"
+_GOES_ON: Final = "goes on"  # of podium.orchestration.restarts, which brings ZenML
 _AGAIN: Final = 3
 """Trainings in one call, at most, where data or code move while one goes on."""
 
@@ -99,8 +100,21 @@ def _look(settings: Settings, config: RetrainingConfig) -> Due | None:
     from podium.retraining.drifted import drifted
     from podium.retraining.round import looking
 
-    with looking(settings, config, drifted(settings, config), train=False) as found:
+    def goes_on(run: str) -> bool:
+        return _goes_on(settings, run)
+
+    with looking(settings, config, drifted(settings, config), train=False, goes_on=goes_on) as found:
         return found.due if found else None
+
+
+def _goes_on(settings: Settings, run: str) -> bool:
+    """Whether the driver of a run of ZenML's waits for its restart; asked where a run seems to be cut off, alone."""
+    from podium.cli.environment import zenml_environment
+
+    command = [sys.executable, "-m", "podium.orchestration.restarts", run]
+    environment = zenml_environment(settings)
+    done = subprocess.run(command, cwd=settings.root, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    return done.stdout.endswith(_GOES_ON)
 
 
 def _tell(decision: Due | None, as_json: bool) -> None:

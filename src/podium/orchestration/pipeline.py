@@ -18,6 +18,7 @@ from podium.config.sweep import SweepConfig
 from podium.data.policy import check_configured
 from podium.errors import ConfigError, PodiumError, of_os_error
 from podium.orchestration.driver import driving
+from podium.orchestration.looks import looked_at_by
 from podium.orchestration.placing import containers, no_jobs_left, placing
 from podium.orchestration.strict import check_file, step_name
 from podium.settings import Settings
@@ -104,6 +105,7 @@ def strict_pipeline(
     check: CheckFile = check_file,
     example: str = StrictPipeline.example,
     placed: Sequence[Any] = (),
+    look: str | None = None,
 ) -> Callable[[Callable[..., None]], StrictPipeline]:
     """Decorate a function as a dynamic pipeline whose failed branches don't stop the others.
 
@@ -113,6 +115,8 @@ def strict_pipeline(
         check: Checks its files.
         example: Such a file.
         placed: Those of its steps that run as jobs where the stack has a step operator.
+        look: A module that looks, cheaply, whether a scheduled run has anything to do; see
+            ``podium.orchestration.looks``.
     """
 
     def decorate(function: Callable[..., None]) -> StrictPipeline:
@@ -126,6 +130,7 @@ def strict_pipeline(
             entrypoint=driven,
             depends_on=list(depends_on),
             execution_mode=ExecutionMode.CONTINUE_ON_FAILURE,
+            extra=looked_at_by(look),
         )
         pipeline.__doc__ = function.__doc__
         pipeline.check, pipeline.example = check, example

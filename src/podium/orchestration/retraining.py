@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
+from zenml.client import Client
 from zenml.exceptions import RunInterruptedException
 from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
 
@@ -14,6 +16,7 @@ from podium.config.retraining import RetrainingConfig
 from podium.data import open_dataset
 from podium.errors import TrainingStopped
 from podium.orchestration.outcome import Judged, say, show_outcome
+from podium.orchestration.restarts import goes_on
 from podium.registry.champion import champion_version, fetch_bundle, load_champion_bundle
 from podium.retraining.drifted import drifted
 from podium.retraining.history import CHAMPION_WON
@@ -33,7 +36,8 @@ def retraining(settings: Settings, config: RetrainingConfig) -> Iterator[Round |
     stopped = (TrainingStopped, RunInterruptedException)
     context = DynamicPipelineRunContext.get()
     run = str(context.run.id) if context else None
-    with looking(settings, config, drifted(settings, config), train=True, run=run, stopped=stopped) as found:
+    given: dict[str, Any] = {"run": run, "stopped": stopped, "goes_on": lambda other: goes_on(Client(), UUID(other))}
+    with looking(settings, config, drifted(settings, config), train=True, **given) as found:
         if found is None:
             say("another run of this retraining goes on: nothing is done here")
         else:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
@@ -24,8 +24,12 @@ from podium.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_OTHER: Final = "another run of this retraining goes on"
+
 Drifted = Callable[[], bool]
 """Whether the new images have drifted; asked only where that decides."""
+GoesOn = Callable[[str], bool]
+"""Whether a run that began and has not ended, by its id, is still to be driven on by whoever started its driver."""
 
 
 @dataclass
@@ -52,6 +56,7 @@ def looking(
     train: bool,
     run: str | None = None,
     stopped: tuple[type[Exception], ...] = (TrainingStopped,),
+    goes_on: GoesOn | None = None,
 ) -> Iterator[Round | None]:
     """Look whether to train, with nobody else at it; None where somebody is: that is recorded, and nothing is done.
 
@@ -67,6 +72,8 @@ def looking(
         train: Whether the block trains if it is due; otherwise it is only told, and the history has no start.
         run: Id of the run that looks, which stays the same when its driver is started again; None outside of a run.
         stopped: What is raised where a training is asked to stop, and goes on later.
+        goes_on: Tells of an earlier run that holds no lock: its driver may wait for its restart, or be dead. Every such
+            run was cut off unless this is given.
 
     Raises:
         DataError: The data version that is recorded cannot be fetched, or that of a run that goes on is gone.
@@ -79,10 +86,15 @@ def looking(
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        history.add("overlapped", None, reasons=["another run of this retraining goes on"])
+        history.add("overlapped", None, reasons=[_OTHER])
         yield None
         return
     try:
+        other = _unfinished(history.entries())
+        if other not in (None, run) and goes_on is not None and goes_on(other):
+            history.add("overlapped", None, reasons=[_OTHER])
+            yield None
+            return
         yield from _alone(settings, config, history, drifted, train, run, stopped)
     finally:
         lock.release()
@@ -130,6 +142,12 @@ def _look(settings: Settings, config: RetrainingConfig, history: History, drifte
     if drifted is not None and decision.kind in {"unchanged", "waiting"} and drifted():
         decision = due(now, history.entries(), config.retraining, drift=True)
     return Round(decision, now)
+
+
+def _unfinished(entries: Sequence[Entry]) -> str | None:
+    """The id of the run that began last, if it has not ended."""
+    runs = [entry for entry in entries if entry.event in {"started", "stopped", "ended", "failed"}]
+    return runs[-1].detail.get("run_id") if runs and runs[-1].event in {"started", "stopped"} else None
 
 
 def _begun(entries: Sequence[Entry], run: str) -> Fingerprint | None:

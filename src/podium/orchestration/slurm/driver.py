@@ -22,6 +22,7 @@ from podium.orchestration.slurm.health import keep_firing
 from podium.orchestration.slurm.jobs import FOLDER, JOB
 from podium.orchestration.slurm.plan import of_stamp
 from podium.orchestration.slurm.static import StaticDriver
+from podium.orchestration.slurm.surroundings import require_surroundings
 from podium.orchestration.slurm.tick import RUN
 from podium.orchestration.slurm.transport import Transport
 
@@ -43,6 +44,7 @@ class SlurmDriverEntrypointConfiguration(DynamicPipelineEntrypointConfiguration)
             SlurmError: Steps of a static pipeline failed.
         """
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(REQUEUE))
+        require_surroundings()
         _see_to_the_schedule()
         try:
             self._drive()

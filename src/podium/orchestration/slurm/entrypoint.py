@@ -28,6 +28,7 @@ from zenml.utils.logging_utils import LoggingContext
 
 from podium.errors import REQUEUE, TrainingStopped
 from podium.orchestration.slurm import launch
+from podium.orchestration.slurm.surroundings import require_surroundings
 from podium.orchestration.stopping import stop_training
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class SlurmEntrypointConfiguration(StepOperatorEntrypointConfiguration):
         if recorded.status.is_finished:
             logger.info("%s is %s already: nothing is left to do", recorded.name, recorded.status.value)
             return
+        require_surroundings()
         snapshot, step = self.snapshot, self.step
         # Activating all integrations takes half of a step's start. It is for outputs whose type alone is to tell
         # how they are stored; for all else, ZenML knows the class by its name.

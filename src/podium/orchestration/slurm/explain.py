@@ -120,8 +120,8 @@ def cause(job: Job, asked: Asked, settings: SlurmSettings, output: Sequence[str]
         )
     said = {
         "CANCELLED": "was cancelled in Slurm (scancel)",
-        "NODE_FAIL": "was lost with its node, and this cluster does not start jobs again",
-        "PREEMPTED": "had to make place for another job, and this cluster does not start jobs again",
+        "NODE_FAIL": "was lost with its node, and is not started again",
+        "PREEMPTED": "had to make place for another job, and is not started again",
         "BOOT_FAIL": "found no node that starts",
         "DEADLINE": "could not end before its deadline",
         "REVOKED": "was taken over by another cluster",

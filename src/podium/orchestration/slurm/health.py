@@ -48,8 +48,8 @@ def check_schedule(transport: Transport, folder: str, name: str, now: datetime |
         raise SlurmError(f"schedule {name} does not fire any more: {missing}", remedy=again)
 
 
-def fires(transport: Transport, plan: Plan) -> bool:
-    """Whether a tick of a plan waits or runs, or scrontab has it. Raises SlurmUnreachable."""
+def fires(transport: Transport, plan: Plan, but: str | None = None) -> bool:
+    """Whether a tick waits or runs, other than that of a time, or scrontab has its line. Raises SlurmUnreachable."""
     if plan.way == "scrontab":
         return marks(plan.schedule)[0] in transport.run("scrontab", "-l").stdout.splitlines()
     done = transport.run("squeue", "--me", "--noheader", "--format=%Z|%j")
@@ -57,21 +57,27 @@ def fires(transport: Transport, plan: Plan) -> bool:
         raise SlurmUnreachable(f"squeue: {last_line(done.stderr)}")
     lines = [line.split("|", 1) for line in done.stdout.splitlines()]
     ticks = [name for where, name in lines if where.startswith(f"{plan.folder}/ticks/")]
-    return any(name.endswith(f".{plan.revision}") for name in ticks)
+    mine = f".{but}.{plan.revision}"
+    return any(name.endswith(f".{plan.revision}") and not name.endswith(mine) for name in ticks)
 
 
-def keep_firing(transport: Transport, folder: str, due: datetime, now: datetime | None = None) -> None:
-    """Queue the next tick of a schedule if a killed controller has lost it; each of its drivers calls this.
+def keep_firing(
+    transport: Transport, folder: str, due: datetime, now: datetime | None = None, but: str | None = None
+) -> None:
+    """Queue the next tick of a schedule if a killed controller has lost it.
+
+    Each of its drivers calls this, and each tick that starts none.
 
     Args:
         transport: Where Slurm's commands are.
         folder: Of the schedule.
         due: When the driver was due.
         now: The time.
+        but: The time that the calling tick itself stands for.
 
     Raises:
         SlurmError: Slurm refuses the tick, or does not answer.
     """
     plan, now = read_plan(transport, folder), now or datetime.now(UTC)
-    if plan is not None and plan.active and plan.way == "job" and not fires(transport, plan):
+    if plan is not None and plan.active and plan.way == "job" and not fires(transport, plan, but):
         queue_next(transport, plan, due if plan.catchup else now, now, patience=PATIENCE)

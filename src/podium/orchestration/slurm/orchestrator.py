@@ -12,14 +12,16 @@ from zenml.client import Client
 from zenml.config import ResourceSettings
 from zenml.config.base_settings import BaseSettings
 from zenml.enums import ExecutionMode, ExecutionStatus
+from zenml.metadata.metadata_types import MetadataType
 from zenml.models import PipelineRunResponse, PipelineSnapshotResponse, ScheduleResponse, ScheduleUpdate
 from zenml.orchestrators import BaseOrchestrator, SubmissionResult
-from zenml.orchestrators.publish_utils import publish_pipeline_run_status_update
+from zenml.orchestrators.publish_utils import publish_pipeline_run_metadata, publish_pipeline_run_status_update
 from zenml.stack import Stack
 
-from podium.orchestration.slurm import jobs, schedules
+from podium.orchestration.looks import look_of
+from podium.orchestration.slurm import again, jobs, schedules
 from podium.orchestration.slurm.driver import SlurmDriverEntrypointConfiguration
-from podium.orchestration.slurm.environment import job_environment, on_the_nodes
+from podium.orchestration.slurm.environment import job_environment, on_the_nodes, transport_to
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
 from podium.orchestration.slurm.jobs import FOLDER, JOB
@@ -50,7 +52,7 @@ class SlurmOrchestrator(BaseOrchestrator):
     @property
     def transport(self) -> Transport:
         """Where Slurm's commands are."""
-        return Transport(self.config.host, tuple(self.config.ssh_options), self.config.conf)
+        return transport_to(self.config)
 
     @property
     def supported_execution_modes(self) -> list[ExecutionMode]:
@@ -97,7 +99,7 @@ class SlurmOrchestrator(BaseOrchestrator):
         settings = cast(SlurmSettings, self.get_settings(snapshot))
         asked = asked_for(ResourceSettings(), settings)
         folder = f"{self.config.folder.rstrip('/')}/{run.name}/driver.{run.id}"
-        name = f"{snapshot.pipeline_configuration.name}.driver.{str(run.id)[:8]}"
+        name = _driver_name(run)
         entrypoint = SlurmDriverEntrypointConfiguration
         command = [
             *entrypoint.get_entrypoint_command(),
@@ -181,6 +183,8 @@ class SlurmOrchestrator(BaseOrchestrator):
                 python=on_the_nodes(self.config, ["python"])[0],
                 paths=variables["PYTHONPATH"],
                 command=tuple(on_the_nodes(self.config, command)),
+                look=tuple(on_the_nodes(self.config, list(look_of(snapshot.pipeline_configuration)))),
+                parameters=snapshot.pipeline_configuration.parameters or {},
                 settings=SlurmSettings.model_validate(
                     self.get_settings(snapshot).model_dump(include=set(SlurmSettings.model_fields))
                 ),
@@ -190,6 +194,25 @@ class SlurmOrchestrator(BaseOrchestrator):
             Client().zen_store.delete_schedule(schedule.id, soft=False)
             raise
         return SubmissionResult(metadata={FOLDER: folder})
+
+    def _again(self, run: PipelineRunResponse, job: Job, folder: str, settings: SlurmSettings) -> str | None:
+        """Submit a driver again that Slurm took away for good. Returns its job; None if it has ended."""
+        if again.taken(job) is None or Client().get_pipeline_run(run.id).status.is_finished:
+            return None
+        asked = asked_for(ResourceSettings(), settings)
+        wanted = jobs.Submission(_driver_name(run), folder, "", {}, asked, settings)
+        try:
+            if not again.may_start_again(self.transport, job, folder, settings):
+                return None
+            turn = jobs.Turn(self.transport, wanted, submitted=True, delay=again.GATHER)
+            while (found := again.submit_again(self.transport, "the driver", folder, job, lambda: turn)) is None:
+                time.sleep(self.config.poll_seconds)
+        except SlurmError as error:
+            logger.error("the driver could not be submitted again: %s", error)
+            return None
+        where: dict[str, MetadataType] = {JOB: found, FOLDER: folder}
+        publish_pipeline_run_metadata(pipeline_run_id=run.id, pipeline_run_metadata={self.id: where})
+        return found
 
     def _wait(self, run: PipelineRunResponse, job: str, folder: str, settings: SlurmSettings) -> None:
         """Pass on what the driver prints until it ends. Raises SlurmError if the run failed."""
@@ -201,8 +224,13 @@ class SlurmOrchestrator(BaseOrchestrator):
         while seen is None or seen.phase in (Phase.WAITING, Phase.RUNNING):
             time.sleep(self.config.poll_seconds)
             follower.read()
-            seen = poller.look(job) or Job(job, "NODE_FAIL")
+            known = poller.look(job)
+            seen = known or Job(job, "NODE_FAIL")
             jobs.release(self.transport, seen)
+            if known and (following := self._again(run, known, folder, settings)):
+                poller.forget(job)
+                poller.track(job := following)
+                seen = None
         output = follower.end(folder)
         poller.forget(job)
         self.transport.remove(folder, ENVIRONMENT)
@@ -213,3 +241,7 @@ class SlurmOrchestrator(BaseOrchestrator):
         if not recorded.status.is_finished:
             publish_pipeline_run_status_update(run.id, ExecutionStatus.FAILED, error.message)
         raise error
+
+
+def _driver_name(run: PipelineRunResponse) -> str:
+    return f"{run.pipeline.name if run.pipeline else ''}.driver.{str(run.id)[:8]}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from uuid import UUID
 
 from croniter import croniter
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from podium.orchestration.slurm.settings import SlurmSettings, zone
 from podium.orchestration.slurm.transport import SlurmError, Transport
@@ -56,6 +56,10 @@ class Plan(BaseModel):
     """``PYTHONPATH`` there."""
     command: tuple[str, ...]
     """The driver's."""
+    look: tuple[str, ...] = ()
+    """A command that finds out whether there is anything to do; without one, a driver is started each time."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """The pipeline's, for the look."""
     settings: SlurmSettings
 
     @field_validator("start", "end", "once")

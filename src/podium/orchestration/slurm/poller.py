@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Final
 
-from podium.orchestration.slurm.states import SQUEUE, Job, Phase, of_sacct, of_squeue, sacct
+from podium.orchestration.slurm.states import SQUEUE, Job, Phase, of_sacct, of_squeue, sacct, unaccounted
 from podium.orchestration.slurm.transport import SlurmError, SlurmUnreachable, Transport, last_line
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Poller:
             # What the controller does not know does not run, whatever the accounting believes (a "runaway" job).
             over = (Phase.SUCCEEDED, Phase.FAILED)
             return {name: job for name, job in of_sacct(done.stdout).items() if job.phase in over}
-        if "disabled" in done.stderr:
+        if unaccounted(done.status, done.stderr):
             self._accounting = False
             return {}
         raise SlurmUnreachable(f"sacct: {last_line(done.stderr)}")

@@ -126,7 +126,8 @@ def render(
 
     It runs the command with the variables of ``ENVIRONMENT`` and passes SIGTERM on to it. A training that ends with
     status 75 has saved its state, and the script asks for another start. Where Slurm itself ends the job (preemption,
-    scancel), which the job's state tells, the script leaves all as it is.
+    scancel), which the job's state tells, or refuses the other start, the script leaves all as it is. A SIGTERM that
+    comes before the command heeds signals ends it with 143, when it has done nothing yet: that is another start, too.
 
     Args:
         name: As in ``directives``, like all but the next.
@@ -147,15 +148,17 @@ end() {{
   rm -f {ENVIRONMENT}
   exit "$1"
 }}
+asked=
+child=
+trap 'asked=1; [ -n "$child" ] && {_stopping(settings)}' TERM
 [ -e {CANCELLED} ] && end 1
 {_PROFILE if loads else ""}echo "${{SLURM_JOB_ID:-}} ${{SLURM_RESTART_COUNT:-0}} $(uname -n)" >> {STARTED}
 set -a
 . ./{ENVIRONMENT} || end 78
 set +a
-{loads}child=
-trap '[ -n "$child" ] && {_stopping(settings)}' TERM
-{launcher(command, asked, settings)} &
+{loads}{launcher(command, asked, settings)} &
 child=$!
+[ -n "$asked" ] && {_stopping(settings)}  # it came before there was a child
 while :; do  # a signal ends wait, not the step
   wait "$child"
   status=$?
@@ -164,6 +167,7 @@ done
 wait "$child" 2>/dev/null  # it may have ended while the signal was passed on, and bash remembers how
 last=$?
 [ "$last" = 127 ] || status=$last
+[ -n "$asked" ] && [ "$status" = 143 ] && status={REQUEUE}
 if [ "$status" != 0 ] && [ ! -e {CANCELLED} ]; then
   for try in $(seq {PATIENCE}); do  # the controller may be restarting
     state=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T 2>/dev/null) && break
@@ -172,7 +176,8 @@ if [ "$status" != 0 ] && [ ! -e {CANCELLED} ]; then
   if [ "$state" != RUNNING ]; then
     exit "$status"  # Slurm itself has taken the job away: whether it comes again is Slurm's to say
   elif [ "$status" = {REQUEUE} ] && [ "$(wc -l < {STARTED})" -le {settings.max_restarts} ]; then
-    scontrol requeue "$SLURM_JOB_ID" && exit {REQUEUE}
+    scontrol requeue "$SLURM_JOB_ID"
+    exit {REQUEUE}  # also if the site forbids that: who waits for the job submits it again
   fi
 fi
 end "$status"

@@ -104,7 +104,8 @@ class SlurmSettings(BaseSettings):
     grace_seconds: int = Field(120, ge=10, le=3600)
     """So long before the time limit a training is asked to save its state."""
     max_restarts: int = Field(20, ge=0)
-    """A job that was started more often than this is not queued again when it reaches its time limit."""
+    """A job that was started more often than this is not queued again: neither at its time limit, nor where Slurm has
+    taken it away for good."""
 
 
 class SlurmCluster(SlurmSettings):
@@ -122,6 +123,8 @@ class SlurmCluster(SlurmSettings):
     """The interpreter on the nodes; the one that runs here unless given."""
     source_root: Line | None = None
     """The checkout on the nodes; where it lies here unless given."""
+    state: Line | None = None
+    """Podium's state folder there, if the checkout lies elsewhere; ``.podium`` in it unless given."""
     forward: tuple[Annotated[str, Field(pattern=_VARIABLE)], ...] = ()
     """Environment variables that jobs get beside ZenML's, ``PODIUM_*`` and ``MLFLOW_*``."""
     poll_seconds: float = Field(1.0, ge=1.0)

@@ -109,6 +109,11 @@ def sacct(jobs: list[str]) -> tuple[str, ...]:
     return ("sacct", "--noheader", "--parsable2", "--allocations", columns, f"--jobs={','.join(jobs)}")
 
 
+def unaccounted(status: int, stderr: str) -> bool:
+    """Whether the site has no accounting, as ``sacct`` says, or the shell of a login node that does not find it."""
+    return status == 127 or "disabled" in stderr
+
+
 def of_sacct(text: str) -> dict[str, Job]:
     """Parse what ``sacct`` prints: ``7|CANCELLED by 1000|0:15|n1``."""
     jobs = {}

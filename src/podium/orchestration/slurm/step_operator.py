@@ -17,13 +17,13 @@ from zenml.orchestrators.publish_utils import publish_step_run_metadata
 from zenml.step_operators import BaseStepOperator
 
 from podium.errors import PodiumError
-from podium.orchestration.slurm import jobs
+from podium.orchestration.slurm import again, jobs
 from podium.orchestration.slurm.entrypoint import SlurmEntrypointConfiguration
-from podium.orchestration.slurm.environment import job_environment, on_the_nodes
+from podium.orchestration.slurm.environment import job_environment, on_the_nodes, transport_to
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
 from podium.orchestration.slurm.jobs import FOLDER, JOB
-from podium.orchestration.slurm.poller import Poller, poller_for
+from podium.orchestration.slurm.poller import UNKNOWN, Poller, poller_for
 from podium.orchestration.slurm.recovery import hindrance, outcome, unrecorded
 from podium.orchestration.slurm.script import ENVIRONMENT, asked_for, render
 from podium.orchestration.slurm.settings import SlurmSettings, SlurmStepOperatorConfig
@@ -32,15 +32,11 @@ from podium.orchestration.slurm.transport import SlurmError, Transport
 
 logger = logging.getLogger(__name__)
 
-GATHER: Final = 5.0
-"""Seconds in which a new driver sees all jobs of its run, and knows how many there are, before it submits one again."""
 _places: Final[dict[tuple[Transport, float], Follower]] = {}
 _lock: Final = threading.Lock()
 _told: Final[set[tuple[str, str]]] = set()
 _live: Final[dict[str, tuple[Transport, str]]] = {}
 """Jobs of this process's runs that have not been seen to end: job id to place and folder."""
-_turns: Final[dict[str, jobs.Turn]] = {}
-"""Folders of steps that are to be submitted again."""
 
 
 class SlurmStepOperator(BaseStepOperator):
@@ -64,7 +60,7 @@ class SlurmStepOperator(BaseStepOperator):
     @property
     def transport(self) -> Transport:
         """Where Slurm's commands are."""
-        return Transport(self.config.host, tuple(self.config.ssh_options), self.config.conf)
+        return transport_to(self.config)
 
     @property
     def poller(self) -> Poller:
@@ -75,9 +71,7 @@ class SlurmStepOperator(BaseStepOperator):
     def follower(self) -> Follower:
         """Likewise."""
         with _lock:
-            return _places.setdefault(
-                (self.transport, self.config.poll_seconds), Follower(self.transport, self.config.poll_seconds)
-            )
+            return _places.setdefault(place := (self.transport, self.config.poll_seconds), Follower(*place))
 
     def submit(self, info: StepRunInfo, entrypoint_command: list[str], environment: dict[str, str]) -> None:
         """Submit a step's job and return.
@@ -99,9 +93,10 @@ class SlurmStepOperator(BaseStepOperator):
         self.follower.read()
         with _lock:
             _live[job] = (self.transport, folder)  # also of a job that an earlier driver submitted
-        seen = self.poller.look(job) or outcome(self.transport, job, folder)
-        if seen is None:
-            return self._again(step_run, folder, job)
+        known = self.poller.look(job)
+        seen = known or outcome(self.transport, job, folder)
+        if seen is None or (known and self._comes_again(step_run, known, folder)):
+            return self._again(step_run, folder, seen or Job(job, UNKNOWN))
         if seen.phase is Phase.WAITING:
             self._waiting(step_run, seen)
             return ExecutionStatus.PROVISIONING
@@ -179,25 +174,30 @@ class SlurmStepOperator(BaseStepOperator):
             return self._fail(step_run, found)
         return self._again(step_run, folder, None)
 
-    def _again(self, step_run: StepRunResponse, folder: str, lost: str | None) -> ExecutionStatus:
+    def _comes_again(self, step_run: StepRunResponse, job: Job, folder: str) -> bool:
+        """Whether a job that Slurm took away for good is to be submitted again."""
+        if again.taken(job) is None or again.under_way(folder):
+            return again.taken(job) is not None
+        if Client().get_run_step(step_run.id).status.is_finished:
+            return False
+        return again.may_start_again(self.transport, job, folder, cast(SlurmSettings, self.get_settings(step_run)))
+
+    def _again(self, step_run: StepRunResponse, folder: str, lost: Job | None) -> ExecutionStatus:
         """Submit what lies in a folder, without waiting: this is called at every look, for all steps in turn."""
-        settings = cast(SlurmSettings, self.get_settings(step_run))
-        asked = asked_for(step_run.config.resource_settings, settings)
-        with _lock:
-            if (turn := _turns.get(folder)) is None:
-                wanted = jobs.Submission(self._place(step_run)[0], folder, "", {}, asked, settings)
-                room = jobs.Room(self.poller, self.config.max_jobs)
-                turn = _turns[folder] = jobs.Turn(self.transport, wanted, room, submitted=True, delay=GATHER)
+
+        def made() -> jobs.Turn:
+            settings = cast(SlurmSettings, self.get_settings(step_run))
+            asked, name = asked_for(step_run.config.resource_settings, settings), self._place(step_run)[0]
+            wanted = jobs.Submission(name, folder, "", {}, asked, settings)
+            room = jobs.Room(self.poller, self.config.max_jobs)
+            return jobs.Turn(self.transport, wanted, room, submitted=True, delay=again.GATHER)
+
         try:
-            job = turn.take() if turn.due() else None
+            job = again.submit_again(self.transport, step_run.name, folder, lost, made)
         except SlurmError as error:
-            _turns.pop(folder)
             return self._fail(step_run, error)
         if job is not None:
-            _turns.pop(folder)
-            told = f"Slurm has lost job {lost}" if lost else "a driver was lost before the submission"
-            logger.warning("%s of %s before it began; it is job %s now", told, step_run.name, job)
-            self._forget(lost)
+            self._forget(lost.id if lost else None)
             self._record(step_run, job, folder)
         return ExecutionStatus.PROVISIONING
 

@@ -11,6 +11,7 @@ import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -19,6 +20,7 @@ from zenml.config import ResourceSettings
 
 from podium.errors import REQUEUE, PodiumError
 from podium.orchestration.slurm import jobs
+from podium.orchestration.slurm.look import nothing_to_do
 from podium.orchestration.slurm.plan import RUNS, VARIABLES, Plan, of_stamp, read_plan, stamp
 from podium.orchestration.slurm.script import ENDED, STARTED, Asked, asked_for, render
 from podium.orchestration.slurm.settings import SlurmSettings
@@ -32,6 +34,8 @@ PATIENCE: Final = 7 * 24 * 3600.0
 """Seconds for which a tick waits for a controller that does not answer: a run, or all that follow, would be lost."""
 RESTARTS: Final = 10_000
 """Of a tick that waits for the controller longer than its time limit; each is asked to end first, and begins anew."""
+SAVED: Final = 10.0
+"""Seconds after which the controller has the next tick on disk: one that is killed before forgets it."""
 KEPT: Final = 100
 """Folders of ticks and of runs that are left; each has a few small files."""
 _PRUNE: Final = """for folder in "$1/ticks" "$1/runs"; do
@@ -47,7 +51,7 @@ def tick(
     due: datetime | None = None,
     revision: int | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> None:
+) -> bool:
     """Act on a schedule that is due.
 
     The next tick is queued first, so that whatever becomes of this one, the schedule goes on.
@@ -59,19 +63,23 @@ def tick(
         revision: Of the plan that queued this; any unless given.
         clock: Tells the time.
 
+    Returns:
+        Whether there is a driver for it; nobody else looks whether Slurm keeps the next tick.
+
     Raises:
         SlurmError: Slurm refuses a job, or the plan cannot be read.
     """
     plan = read_plan(transport, folder)
     if plan is None or not plan.active or revision not in (None, plan.revision):
         logger.info("%s: deleted, paused or changed since this was queued: nothing is done", folder)
-        return
+        return True
     now = clock()
     due = due or plan.due_at(now)
     if plan.way == "job":
         queue_next(transport, plan, due if plan.catchup else max(due, now), now)
-    start_driver(transport, plan, due)
+    started = start_driver(transport, plan, due)
     prune(transport, plan.folder)
+    return started or plan.way != "job"
 
 
 def prune(transport: Transport, folder: str) -> None:
@@ -110,10 +118,11 @@ def queue_next(
     return due
 
 
-def start_driver(transport: Transport, plan: Plan, due: datetime) -> None:
+def start_driver(transport: Transport, plan: Plan, due: datetime) -> bool:
     """Submit the driver of the run that is due, once. It waits for the one before it.
 
-    While one waits that has not begun, it serves for this time as well, unless the schedule is to catch up.
+    While one waits that has not begun, it serves for this time as well, unless the schedule is to catch up. Where the
+    pipeline's own look finds nothing to do, none is submitted. Returns whether there is one.
 
     Raises:
         SlurmError: Slurm refuses it.
@@ -121,11 +130,15 @@ def start_driver(transport: Transport, plan: Plan, due: datetime) -> None:
     folder = f"{plan.folder}/{RUNS}/{stamp(due)}"
     if transport.read(folder, STARTED, ENDED) or jobs.find(transport, plan.driver_name, folder):
         logger.info("%s: the run of %s was started before", plan.name, due.isoformat())
-        return
+        return True
     if not plan.catchup and (waiting := _waiting(transport, plan)):
         logger.info("%s: job %s has not begun yet, and serves for %s as well", plan.name, waiting, due.isoformat())
-        return
+        return True
     variables = json.loads(transport.read(plan.folder, VARIABLES)[VARIABLES])
+    # One that runs, or is held back until its restart, leaves this time's news to a driver that waits for it.
+    if not jobs.find(transport, plan.driver_name) and nothing_to_do(plan, variables):
+        logger.info("%s: nothing is to be done at %s, and no driver is started", plan.name, due.isoformat())
+        return False
     own = dict.fromkeys(("ZENML_CONFIG_PATH", "ZENML_REPOSITORY_PATH"), f"{folder}/zenml")
     settings = _with(plan.settings, "--dependency=singleton")
     asked = asked_for(ResourceSettings(), settings)
@@ -141,6 +154,7 @@ def start_driver(transport: Transport, plan: Plan, due: datetime) -> None:
     wanted = jobs.Submission(plan.driver_name, folder, script, environment, asked, settings)
     job = jobs.submit(transport, wanted, patience=PATIENCE)
     logger.info("%s: the run of %s is job %s", plan.name, due.isoformat(), job)
+    return True
 
 
 def _waiting(transport: Transport, plan: Plan) -> str | None:
@@ -163,8 +177,13 @@ def main(folder: str, due: str | None = None, revision: str | None = None) -> in
     """Tick as a program. Returns the exit status."""
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(REQUEUE))  # the script has Slurm start it again
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    from podium.orchestration.slurm.health import keep_firing
+
     try:
-        tick(Transport(), folder, of_stamp(due) if due else None, int(revision) if revision else None)
+        when = of_stamp(due) if due else None
+        if not tick(Transport(), folder, when, int(revision) if revision else None) and when is not None:
+            time.sleep(SAVED)
+            keep_firing(Transport(), folder, when, but=stamp(when))
     except PodiumError as error:
         logger.error("%s", error)
         return error.exit_code
