@@ -1,11 +1,12 @@
 """What a run on Slurm takes more than its longest training: launch of a step, and makespan of six on six GPUs.
 
-    python benchmarks/makespan.py [--seconds 60] [--alone 3] [--fan-out 500]
+    python benchmarks/makespan.py [--seconds 60] [--alone 3] [--compare] [--fan-out 500]
 
 Starts the test suite's cluster (root): three nodes of two made GPUs, all on this machine, and a checkout with the stack
 `slurm`. Each step holds its GPU for so many seconds, which stand for a training: six real ones would fight for this
 machine's cores. Launch is from the driver's call of `submit` to the first line of the step's code in its job: once
-with one step at a time, once with six at a time. With --fan-out as many steps of no duration go through the six GPUs,
+with one step at a time, once with six at a time; with --compare the former also with ZenML's own program in the job, in
+turn. With --fan-out as many steps of no duration go through the six GPUs,
 and the driver's memory and its questions to the controller are told; --alone 0 leaves all else out. Prints Markdown.
 """
 
@@ -25,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = {"gpus": 1, "cpus": 1, "memory": "1500M"}
 PROGRAM = "import sys; from benchmarks.makespan_pipeline import main; main(*sys.argv[1:])"
 QUESTIONS = ("squeue", "sacct")
-Row = tuple[float, float, float]
-"""Asked for, begun, ended; seconds since 1970."""
+Row = tuple[float, float, float, float]
+"""Asked for, begun, ended, seconds since 1970; seconds of a core before the beginning."""
 
 
 def main() -> int:
@@ -34,6 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="of each of the six")
     parser.add_argument("--alone", type=int, default=3, help="runs of one step; 0: nor six at once")
+    parser.add_argument("--compare", action="store_true", help="the runs of one step also as ZenML would start them")
     parser.add_argument("--fan-out", type=int, default=0, help="steps of no duration, all submitted at once")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -53,22 +55,26 @@ def main() -> int:
             settings = Settings.from_environment({"PODIUM_ROOT": str(site.root)})
             paths = {"ZENML_CUSTOM_SOURCE_ROOT": str(ROOT), "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
             environment = site.environment(**isolated_environment(settings), **cluster.environment(), **paths)
-            alone = [run(environment, folder, [0.0])["rows"][0] for _ in range(arguments.alone)]
-            six = run(environment, folder, [arguments.seconds] * 6)["rows"] if alone else []
+            programs = ["podium", "zenml"] if arguments.compare else ["podium"]
+            alone: dict[str, list[Row]] = {program: [] for program in programs}
+            for _ in range(arguments.alone):
+                for program, rows in alone.items():
+                    rows.extend(run(environment, folder, [0.0], program)["rows"])
+            six = run(environment, folder, [arguments.seconds] * 6)["rows"] if arguments.alone else []
             many = run(environment, folder, [0.0] * arguments.fan_out) if arguments.fan_out else None
         finally:
             cluster.stop()
-    if alone:
+    if arguments.alone:
         report(alone, six, arguments.seconds)
     if many:
         tell_fan_out(many)
     return 0
 
 
-def run(environment: dict[str, str], folder: Path, seconds: list[float]) -> dict[str, Any]:
+def run(environment: dict[str, str], folder: Path, seconds: list[float], program: str = "podium") -> dict[str, Any]:
     """One run of the pipeline: what it tells."""
     told = folder / "told.json"
-    command = [sys.executable, "-c", PROGRAM, json.dumps(seconds), json.dumps(SETTINGS), str(told)]
+    command = [sys.executable, "-c", PROGRAM, json.dumps(seconds), json.dumps(SETTINGS), str(told), program]
     subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=True)
     found: dict[str, Any] = json.loads(told.read_text())
     return found
@@ -93,19 +99,37 @@ def tell_fan_out(many: dict[str, Any]) -> None:
         sys.stdout.write(f"| {', '.join(group)} | {told} |\n")
 
 
-def report(alone: list[Row], six: list[Row], seconds: float) -> None:
+def launches(rows: list[Row]) -> list[float]:
+    """From asking to beginning, seconds."""
+    return [row[1] - row[0] for row in rows]
+
+
+def cores(rows: list[Row]) -> list[float]:
+    """Seconds of a core before the beginning."""
+    return [row[3] for row in rows]
+
+
+def spread(values: list[float]) -> str:
+    """The median, the least and the greatest."""
+    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def report(alone: dict[str, list[Row]], six: list[Row], seconds: float) -> None:
     """The table."""
-    single = [begun - asked for asked, begun, _ in alone]
-    together = [begun - asked for asked, begun, _ in six]
-    makespan = max(end for *_, end in six) - min(asked for asked, *_ in six)
-    launch = statistics.median(single)
     sys.stdout.write(
-        "| steps | seconds of each | launch, s (least to greatest) | makespan, s | of longest chain + launch alone |\n"
-        "|---|---|---|---|---|\n"
-        f"| 1, {len(alone)} times | 0 | {launch:.1f} ({min(single):.1f} to {max(single):.1f}) | – | – |\n"
-        f"| {len(six)} at once | {seconds:g} | {statistics.median(together):.1f} ({min(together):.1f} to"
-        f" {max(together):.1f}) | {makespan:.1f} | {makespan / (seconds + launch):.2f} |\n"
+        "| steps | seconds of each | launch, s (least to greatest) | of a core, in the job, s |"
+        " makespan, s | of longest chain + launch alone |\n"
+        "|---|---|---|---|---|---|\n"
     )
+    for program, rows in alone.items():
+        name = "" if program == "podium" else ", ZenML's program"
+        sys.stdout.write(
+            f"| 1, {len(rows)} times{name} | 0 | {spread(launches(rows))} | {spread(cores(rows))} | – | – |\n"
+        )
+    makespan = max(row[2] for row in six) - min(row[0] for row in six)
+    share = makespan / (seconds + statistics.median(launches(alone["podium"])))
+    told = f"{spread(launches(six))} | {spread(cores(six))} | {makespan:.1f} | {share:.2f}"
+    sys.stdout.write(f"| {len(six)} at once | {seconds:g} | {told} |\n")
     sys.stderr.write(f"{os.cpu_count()} cores\n")
 
 

@@ -15,8 +15,10 @@ from typing import Any
 import psutil
 from zenml import pipeline, step
 from zenml.client import Client
+from zenml.entrypoints.base_entrypoint_configuration import DEFAULT_ENTRYPOINT_COMMAND
 
 from podium.orchestration.placing import no_jobs_left, wait
+from podium.orchestration.slurm.entrypoint import SlurmEntrypointConfiguration
 from podium.orchestration.slurm.transport import Done, Transport
 
 SAMPLE = 5.0
@@ -25,18 +27,19 @@ SAMPLE = 5.0
 
 @step(enable_cache=False)
 def hold(seconds: float) -> list[float]:
-    """Wait. Returns when it began and ended, seconds since 1970."""
-    begun = time.time()
+    """Wait. Returns when it began and ended, seconds since 1970, and the seconds of a core that it took to begin."""
+    begun, taken = time.time(), time.process_time()
     time.sleep(seconds)
-    return [begun, time.time()]
+    return [begun, time.time(), taken]
 
 
 @pipeline(dynamic=True, enable_cache=False)
 def makespan_pipeline(seconds: list[float], settings: dict[str, Any], told: str) -> None:
     """Run steps of so many seconds side by side. ``told`` is a JSON file of what was measured.
 
-    ``rows``: when each was asked for, began and ended. ``memory``: the driver's, bytes, as pairs with the time.
-    ``commands``: name and time of each command of Slurm's that the driver ran. All times are seconds since 1970.
+    ``rows``: when each was asked for, began and ended, and its core's seconds before it began. ``memory``: the
+    driver's, bytes, with the time. ``commands``: each of Slurm's that the driver ran, with the time. All times are
+    seconds since 1970.
     """
     with no_jobs_left(), watched() as (memory, commands):
         asked, futures = [], []
@@ -79,8 +82,18 @@ def watched() -> Iterator[tuple[list[tuple[float, int]], list[tuple[float, str]]
         Transport.run = run  # type: ignore[method-assign]
 
 
-def main(seconds: str, settings: str, told: str) -> None:
-    """Run it as a program (``python -c``: ZenML has to find it under its module's name)."""
+def main(seconds: str, settings: str, told: str, program: str) -> None:
+    """Run it as a program (``python -c``: ZenML has to find it under its module's name).
+
+    Args:
+        seconds: JSON list.
+        settings: JSON object: the steps'.
+        told: File.
+        program: ``podium``, or ``zenml`` for jobs that run ZenML's own program for entrypoints.
+    """
+    if program == "zenml":
+        usual = classmethod(lambda cls: list(DEFAULT_ENTRYPOINT_COMMAND))
+        SlurmEntrypointConfiguration.get_entrypoint_command = usual  # type: ignore[method-assign,assignment]
     os.environ |= {"ZENML_DYNAMIC_PIPELINE_MONITORING_INTERVAL": "1"}
     Client().activate_stack("slurm")
     makespan_pipeline(json.loads(seconds), json.loads(settings), told)
