@@ -45,6 +45,25 @@ def code_digest(*modules: str) -> str:
     )
 
 
+def checkout_digest(root: Path) -> str:
+    """Digest all code that runs from a checkout: podium's modules, the steps, the pipelines, and the lock file.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        Hexadecimal SHA-256.
+    """
+    folders = {"podium": _SOURCE, "steps": root / "steps", "pipelines": root / "pipelines"}
+    files = {
+        f"{name}/{path.relative_to(folder)}": digest_file(path)
+        for name, folder in folders.items()
+        for path in sorted(folder.rglob("*.py"))
+    }
+    lock = root / "requirements.lock"
+    return digest_json({"files": files, "lock": digest_file(lock) if lock.is_file() else None})
+
+
 def sources(*modules: str) -> dict[str, Path]:
     """The files of podium modules and of all in podium that they import, by name."""
     found: dict[str, Path] = {}

@@ -159,6 +159,19 @@ class Cluster:
         self._kill(node)
         self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
 
+    def hide(self, folder: Path) -> None:
+        """Have the nodes see nothing in a folder."""
+        for node in self.nodes:
+            self._within(node, "mount", "-t", "tmpfs", "tmpfs", folder)
+
+    def show(self, folder: Path) -> None:
+        """Have them see it again."""
+        for node in self.nodes:
+            self._within(node, "umount", "--lazy", folder)
+
+    def _within(self, node: str, *command: str | Path) -> None:
+        subprocess.run(["nsenter", f"--target={self._processes[node].pid}", "--mount", *command], check=True)
+
     def hurry(self, job: str) -> None:
         """Have a requeued job start soon; Slurm would hold it back for two minutes.
 

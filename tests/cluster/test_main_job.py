@@ -39,6 +39,7 @@ def test_the_main_job_survives_the_loss_of_a_node_and_the_page_tells_it(
 ) -> None:
     page = Transcript(site.root)
     (site.root / "configs" / "slurm.yaml").write_text(page.add("config", CONFIG))
+    page.add("login", (site.root / "login").read_text())
     page.add("up", (site.root / "stack.up").read_text())
     page.add("doctor", call(site, cluster, "doctor"))
     log = tmp_path / "log"

@@ -26,10 +26,16 @@ class Run:
     """A run of the tiny pipeline in a process of its own."""
 
     def __init__(
-        self, site: Workspace, cluster: Cluster, folder: Path, branches: dict[str, dict[str, Any]], more: dict[str, str]
+        self,
+        site: Workspace,
+        cluster: Cluster,
+        folder: Path,
+        branches: dict[str, dict[str, Any]],
+        more: dict[str, str],
+        told: Path | None = None,
     ) -> None:
         variables = {**more, "PYTHONPATH": str(ROOT), "ZENML_CUSTOM_SOURCE_ROOT": str(ROOT)}
-        self.cluster, self.state, self.told = cluster, site.state, folder / "told.json"
+        self.cluster, self.state, self.told = cluster, site.state, told or folder / "told.json"
         self.before = set(site.state.glob("slurm/*/*"))  # of other tests on this cluster
         self.log = (folder / "log").open("w+")
         self.process = subprocess.Popen(

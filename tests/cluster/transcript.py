@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "slurm.md"
 HOME = "~/podium"
+SERVER = "https://zenml.lab.example"
 INTRODUCTION = """# From nothing to a reviewed model on Slurm
 
 What follows was run by `make transcript` on the cluster that the tests start: Slurm 22.05, three nodes with two GPUs
@@ -24,6 +25,7 @@ left out.
 How it works, and what becomes of which fault: [design/slurm.md](design/slurm.md).
 """
 _USER = re.compile(r"\b\w+@[\w.-]+")
+_SERVER = re.compile(r"http://127\.0\.0\.1:\d+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -46,11 +48,17 @@ PARTS = {
         "stand in `infra/stacks/slurm.yaml`.",
         "cat configs/slurm.yaml",
     ),
+    "login": Part(
+        "The team's ZenML server, which is on MariaDB. The key is that of a service account; without `--api-key` a\n"
+        "browser opens.",
+        f'eval "$(podium env)"\nzenml login {SERVER} --api-key',
+        "^(Authenticating|Updated)",
+    ),
     "up": Part("The stack, once:", "podium stack up slurm"),
     "doctor": Part(
         "Is this machine fit?",
         "podium doctor",
-        "(packages|configuration|data|weights|registry) .*(locked|recipes|byte|recorded|answers)",
+        "(packages|configuration|data|weights|registry|server) .*(locked|recipes|byte|recorded|answers)",
     ),
     "run": Part(
         "The run. Nothing but `-s slurm` differs from one on a laptop. `PODIUM_VERBOSE` shows what jobs tell.",
@@ -98,7 +106,7 @@ class Transcript:
     def _shown(self, printed: str, keep: str) -> list[str]:
         shown: list[str] = []
         for raw in _COLOUR.sub("", printed).strip("\n").splitlines():
-            line = _USER.sub("ada@login", raw.replace(str(self.root), HOME)).rstrip()
+            line = _SERVER.sub(SERVER, _USER.sub("ada@login", raw.replace(str(self.root), HOME))).rstrip()
             if not keep or re.search(keep, line):
                 shown.append(line)
             elif shown[-1:] != ["…"]:

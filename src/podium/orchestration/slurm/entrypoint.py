@@ -31,6 +31,7 @@ from zenml.utils import source_utils
 from zenml.utils.logging_utils import LoggingContext
 
 from podium.errors import REQUEUE, PodiumError, TrainingStopped
+from podium.orchestration.slurm.environment import require_surroundings
 from podium.orchestration.slurm.health import keep_firing
 from podium.orchestration.slurm.jobs import FOLDER, JOB
 from podium.orchestration.slurm.plan import of_stamp
@@ -57,6 +58,7 @@ class SlurmEntrypointConfiguration(StepOperatorEntrypointConfiguration):
         if recorded.status.is_finished:
             logger.info("%s is %s already: nothing is left to do", recorded.name, recorded.status.value)
             return
+        require_surroundings()
         snapshot, step = self.snapshot, self.step
         # Activating all integrations takes half of a step's start. It is for outputs whose type alone is to tell
         # how they are stored; for all else, ZenML knows the class by its name.
@@ -110,6 +112,7 @@ class SlurmDriverEntrypointConfiguration(DynamicPipelineEntrypointConfiguration)
             SlurmError: Steps of a static pipeline failed.
         """
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(REQUEUE))
+        require_surroundings()
         _see_to_the_schedule()
         try:
             self._drive()

@@ -21,7 +21,7 @@ from zenml.stack import Stack
 from podium.orchestration.looks import look_of
 from podium.orchestration.slurm import again, jobs, schedules
 from podium.orchestration.slurm.entrypoint import SlurmDriverEntrypointConfiguration
-from podium.orchestration.slurm.environment import job_environment, on_the_nodes
+from podium.orchestration.slurm.environment import job_environment, on_the_nodes, transport_to
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
 from podium.orchestration.slurm.jobs import FOLDER, JOB
@@ -52,7 +52,7 @@ class SlurmOrchestrator(BaseOrchestrator):
     @property
     def transport(self) -> Transport:
         """Where Slurm's commands are."""
-        return Transport(self.config.host, tuple(self.config.ssh_options), self.config.conf)
+        return transport_to(self.config)
 
     @property
     def supported_execution_modes(self) -> list[ExecutionMode]:

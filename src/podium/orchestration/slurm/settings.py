@@ -123,6 +123,8 @@ class SlurmCluster(SlurmSettings):
     """The interpreter on the nodes; the one that runs here unless given."""
     source_root: Line | None = None
     """The checkout on the nodes; where it lies here unless given."""
+    state: Line | None = None
+    """Podium's state folder there, if the checkout lies elsewhere; ``.podium`` in it unless given."""
     forward: tuple[Annotated[str, Field(pattern=_VARIABLE)], ...] = ()
     """Environment variables that jobs get beside ZenML's, ``PODIUM_*`` and ``MLFLOW_*``."""
     poll_seconds: float = Field(1.0, ge=1.0)

@@ -19,7 +19,7 @@ from zenml.step_operators import BaseStepOperator
 from podium.errors import PodiumError
 from podium.orchestration.slurm import again, jobs
 from podium.orchestration.slurm.entrypoint import SlurmEntrypointConfiguration
-from podium.orchestration.slurm.environment import job_environment, on_the_nodes
+from podium.orchestration.slurm.environment import job_environment, on_the_nodes, transport_to
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower
 from podium.orchestration.slurm.jobs import FOLDER, JOB
@@ -60,7 +60,7 @@ class SlurmStepOperator(BaseStepOperator):
     @property
     def transport(self) -> Transport:
         """Where Slurm's commands are."""
-        return Transport(self.config.host, tuple(self.config.ssh_options), self.config.conf)
+        return transport_to(self.config)
 
     @property
     def poller(self) -> Poller:
