@@ -24,7 +24,7 @@ _FORWARDED: Final = (
 )  # fmt: skip
 _HERE: Final = "PODIUM_SLURM"
 """Set in jobs: what drives a run there has Slurm's commands beside it, and needs no login node."""
-_CODE: Final = "PODIUM_CODE"
+CODE: Final = "PODIUM_CODE"
 """Likewise, where the checkout is another one: the digest of the code with which the run was started."""
 
 
@@ -81,7 +81,7 @@ def _moved(cluster: SlurmCluster, root: str) -> dict[str, str]:
         "PODIUM_STATE": cluster.state or f"{root}/.podium",
         **({} if "PODIUM_WEIGHTS" in cluster.forward else {"PODIUM_WEIGHTS": ""}),
         "PODIUM_TRACKING_URI": settings.tracking_uri,
-        _CODE: checkout_digest(Path(source_utils.get_source_root())),
+        CODE: checkout_digest(Path(source_utils.get_source_root())),
     }
 
 
@@ -98,7 +98,7 @@ def require_surroundings() -> None:
             an empty one, of which nobody knows.
     """
     where, root = os.uname().nodename, source_utils.get_source_root()
-    if os.environ.get(_CODE) not in (None, checkout_digest(Path(root))):
+    if os.environ.get(CODE) not in (None, checkout_digest(Path(root))):
         raise PodiumError(
             f"the code in {root} on {where} is not that of the checkout in which the run was started",
             remedy="bring both checkouts to the same commit, and run the same command again",
