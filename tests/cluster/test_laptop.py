@@ -116,11 +116,10 @@ def test_a_training_on_a_cluster_that_does_not_see_the_laptop(laptop: Laptop) ->
 def test_a_driver_there_reaches_slurm_without_the_login_node(laptop: Laptop, tmp_path: Path) -> None:
     laptop.stack("closed", "slurm", laptop.shared / "artifacts")
     laptop.stack("apart", "local", laptop.here.state / "artifacts")
+    branches = {"seen": {"cpus": 1, "gpus": 1}}
     for stack, ends in (("closed", "n"), ("apart", "failed: ")):
-        run = Run(
-            laptop.here, laptop.cluster, tmp_path, {"seen": {"cpus": 1, "gpus": 1}}, laptop.variables | {"STACK": stack},
-            told=laptop.shared / f"{stack}.json",
-        )  # fmt: skip
+        variables, file = laptop.variables | {"STACK": stack}, laptop.shared / f"{stack}.json"
+        run = Run(laptop.here, laptop.cluster, tmp_path, branches, variables, told=file)
         told = run.end()["seen"]
         assert told.startswith(ends), told
     said = f"the artifact store {laptop.here.state / 'artifacts'} is not on n"
