@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from podium.orchestration.slurm.plan import PLAN, VARIABLES, read_plan
-from podium.orchestration.slurm.schedules import change, edited, end, planned, replace, tick_script, zone_of
+from podium.orchestration.slurm.schedules import begin, change, edited, end, planned, replace, tick_script, zone_of
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig
 from podium.orchestration.slurm.transport import Done, SlurmError
 from tests.cluster.stand_in import ID, NOON, Site, plan
@@ -37,6 +37,10 @@ class TestCommands:
         end(site, "/shared/s")
         with pytest.raises(SlurmError, match="no schedule is there any more"):
             change(site, "/shared/s", None, True)
+
+    def test_one_that_is_made_elsewhere_goes_on_when_the_clusters_checkout_is_updated(self, site: Site) -> None:
+        begin(site, plan(), {"TOKEN": "t", "PODIUM_CODE": "that of today"})
+        assert json.loads(site.files["/shared/s"][VARIABLES]) == {"TOKEN": "t"}
 
     def test_a_change_that_slurm_refuses_leaves_the_schedule_as_it_was(self, site: Site) -> None:
         replace(site, plan())

@@ -13,6 +13,7 @@ from podium.orchestration.slurm import jobs
 from podium.orchestration.slurm.plan import PLAN, VARIABLES, Plan, Way, read_plan, write_plan
 from podium.orchestration.slurm.script import Asked, directives
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig, zone
+from podium.orchestration.slurm.surroundings import CODE
 from podium.orchestration.slurm.tick import queue_next
 from podium.orchestration.slurm.transport import SlurmError, Transport, last_line
 
@@ -59,7 +60,8 @@ def begin(transport: Transport, plan: Plan, variables: dict[str, str]) -> None:
     Raises:
         SlurmError: Slurm refuses its jobs, or it would never fire.
     """
-    transport.write(plan.folder, {VARIABLES: json.dumps(variables)})
+    later = {name: value for name, value in variables.items() if name != CODE}  # the code is that of then
+    transport.write(plan.folder, {VARIABLES: json.dumps(later)})
     try:
         replace(transport, plan)
     except SlurmError:
