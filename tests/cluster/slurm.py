@@ -160,17 +160,10 @@ class Cluster:
         self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
 
     def hide(self, folder: Path) -> None:
-        """Have the nodes see nothing in a folder."""
+        """Have the nodes see nothing in a folder, as long as they run."""
         for node in self.nodes:
-            self._within(node, "mount", "-t", "tmpfs", "tmpfs", folder)
-
-    def show(self, folder: Path) -> None:
-        """Have them see it again."""
-        for node in self.nodes:
-            self._within(node, "umount", "--lazy", folder)
-
-    def _within(self, node: str, *command: str | Path) -> None:
-        subprocess.run(["nsenter", f"--target={self._processes[node].pid}", "--mount", *command], check=True)
+            within = ("nsenter", f"--target={self._processes[node].pid}", "--mount")
+            subprocess.run([*within, "mount", "-t", "tmpfs", "tmpfs", folder], check=True)
 
     def hurry(self, job: str) -> None:
         """Have a requeued job start soon; Slurm would hold it back for two minutes.

@@ -20,7 +20,7 @@ from zenml.stack import Stack
 
 from podium.orchestration.looks import look_of
 from podium.orchestration.slurm import again, jobs, schedules
-from podium.orchestration.slurm.entrypoint import SlurmDriverEntrypointConfiguration
+from podium.orchestration.slurm.driver import SlurmDriverEntrypointConfiguration
 from podium.orchestration.slurm.environment import job_environment, on_the_nodes, transport_to
 from podium.orchestration.slurm.explain import cause
 from podium.orchestration.slurm.follow import Follower

@@ -10,10 +10,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from podium.orchestration.slurm import jobs
-from podium.orchestration.slurm.environment import CODE
 from podium.orchestration.slurm.plan import PLAN, VARIABLES, Plan, Way, read_plan, write_plan
 from podium.orchestration.slurm.script import Asked, directives
 from podium.orchestration.slurm.settings import SlurmOrchestratorConfig, zone
+from podium.orchestration.slurm.surroundings import CODE
 from podium.orchestration.slurm.tick import queue_next
 from podium.orchestration.slurm.transport import SlurmError, Transport, last_line
 
