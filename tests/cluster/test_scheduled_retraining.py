@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,4 +106,7 @@ def checked(history: History) -> Entry:
 
 
 def drivers(site: Workspace) -> list[Path]:
-    return list(site.state.glob("slurm/schedules/*/runs/*"))
+    """Folders of this schedule's; the site has seen others."""
+    plans = site.state.glob("slurm/schedules/*/plan.json")
+    [folder] = [plan.parent for plan in plans if json.loads(plan.read_text())["name"] == "weekly"]
+    return list((folder / "runs").iterdir())
