@@ -61,7 +61,8 @@ def main() -> int:
             site.call("podium", "stack", "up", "slurm")
             (site.root / "configs" / "lost.yaml").write_text(CONFIG.format(epochs=arguments.epochs))
             settings = Settings.from_environment({"PODIUM_ROOT": str(site.root)})
-            environment = site.environment(**isolated_environment(settings), **cluster.environment())
+            told = {"ZENML_LOGGING_VERBOSITY": "INFO", "ZENML_LOGGING_COLORS_DISABLED": "true"}
+            environment = site.environment(**isolated_environment(settings) | told, **cluster.environment())
             command = [
                 "pipeline",
                 "run",
