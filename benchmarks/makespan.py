@@ -1,18 +1,20 @@
 """What a run on Slurm takes more than its longest training: launch of a step, and makespan of six on six GPUs.
 
-    python benchmarks/makespan.py [--seconds 60] [--alone 3] [--compare] [--fan-out 500]
+    python benchmarks/makespan.py [--seconds 60] [--alone 3] [--compare] [--server] [--fan-out 500]
 
 Starts the test suite's cluster (root): three nodes of two made GPUs, all on this machine, and a checkout with the stack
 `slurm`. Each step holds its GPU for so many seconds, which stand for a training: six real ones would fight for this
 machine's cores. Launch is from the driver's call of `submit` to the first line of the step's code in its job: once
 with one step at a time, once with six at a time; with --compare the former also with ZenML's own program in the job, in
-turn. With --fan-out as many steps of no duration go through the six GPUs,
-and the driver's memory and its questions to the controller are told; --alone 0 leaves all else out. Prints Markdown.
+turn. With --server ZenML's store is a server on MariaDB, on this machine as well, instead of SQLite. With --fan-out as
+many steps of no duration go through the six GPUs, and the driver's memory and its questions to the controller are told;
+--alone 0 leaves all else out. Prints Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -36,25 +38,31 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of each of the six")
     parser.add_argument("--alone", type=int, default=3, help="runs of one step; 0: nor six at once")
     parser.add_argument("--compare", action="store_true", help="the runs of one step also as ZenML would start them")
+    parser.add_argument("--server", action="store_true", help="ZenML's store is a server on MariaDB")
     parser.add_argument("--fan-out", type=int, default=0, help="steps of no duration, all submitted at once")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     from podium.orchestration.environment import isolated_environment
     from podium.settings import Settings
     from tests.cluster.slurm import Cluster
+    from tests.cluster.team import log_in, team_server
     from tests.product.workspace import Workspace
 
-    with tempfile.TemporaryDirectory(prefix="podium-makespan-") as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-makespan-")))
         (folder / "cluster").mkdir()
         cluster = Cluster(folder / "cluster")
         try:
             cluster.start()
             site = Workspace.create(folder / "checkout")
-            site.call("podium", "stack", "up", "slurm")
             settings = Settings.from_environment({"PODIUM_ROOT": str(site.root)})
             paths = {"ZENML_CUSTOM_SOURCE_ROOT": str(ROOT), "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
-            environment = site.environment(**isolated_environment(settings), **cluster.environment(), **paths)
+            variables = isolated_environment(settings) | cluster.environment() | paths
+            if arguments.server:
+                server = stack.enter_context(team_server())
+                log_in(site, server, server.add_service_account("ada"), variables)
+            site.call("podium", "stack", "up", "slurm")
+            environment = site.environment(**variables)
             programs = ["podium", "zenml"] if arguments.compare else ["podium"]
             alone: dict[str, list[Row]] = {program: [] for program in programs}
             for _ in range(arguments.alone):

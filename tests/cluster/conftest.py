@@ -12,12 +12,12 @@ import pytest
 
 from podium.orchestration.environment import isolated_environment
 from podium.settings import Settings
-from tests.cluster.accounting import MariaDB
 from tests.cluster.slurm import Cluster
+from tests.cluster.team import log_in, team_server
 from tests.product.conftest import stock
 from tests.product.prepared import Prepared
-from tests.product.workspace import BIN, Workspace
-from tests.product.zenml_server import ZenmlServer, zenml_server
+from tests.product.workspace import Workspace
+from tests.product.zenml_server import ZenmlServer
 from tests.registry.fixtures import mlflow_database
 
 __all__ = ["mlflow_database", "stock"]
@@ -52,19 +52,8 @@ def cluster(started_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.fixture(scope="session")
 def server() -> Iterator[ZenmlServer]:
     """The team's ZenML server, on MariaDB."""
-    folder = Path(tempfile.mkdtemp(prefix="podium-zenml-"))
-    folder.chmod(0o755)  # the database has a user of its own
-    database: MariaDB | None = None
-    try:
-        database = MariaDB(folder / "mariadb")
-        store = f"mysql://podium:{database.password}@127.0.0.1:{database.port}/zenml"
-        with zenml_server(folder / "server", store) as made:
-            made.wait()
-            yield made
-    finally:
-        if database is not None:
-            database.stop()
-        shutil.rmtree(folder)
+    with team_server() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -81,17 +70,6 @@ def site(
     assert "stack slurm: registered" in printed
     (made.root / "stack.up").write_text(printed)  # for docs/slurm.md
     return made
-
-
-def log_in(site: Workspace, server: ZenmlServer, key: str, variables: dict[str, str]) -> str:
-    """As a person does; returns what ZenML says."""
-    done = subprocess.run(
-        [BIN / "zenml", "login", server.address, "--api-key"], input=f"{key}\n", cwd=site.root,
-        env=site.environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
-        timeout=120,
-    )  # fmt: skip
-    assert "Updated the global store configuration" in done.stdout
-    return done.stdout
 
 
 def user_environment(site: Workspace, cluster: Cluster, root: Path) -> dict[str, str]:

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from podium.results import TrainingSummary
-from tests.cluster.conftest import log_in, user_environment
+from tests.cluster.conftest import user_environment
 from tests.cluster.slurm import Cluster
+from tests.cluster.team import log_in
 from tests.cluster.test_steps import Run
 from tests.conftest import ROOT
 from tests.product.prepared import Prepared
