@@ -58,6 +58,7 @@ def main() -> int:
             settings = Settings.from_environment({"PODIUM_ROOT": str(site.root)})
             paths = {"ZENML_CUSTOM_SOURCE_ROOT": str(ROOT), "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
             variables = isolated_environment(settings) | cluster.environment() | paths
+            variables["ZENML_LOGGING_VERBOSITY"] = "INFO"
             if arguments.server:
                 server = stack.enter_context(team_server())
                 log_in(site, server, server.add_service_account("ada"), variables)
