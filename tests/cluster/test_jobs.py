@@ -22,8 +22,8 @@ from podium.orchestration.slurm.script import Asked, render
 from podium.orchestration.slurm.settings import SlurmSettings
 from podium.orchestration.slurm.states import Job, Phase
 from podium.orchestration.slurm.transport import SlurmError, Transport
+from tests.cluster.login import login_node
 from tests.cluster.slurm import Cluster, until
-from tests.product.remote_servers import ssh_server
 
 pytestmark = pytest.mark.slow
 
@@ -284,16 +284,7 @@ def test_no_more_jobs_than_allowed_though_many_threads_submit(queue: Queue) -> N
 def test_from_a_laptop_through_ssh(cluster: Cluster, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    with ssh_server(tmp_path / "sshd", home) as port:
-        keys = home / ".ssh"
-        (keys / "config").write_text(
-            f"Host login\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {keys}/id_ed25519\n"
-            f"  UserKnownHostsFile {keys}/known_hosts\n"
-        )
-        authorized = tmp_path / "sshd" / "authorized"  # a login node's users find the cluster without further ado
-        command = f'command="SLURM_CONF={cluster.conf} sh -c \\"$SSH_ORIGINAL_COMMAND\\"" '
-        authorized.write_text(command + authorized.read_text())
-        options = (f"-F{keys}/config", f"-oControlPath={cluster.folder}/run/%C")  # a socket's path has to be short
+    with login_node(cluster, tmp_path / "sshd", home) as options:
         queue = Queue(tmp_path / "shared", Transport("login", options))
         job = queue.submit('echo "it\'s $TOKEN"')
         assert queue.end(job).state == "COMPLETED"

@@ -11,12 +11,12 @@ import yaml
 
 from podium.results import TrainingSummary
 from tests.cluster.conftest import user_environment
+from tests.cluster.login import login_node
 from tests.cluster.slurm import Cluster
 from tests.cluster.team import log_in
 from tests.cluster.test_steps import Run
 from tests.conftest import ROOT
 from tests.product.prepared import Prepared
-from tests.product.remote_servers import ssh_server
 from tests.product.workspace import BIN, Workspace
 from tests.product.zenml_server import ZenmlServer
 from tests.registry.fixtures import database, postgres_server
@@ -74,16 +74,7 @@ def laptop(
     here, there = (stock.workspace(tmp_path / name / "podium") for name in ("laptop", "cluster"))
     (there.root / "tests").symlink_to(ROOT / "tests")
     stock.begin(here.state)
-    with ssh_server(tmp_path / "sshd", here.root / "home") as port:
-        keys = here.root / "home" / ".ssh"
-        (keys / "config").write_text(
-            f"Host login\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {keys}/id_ed25519\n"
-            f"  UserKnownHostsFile {keys}/known_hosts\n"
-        )
-        authorized = tmp_path / "sshd" / "authorized"  # a login node's users find the cluster without further ado
-        found = f'command="SLURM_CONF={cluster.conf} sh -c \\"$SSH_ORIGINAL_COMMAND\\"" '
-        authorized.write_text(found + authorized.read_text())
-        options = (f"-F{keys}/config", f"-oControlPath={cluster.folder}/run/%C")
+    with login_node(cluster, tmp_path / "sshd", here.root / "home") as options:
         variables = user_environment(here, cluster, here.root) | {"PODIUM_TRACKING_URI": database.uri}
         del variables["SLURM_CONF"]  # a laptop has no Slurm
         log_in(here, server, server.add_service_account(f"user of {tmp_path.name}"), variables)
