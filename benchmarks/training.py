@@ -4,11 +4,12 @@
 
 DATA is an imported data set. Every loop trains the recipe's network with its batch size, optimizer and augmentation:
 torchvision's transforms (v2, on Pillow images, one by one, in DataLoader workers) in the plain loop and Lightning's,
-timm's own in timm's, preprocessing layers in Keras's, the engine's in Podium's. All are in float32; with --compiled,
-Podium once more compiled. A round trains an epoch with each, one after the other; before, each has had one that is not
-timed. Lightning and timm are measured where they are installed, Keras with the interpreter that --keras names (recipes
-of the family cnn_blocks; compiled by XLA, as is its default); none is a dependency. See README.md for how to install
-them. Prints images/s and ratios of medians as Markdown.
+timm's own in timm's, preprocessing layers in Keras's, the engine's in Podium's. All are in float32. "Podium, kernels"
+runs on Podium's own layers for the CPU (``podium.kernels``); with --compiled, Podium once more compiled. A round trains
+an epoch with each, one after the other; before, each has had one that is not timed. Lightning and timm are measured
+where they are installed, Keras with the interpreter that --keras names (recipes of the family cnn_blocks; compiled by
+XLA, as is its default); none is a dependency. See README.md for how to install them. Prints images/s and ratios of
+medians as Markdown.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from pathlib import Path
 import torch
 from keras_process import keras  # beside this script
 from torch import nn
-from training_loops import COMPILED, LOOPS, Task  # beside this script
+from training_loops import COMPILED, KERNELS, LOOPS, Task  # beside this script
 
 from podium.config import Candidate
 from podium.data import open_dataset
+from podium.kernels import why_not
 from podium.models import skeleton
 from podium.models.contracts import contract_for
 from podium.models.recipes import load_recipe
@@ -81,6 +83,9 @@ def main() -> None:
     task = Task(candidate, contract, dataset, min(arguments.images, len(dataset["train"])))
     epochs: dict[str, Callable[[], None]] = {}
     for name, (needs, make) in LOOPS.items():
+        if name == KERNELS and (reason := "they are for CPUs" if torch.cuda.is_available() else why_not()):
+            print(f"{name}: not measured, {reason}")
+            continue
         if name == COMPILED and not arguments.compiled:
             continue
         if needs is None or importlib.util.find_spec(needs):

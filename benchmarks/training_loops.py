@@ -31,6 +31,7 @@ from podium.training.phases import enter
 from podium.training.session import Session
 
 WORKERS = 2
+KERNELS = "Podium, kernels"
 COMPILED = "Podium, compiled"
 
 
@@ -234,6 +235,7 @@ LOOPS: dict[str, tuple[str | None, Callable[[Task], Callable[[], None]]]] = {
     "Lightning": ("lightning", lightning),
     "timm": ("timm", timm),
     "Podium": (None, lambda task: podium(task, Execution())),
+    KERNELS: (None, lambda task: podium(task, Execution(kernels=True))),
     COMPILED: (None, lambda task: podium(task, Execution(compiled=True))),
 }
 """By name: the package that must be installed, and how it is made."""

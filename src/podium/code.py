@@ -13,10 +13,12 @@ from podium.digest import digest_directory, digest_file, digest_json
 from podium.settings import checkout
 
 _SOURCE = Path(podium.__file__).parent
+_BESIDE = ("native", "templates")
+"""Folders of a package whose files are code, too."""
 
 
 def code_digest(*modules: str) -> str:
-    """Digest the sources of podium modules, of all in podium that they import, of its templates, and the lock file.
+    """Digest the sources of podium modules, of all in podium that they import, with templates and C, and the lock file.
 
     Editing the report thus leaves trained models cached, and editing a layer trains anew. Imports are read from the
     source (``ast``), also those inside functions.
@@ -36,9 +38,9 @@ def code_digest(*modules: str) -> str:
     found = sources(*modules)
     files = {name: digest_file(path) for name, path in sorted(found.items())}
     for path in found.values():
-        templates = path.parent / "templates" if path.name == "__init__.py" else None
-        if templates and templates.is_dir():
-            files[str(templates.relative_to(_SOURCE))] = digest_directory(templates)
+        for folder in (path.parent / name for name in _BESIDE if path.name == "__init__.py"):
+            if folder.is_dir():
+                files[str(folder.relative_to(_SOURCE))] = digest_directory(folder)
     lock = checkout() / "requirements.lock"
     return digest_json(
         {"files": files, "lock": digest_file(lock) if lock.is_file() else None, "python": list(sys.version_info[:2])}
@@ -58,7 +60,8 @@ def checkout_digest(root: Path) -> str:
     files = {
         f"{name}/{path.relative_to(folder)}": digest_file(path)
         for name, folder in folders.items()
-        for path in sorted(folder.rglob("*.py"))
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in {".py", ".c", ".h"}
     }
     lock = root / "requirements.lock"
     return digest_json({"files": files, "lock": digest_file(lock) if lock.is_file() else None})

@@ -50,6 +50,8 @@ class TrainingSummary(Frozen):
     processes: int = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     compiled: bool = False
+    kernels: bool = False
+    """Whether layers used Podium's own code for the CPU."""
     peak_memory: int | None = None
     """Bytes, of the first process: of tensors on a GPU; on the CPU all that it takes, mapped files included."""
     seed: int

@@ -51,10 +51,10 @@ class TestChoice:
         measured = Measured(float32=1.0, bfloat16=0.1, compiled=0.05, compiling=0)
         assert choose(measured, TrainerConfig(precision="float32"), 100, CPU) == Execution(compiled=True)
         assert choose(measured, TrainerConfig(compile="never"), 100, CPU) == Execution(precision="bfloat16")
-        assert fixed_execution(TrainerConfig(precision="bfloat16", compile="always")) == Execution(
+        assert fixed_execution(TrainerConfig(precision="bfloat16", compile="always"), CPU) == Execution(
             precision="bfloat16", compiled=True
         )
-        assert fixed_execution(TrainerConfig(precision="bfloat16")) is None
+        assert fixed_execution(TrainerConfig(precision="bfloat16"), CPU) is None
 
     @pytest.mark.parametrize(("capable", "precision"), [(True, "bfloat16"), (False, "float32")])
     def test_a_gpu_takes_bfloat16_unmeasured(
@@ -180,7 +180,7 @@ def test_a_resumed_training_keeps_its_execution(
     work, cache = tmp_path / "work", tmp_path / "tuning"
     with pytest.raises(TrainingStopped):
         train(chosen, small_dataset, contract, work=work, stop=stop_after(8), tuning=cache)
-    assert json.loads((work / "execution.json").read_text())["execution"] == {"precision": "float32", "compiled": False}
+    assert json.loads((work / "execution.json").read_text())["execution"] == Execution().model_dump()
     assert [file.suffix for file in cache.glob("*.json")] == [".json"]
     monkeypatch.setattr(tuning, "_measure", None)
     resumed = train(chosen, small_dataset, contract, work=work, tuning=cache)

@@ -184,6 +184,8 @@ class TrainerConfig(Frozen):
     """bfloat16 is autocast: weights and optimizer stay float32. ``auto``: the faster one, measured."""
     compile: Literal["auto", "never", "always"] = "auto"
     """``auto``: where compiling is expected to save more time than it takes."""
+    kernels: Literal["auto", "never", "always"] = "auto"
+    """On a CPU in float32, uncompiled: Podium's own convolutions and normalization. ``auto``: where measured faster."""
 
     @property
     def keeps_features(self) -> bool:
@@ -196,6 +198,9 @@ class TrainerConfig(Frozen):
             raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
         if self.plateau and self.schedule != "constant":
             raise ValueError(f"plateau works on a constant schedule, not on {self.schedule!r}: remove one of the two")
+        if self.kernels == "always" and (self.precision == "bfloat16" or self.compile == "always"):
+            other = "precision bfloat16" if self.precision == "bfloat16" else "compile always"
+            raise ValueError(f"kernels always has no effect with {other}: remove one of the two")
         if self.keeps_features and self.augment.mixup:
             raise ValueError("cached_views keeps images apart, and mixup mixes them: remove one of the two")
         for name, (field, users) in USED_BY.items():

@@ -92,7 +92,7 @@ def train(
         kept_memory(),
         fastest_kernels(device),
     ):
-        execution = fixed_execution(candidate.trainer) or Settled.load(work, base)
+        execution = fixed_execution(candidate.trainer, device) or Settled.load(work, base)
         finished = load_finished(work, _key(base, execution)) if execution else None
         if finished is not None:
             log.info("%s: reusing the finished training in %s", candidate.name, work)
@@ -115,7 +115,7 @@ def train(
             identity=base,
         )
         launch(order, request, on_epoch, on_progress)
-        execution = fixed_execution(candidate.trainer) or Settled.load(work, base)
+        execution = fixed_execution(candidate.trainer, device) or Settled.load(work, base)
         finished = load_finished(work, _key(base, execution)) if execution else None
         if finished is None:
             raise TrainingFailed(f"{work}: the result cannot be read", remedy="run again")
@@ -144,7 +144,7 @@ def fit(
         on_progress: Likewise.
     """
     candidate, ranks = job.candidate, job.ranks
-    execution = fixed_execution(candidate.trainer) or Settled.load(job.work, identity)
+    execution = fixed_execution(candidate.trainer, job.device) or Settled.load(job.work, identity)
     net = build(candidate.recipe.model, job.contract, seed=candidate.seed, weights=weights)
     session = Session(job, net, backbone_key(candidate, job.contract, job.dataset.manifest.digest, weights, job.device))
     if ranks.asked(execution is None):

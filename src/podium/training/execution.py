@@ -1,4 +1,4 @@
-"""How a network is run in training: in which precision, and compiled or not."""
+"""How a network is run in training: in which precision, and by whose code."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from podium import atomic
 from podium.config import Frozen, TrainerConfig
 from podium.errors import TrainingFailed
+from podium.kernels import kernels, why_not
 
 SETTLED: Final = "execution.json"
 
@@ -27,13 +28,17 @@ class Execution(Frozen):
 
     precision: Precision = "float32"
     compiled: bool = False
+    kernels: bool = False
+    """Whether layers use ``podium.kernels``; only on a CPU, in float32 and uncompiled."""
 
 
-def fixed_execution(trainer: TrainerConfig) -> Execution | None:
+def fixed_execution(trainer: TrainerConfig, device: torch.device) -> Execution | None:
     """What the recipe says; None where it leaves something to be measured."""
-    if trainer.precision == "auto" or trainer.compile == "auto":
+    possible = device.type == "cpu" and trainer.precision == "float32" and trainer.compile == "never"
+    if "auto" in {trainer.precision, trainer.compile} or (possible and trainer.kernels == "auto"):
         return None
-    return Execution(precision=trainer.precision, compiled=trainer.compile == "always")
+    kernels = possible and trainer.kernels == "always"
+    return Execution(precision=trainer.precision, compiled=trainer.compile == "always", kernels=kernels)
 
 
 class Settled(Frozen):
@@ -57,9 +62,18 @@ class Settled(Frozen):
 
 
 class Runner:
-    """A network as ``execution`` says; it shares the network's parameters."""
+    """A network as ``execution`` says; it shares the network's parameters.
+
+    Raises:
+        TrainingFailed: The execution asks for kernels, and there are none here.
+    """
 
     def __init__(self, net: nn.Module, execution: Execution, device: torch.device, batch_size: int) -> None:
+        if execution.kernels and (reason := why_not()):
+            raise TrainingFailed(
+                f"Podium's kernels cannot be used on this machine: {reason}",
+                remedy="install a C compiler, or set the trainer's `kernels` to never",
+            )
         self.net = net
         self.execution = execution
         self.device = device
@@ -76,7 +90,7 @@ class Runner:
 
     def uncompiled(self, images: Tensor) -> Tensor:
         """The same without compiled code, in the same precision."""
-        with self.precision():
+        with self.precision(), kernels(self.execution.kernels):
             logits: Tensor = self.net(images)
             return logits.float()
 

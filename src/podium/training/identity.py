@@ -79,7 +79,7 @@ def tuning_key(candidate: Candidate, contract: InputContract, device: torch.devi
         {
             "model": candidate.recipe.model.model_dump(mode="json"),
             "input": [contract.height, contract.width, len(contract.class_names)],
-            "trainer": [trainer.batch_size, trainer.micro_batch, trainer.precision, trainer.compile],
+            "trainer": [trainer.batch_size, trainer.micro_batch, trainer.precision, trainer.compile, trainer.kernels],
             "trained": trainer.fine_tune.model_dump(mode="json") if trainer.fine_tune else None,
             "threads": [candidate.threads, candidate.processes],
             "machine": [device.type, describe_hardware()],

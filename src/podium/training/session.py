@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from podium.bundle import Bundle
 from podium.data.freed import give_back
+from podium.kernels import install as install_kernels
 from podium.models import count_parameters
 from podium.models.layers import set_dropout_generator
 from podium.models.transfer import TransferNet
@@ -54,6 +55,7 @@ class Session:
         self.parameters = count_parameters(net)
         if job.device.type == "cpu":
             mend_strided(net)
+            install_kernels(net)
         self.net = net.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator = torch.Generator(job.device).manual_seed(job.candidate.seed)
         set_dropout_generator(self.net, self.generator, job.ranks.rows)

@@ -93,6 +93,7 @@ def summarize(
         processes=candidate.processes,
         precision=execution.precision,
         compiled=execution.compiled,
+        kernels=execution.kernels,
         peak_memory=peak_memory(device),
         seed=candidate.seed,
         resumed_from=resumed_from,

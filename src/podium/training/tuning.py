@@ -1,4 +1,4 @@
-"""Measure in which precision a network trains faster, and whether compiling it pays, where the recipe says ``auto``."""
+"""Measure how a network trains fastest - precision, kernels, compiled or not -, where the recipe says ``auto``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from torch.nn import functional
 from podium import atomic
 from podium.config import Frozen, TrainerConfig
 from podium.errors import TrainingFailed
+from podium.kernels import prepared, why_not
 from podium.models.layers import Dropout
 from podium.training.execution import Execution, Precision, Runner, has_bfloat16
 from podium.training.stopping import Stop, taken
@@ -31,6 +32,8 @@ WORTH_MEASURING: Final = 60.0
 """Seconds: for a shorter training nothing is compared."""
 GAIN: Final = 0.9
 """bfloat16 must take less than this share of float32's time, as it gives up digits."""
+KERNELS: Final = 0.95
+"""Kernels must take less than this share of the time of torch's own layers."""
 COMPILED: Final = 0.8
 """Share of the time that compiled code takes where it pays: what it may save is guessed from it."""
 COMPILING: Final = 120.0
@@ -45,6 +48,8 @@ class Measured(Frozen):
 
     float32: float | None = None
     bfloat16: float | None = None
+    kernels: float | None = None
+    """In float32."""
     compiled: float | None = None
     """In the precision that was the faster one."""
     compiling: float | None = None
@@ -57,20 +62,26 @@ def choose(measured: Measured, trainer: TrainerConfig, steps: int, device: torch
 
     Args:
         measured: What is known. Unmeasured, bfloat16 is taken on a GPU that multiplies it.
-        trainer: Its ``precision`` and ``compile``.
+        trainer: Its ``precision``, ``compile`` and ``kernels``.
         steps: Of the whole training.
         device: Where.
     """
     precision: Precision = "bfloat16" if device.type == "cuda" and has_bfloat16(device) else "float32"
     if trainer.precision != "auto":
         precision = trainer.precision
-    if trainer.precision == "auto" and measured.float32 and measured.bfloat16:
-        precision = "bfloat16" if measured.bfloat16 < GAIN * measured.float32 else "float32"
+    kernels, float32 = trainer.kernels == "always" and device.type == "cpu", measured.float32
+    if measured.float32 and measured.kernels and trainer.kernels != "never" and trainer.compile != "always":
+        kernels = kernels or measured.kernels < KERNELS * measured.float32
+        float32 = measured.kernels if kernels else measured.float32
+    if trainer.precision == "auto" and float32 and measured.bfloat16:
+        precision = "bfloat16" if measured.bfloat16 < GAIN * float32 else "float32"
     compiled = trainer.compile == "always"
-    eager = measured.bfloat16 if precision == "bfloat16" else measured.float32
+    eager = measured.bfloat16 if precision == "bfloat16" else float32
     if trainer.compile == "auto" and eager and measured.compiled and measured.compiling is not None:
         compiled = (eager - measured.compiled) * steps > measured.compiling
-    return Execution(precision=precision, compiled=compiled)
+    return Execution(
+        precision=precision, compiled=compiled, kernels=kernels and precision == "float32" and not compiled
+    )
 
 
 def tune(
@@ -82,7 +93,7 @@ def tune(
     Args:
         net: On its device, in training mode; its state is as before afterwards.
         sample: Normalized images and their labels, on the device: as many as the network is shown at once.
-        trainer: Its ``precision`` and ``compile``; one of them is ``auto``.
+        trainer: Its ``precision``, ``compile`` and ``kernels``; one of them is ``auto``.
         steps: Of the whole training, as many as it has forward passes.
         key: What measurements depend on: network, batch, device, threads, versions.
         cache: Folder of earlier measurements; a lock there keeps others from measuring at the same time.
@@ -127,6 +138,9 @@ def _measure(
         assert known.float32 is not None
         if known.float32 * steps < WORTH_MEASURING:
             return known
+        if trainer.kernels != "never" and known.kernels is None and _has_kernels(trainer, net, device):
+            runners = [Runner(net, Execution(kernels=k), device, len(sample[0])) for k in (False, True)]
+            known = known.model_copy(update=dict(zip(("float32", "kernels"), _race(runners, sample), strict=True)))
         if trainer.precision != "float32" and known.bfloat16 is None and has_bfloat16(device):
             both: tuple[Precision, ...] = ("float32", "bfloat16")
             runners = [Runner(net, Execution(precision=p), device, len(sample[0])) for p in both]
@@ -138,14 +152,16 @@ def _measure_compiled(
     net: nn.Module, sample: tuple[Tensor, Tensor], trainer: TrainerConfig, steps: int, known: Measured
 ) -> Measured:
     """Compile, if what that may save is more than what it costs."""
-    precision = choose(known, trainer, steps, sample[0].device).precision
-    eager = known.bfloat16 if precision == "bfloat16" else known.float32
+    best = choose(known, trainer, steps, sample[0].device)
+    precision = best.precision
+    eager = known.bfloat16 if precision == "bfloat16" else known.kernels if best.kernels else known.float32
     if trainer.compile != "auto" or known.compiling is not None or not known.compiles or eager is None:
         return known
     if not has_compiler(sample[0].device) or eager * steps * (1 - COMPILED) < COMPILING:
         return known
     device, size = sample[0].device, len(sample[0])
-    runners = [Runner(net, Execution(precision=precision, compiled=c), device, size) for c in (False, True)]
+    executions = best, Execution(precision=precision, compiled=True)
+    runners = [Runner(net, execution, device, size) for execution in executions]
     start = time.perf_counter()
     try:
         _steps(runners[1], *sample, 1)
@@ -157,7 +173,18 @@ def _measure_compiled(
         return known
     compiling = time.perf_counter() - start
     eager, compiled = _race(runners, sample)
-    return known.model_copy(update={precision: eager, "compiled": compiled, "compiling": compiling})
+    kind = "kernels" if best.kernels else precision
+    return known.model_copy(update={kind: eager, "compiled": compiled, "compiling": compiling})
+
+
+def _has_kernels(trainer: TrainerConfig, net: nn.Module, device: torch.device) -> bool:
+    """Whether there is something to compare: the training may use kernels, layers can, and there are any."""
+    if device.type != "cpu" or trainer.precision == "bfloat16" or trainer.compile == "always" or not prepared(net):
+        return False
+    reason = why_not()
+    if reason:
+        log.info("Podium's kernels are not tried: %s", reason)
+    return reason is None
 
 
 def has_compiler(device: torch.device) -> bool:

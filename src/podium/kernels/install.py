@@ -1,0 +1,131 @@
+"""Let the layers of a network use the kernels, where a context asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrize import is_parametrized
+
+from podium.kernels.norm import Around, norm2d
+from podium.kernels.winograd import conv3x3, pays, suits
+from podium.models.max_pool import MaxPool
+
+_in_use: ContextVar[bool] = ContextVar("podium_kernels_in_use", default=False)
+
+
+@contextmanager
+def kernels(wanted: bool = True) -> Iterator[None]:
+    """Within, layers that were prepared use the kernels, in this thread; ``wanted`` false changes nothing."""
+    token = _in_use.set(wanted)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
+def in_use() -> bool:
+    """Whether layers are to use kernels here. Compiled networks never do."""
+    return not torch.compiler.is_compiling() and _in_use.get()
+
+
+def install(net: nn.Module) -> int:
+    """Prepare a network, in place: its layers use kernels within ``kernels()``, and are torch's own elsewhere.
+
+    Parameters, buffers and their names stay. 3×3 convolutions are prepared wherever they are; BatchNorm with the ReLU
+    and the 2×2 max pooling beside it where they follow each other in an ``nn.Sequential``.
+
+    Returns:
+        How many layers were prepared.
+    """
+    found = 0
+    for module in list(net.modules()):
+        if type(module) is nn.Conv2d and suits(module) and not is_parametrized(module):
+            module.__class__ = Conv3x3
+            found += 1
+        if type(module) is nn.Sequential:
+            found += _install_norms(list(module))
+    return found
+
+
+def prepared(net: nn.Module) -> bool:
+    """Whether ``install`` found a layer of ``net`` to prepare."""
+    return any(isinstance(module, Conv3x3 | Norm | MaxPoolReLU) for module in net.modules())
+
+
+class Conv3x3(nn.Conv2d):
+    """A 3×3 convolution by Winograd's method, where that pays."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×K×H'×W'."""
+        padding = int(self.padding[0])
+        if in_use() and pays(x, padding):
+            return conv3x3(x, self.weight, self.bias, padding)
+        return super().forward(x)
+
+
+class Norm(nn.BatchNorm2d):
+    """BatchNorm that does the work of its neighbours, too."""
+
+    around: Around
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×C×H×W, or what pooling leaves of it."""
+        return norm2d(self, x, self.around) if in_use() else super().forward(x)
+
+
+class DoneReLU(nn.ReLU):
+    """A ReLU whose work its neighbour does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×C×H×W."""
+        return x if in_use() else super().forward(x)
+
+
+class DoneMaxPool(MaxPool):
+    """Max pooling whose work its neighbour does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×C×H×W, or pooled."""
+        return x if in_use() else super().forward(x)
+
+
+class MaxPoolReLU(MaxPool):
+    """Max pooling that does the ReLU before it: of the maxima alone, which gives the same values and gradients."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×C×H/2×W/2."""
+        pooled = super().forward(x)
+        return functional.relu(pooled, inplace=True) if in_use() else pooled
+
+
+def _install_norms(layers: list[nn.Module]) -> int:
+    found = 0
+    for place, norm in enumerate(layers):
+        if type(norm) is not nn.BatchNorm2d:
+            continue
+        before = layers[place - 1] if place else None
+        after = layers[place + 1 :]
+        first = type(before) is nn.ReLU
+        last = bool(after) and type(after[0]) is nn.ReLU
+        pool = after[last] if len(after) > last else None
+        pooled = type(pool) is MaxPool and not pool.ceil_mode
+        norm.__class__ = Norm
+        norm.around = Around(first, last, pooled)  # type: ignore[assignment]
+        if first and before is not None:
+            before.__class__ = DoneReLU
+        if last:
+            after[0].__class__ = DoneReLU
+        if pooled and pool is not None:
+            pool.__class__ = DoneMaxPool
+        found += 1
+    for one, other in pairwise(layers):
+        if type(one) is nn.ReLU and type(other) is MaxPool and not other.ceil_mode:
+            one.__class__, other.__class__ = DoneReLU, MaxPoolReLU
+            found += 1
+    return found

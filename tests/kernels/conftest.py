@@ -1,0 +1,39 @@
+"""A C compiler, and one thread: networks this small gain nothing from more."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from podium.kernels import library
+
+
+@pytest.fixture(autouse=True, scope="package")
+def compiler() -> None:
+    """Installed where root and apt are there, else the tests are skipped."""
+    if library.why_not() is not None and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "gcc", "libc6-dev"]):
+            subprocess.run(["apt-get", "--quiet", *arguments], check=True, env=quiet, stdout=subprocess.DEVNULL)
+    if reason := library.why_not():
+        pytest.skip(f"no kernels on this machine: {reason}")
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=[8, 16])
+def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Vectors of AVX2's and of AVX-512's length; a compiler makes the second of two of the first where need be."""
+    monkeypatch.setattr(library, "_has_avx512", lambda: request.param == 16)
+    return int(request.param)
