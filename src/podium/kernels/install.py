@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrize import is_parametrized
 
+from podium.kernels import few, winograd
 from podium.kernels.norm import Around, norm2d
-from podium.kernels.winograd import conv3x3, pays, suits
 from podium.models.max_pool import MaxPool
 
 _in_use: ContextVar[bool] = ContextVar("podium_kernels_in_use", default=False)
@@ -45,9 +45,10 @@ def install(net: nn.Module) -> int:
     """
     found = 0
     for module in list(net.modules()):
-        if type(module) is nn.Conv2d and suits(module) and not is_parametrized(module):
-            module.__class__ = Conv3x3
-            found += 1
+        if type(module) is nn.Conv2d and not is_parametrized(module):
+            kind = Conv3x3 if winograd.suits(module) else FewChannels if few.suits(module) else None
+            module.__class__ = kind or nn.Conv2d
+            found += kind is not None
         if type(module) is nn.Sequential:
             found += _install_norms(list(module))
     return found
@@ -55,7 +56,7 @@ def install(net: nn.Module) -> int:
 
 def prepared(net: nn.Module) -> bool:
     """Whether ``install`` found a layer of ``net`` to prepare."""
-    return any(isinstance(module, Conv3x3 | Norm | MaxPoolReLU) for module in net.modules())
+    return any(isinstance(module, Conv3x3 | FewChannels | Norm | MaxPoolReLU) for module in net.modules())
 
 
 class Conv3x3(nn.Conv2d):
@@ -64,8 +65,18 @@ class Conv3x3(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W → N×K×H'×W'."""
         padding = int(self.padding[0])
-        if in_use() and pays(x, padding):
-            return conv3x3(x, self.weight, self.bias, padding)
+        if in_use() and winograd.pays(x, padding):
+            return winograd.conv3x3(x, self.weight, self.bias, padding)
+        return super().forward(x)
+
+
+class FewChannels(nn.Conv2d):
+    """A network's first 3×3 convolution."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×K×H'×W'."""
+        if in_use() and few.pays(x):
+            return few.conv3x3_few(x, self.weight, self.bias, int(self.padding[0]))
         return super().forward(x)
 
 

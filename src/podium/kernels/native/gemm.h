@@ -60,7 +60,7 @@ INLINE void panel(const int vectors, const int add, int m, int depth, const floa
 
 /* c = a b: a is m x depth, c is m x n, both with rows that far apart; b is packed: panels of 2 * LANES columns (the last
 one may have LANES), each depth x its width. */
-static void product(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b, float *c, ptrdiff_t ldc)
+static inline void product(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b, float *c, ptrdiff_t ldc)
 {
     for (int j = 0; j < n; j += 2 * LANES) {
         const float *at = b + (ptrdiff_t)j * depth;
@@ -70,7 +70,7 @@ static void product(int m, int n, int depth, const float *a, ptrdiff_t lda, cons
 }
 
 /* c += a^T b: a is depth x m, b is depth x n, with rows that far apart; c is m x n. */
-static void product_transposed(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
+static inline void product_transposed(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
                                float *c)
 {
     for (int j = 0; j < n; j += 2 * LANES)
