@@ -27,6 +27,7 @@ from podium.config import Candidate, RecipeConfig
 from podium.data import Dataset, open_dataset
 from podium.errors import INTERRUPTED, REQUEUE, PodiumError
 from podium.models.recipes import resolve_recipe
+from podium.results import TrainingSummary
 from podium.training.stopping import Request, heeding_signals
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -165,8 +166,13 @@ def row(recipe: RecipeConfig, results: Sequence[Result | None]) -> list[str]:
         mean(lambda r: r.cpu_seconds / 60, "{:.1f}".format),
         mean(lambda r: r.summary.images_per_second, "{:,.0f}".format),
         f"{max(r.summary.peak_memory or 0 for r in done) / 2**20:,.0f}",
-        ", ".join(dict.fromkeys(r.summary.precision + (", compiled" if r.summary.compiled else "") for r in done)),
+        ", ".join(dict.fromkeys(_run(r.summary) for r in done)),
     ]
+
+
+def _run(summary: TrainingSummary) -> str:
+    more = [name for name in ("compiled", "kernels") if getattr(summary, name)]
+    return " ".join([summary.precision, *more])
 
 
 def accuracy(value: float) -> str:

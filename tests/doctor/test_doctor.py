@@ -55,6 +55,18 @@ def test_a_fresh_checkout_has_no_error_and_stays_as_it_is(settings: Settings) ->
     assert sorted(settings.root.rglob("*")) == before
 
 
+def test_a_missing_compiler_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("podium.kernels.why_not", lambda: "there is no C compiler")
+    found = machine.kernels(settings)
+    assert found.status == "warning"
+    assert "there is no C compiler" in found.told
+    assert "gcc" in found.remedy
+    monkeypatch.setattr("podium.kernels.why_not", lambda: None)
+    assert machine.kernels(settings).status == "ok"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert machine.kernels(settings).status == "skipped"
+
+
 @pytest.mark.slow
 def test_every_finding_that_is_not_well_says_what_to_do(settings: Settings) -> None:
     assert all(one.remedy for _, one in examine(settings) if one.status in {"warning", "error"})

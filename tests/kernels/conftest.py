@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=[8, 16])
+@pytest.fixture(params=[8, pytest.param(16, marks=pytest.mark.slow)])
 def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Vectors of AVX2's and of AVX-512's length; a compiler makes the second of two of the first where need be."""
     monkeypatch.setattr(library, "_has_avx512", lambda: request.param == 16)

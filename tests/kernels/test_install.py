@@ -40,6 +40,7 @@ def trained(net: nn.Module, images: Tensor, on: bool) -> list[Tensor]:
     return [logits.detach(), *grads, *(value for value in net.buffers() if value.is_floating_point())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", OWN)
 def test_every_recipe_takes_the_same_step(recipe: str) -> None:
     chosen, about = load_recipe(recipe, RECIPES), contract(32)
@@ -59,6 +60,7 @@ def test_every_recipe_takes_the_same_step(recipe: str) -> None:
     assert (found[0] - expected[0]).norm() <= 1e-4 * expected[0].norm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", OWN)
 def test_every_recipe_answers_the_same(recipe: str) -> None:
     chosen, about = load_recipe(recipe, RECIPES), contract(32)

@@ -121,6 +121,7 @@ def test_what_the_recipe_asks_for_and_cannot_have_is_an_error(monkeypatch: pytes
     assert "never" in caught.value.remedy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["blocks", "resnet"])
 def test_a_training_stops_and_goes_on_with_the_same_bits(model: str, small_dataset: Dataset, tmp_path: Path) -> None:
     if reason := kernels.why_not():

@@ -42,6 +42,7 @@ def _decisions(settings: Settings) -> Finding:
 CHECKS: Final[Mapping[str, Check]] = {
     "packages": machine.packages,
     "device": machine.device,
+    "kernels": machine.kernels,
     "disk": machine.disk,
     "clock": machine.clock,
     "configuration": checkout.configuration,

@@ -68,6 +68,20 @@ def device(settings: Settings) -> Finding:
     return ok(f"no GPU; {cores}: {describe_hardware()}")
 
 
+def kernels(settings: Settings) -> Finding:
+    """Whether trainings on the CPU can use Podium's own kernels."""
+    import torch
+
+    from podium.kernels import why_not
+
+    if torch.cuda.is_available():
+        return skipped("trainings run on a GPU")
+    if reason := why_not():
+        told = f"trainings run on PyTorch's layers alone, about half as fast: {reason}"
+        return warning(told, "install a C compiler: `apt-get install gcc libc6-dev`")
+    return ok("Podium's kernels for the CPU can be compiled")
+
+
 def disk(settings: Settings) -> Finding:
     """Whether the state folder can be written to, and has room."""
     folder = settings.state if settings.state.is_dir() else settings.state.parent
