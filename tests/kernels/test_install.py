@@ -113,6 +113,15 @@ def test_pooling_that_rounds_up_keeps_its_relu() -> None:
         assert torch.allclose(net(images), other(images), atol=1e-5)
 
 
+def test_what_may_be_cut_in_two_keeps_its_neighbours_apart() -> None:
+    net = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), MaxPool())
+    assert install(net, whole=False) == 1
+    images = torch.randn(9, 8, 16, 16)
+    features = net[:2](images)
+    with kernels():
+        assert torch.equal(net[2:](features), nn.Sequential(nn.ReLU(), MaxPool())(features))
+
+
 def test_layers_of_other_kinds_are_left_alone() -> None:
     class Mine(nn.Conv2d):
         pass

@@ -34,11 +34,16 @@ def in_use() -> bool:
     return not torch.compiler.is_compiling() and _in_use.get()
 
 
-def install(net: nn.Module) -> int:
+def install(net: nn.Module, *, whole: bool = True) -> int:
     """Prepare a network, in place: its layers use kernels within ``kernels()``, and are torch's own elsewhere.
 
     Parameters, buffers and their names stay. 3×3 convolutions are prepared wherever they are; BatchNorm with the ReLU
     and the 2×2 max pooling beside it where they follow each other in an ``nn.Sequential``.
+
+    Args:
+        net: With torch's layers.
+        whole: Whether all of ``net`` is always run within the same context. Of a network that is cut in two, layers
+            that work for each other could come apart, so only convolutions are prepared.
 
     Returns:
         How many layers were prepared.
@@ -49,7 +54,7 @@ def install(net: nn.Module) -> int:
             kind = Conv3x3 if winograd.suits(module) else FewChannels if few.suits(module) else None
             module.__class__ = kind or nn.Conv2d
             found += kind is not None
-        if type(module) is nn.Sequential:
+        if whole and type(module) is nn.Sequential:
             found += _install_norms(list(module))
     return found
 

@@ -55,7 +55,7 @@ class Session:
         self.parameters = count_parameters(net)
         if job.device.type == "cpu":
             mend_strided(net)
-            install_kernels(net)
+            install_kernels(net, whole=not isinstance(net, TransferNet))
         self.net = net.to(job.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator = torch.Generator(job.device).manual_seed(job.candidate.seed)
         set_dropout_generator(self.net, self.generator, job.ranks.rows)
