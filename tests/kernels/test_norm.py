@@ -13,6 +13,7 @@ from podium.kernels.norm import Around, norm2d
 
 LAST = torch.channels_last
 ALL = [Around(*choice) for choice in product([False, True], repeat=3)]
+ALL += [Around(gelu_after=True), Around(relu_first=True, gelu_after=True)]
 
 
 def layer(channels: int = 16) -> nn.BatchNorm2d:
@@ -32,7 +33,7 @@ def images(n: int = 5, channels: int = 16, height: int = 6, width: int = 8) -> T
 
 def torchs(norm: nn.BatchNorm2d, x: Tensor, around: Around) -> Tensor:
     first = [nn.ReLU()] if around.relu_first else []
-    after = [nn.ReLU()] if around.relu_after else []
+    after: list[nn.Module] = [nn.ReLU()] if around.relu_after else [nn.GELU()] if around.gelu_after else []
     pool = [nn.MaxPool2d(2)] if around.pool else []
     result: Tensor = nn.Sequential(*first, norm, *after, *pool)(x)
     return result
@@ -140,3 +141,13 @@ def test_statistics_hold_far_from_zero() -> None:
     for _ in range(60):
         y, expected = norm2d(norm, x, Around()), truth(x.double())
     assert off(y, expected) < 1e-3
+
+
+def test_gelu_is_right_everywhere(lanes: int) -> None:
+    """With statistics that change nothing, values from -100 to 100 reach GELU as they are."""
+    norm = nn.BatchNorm2d(16, eps=0).eval()
+    values = torch.cat([torch.linspace(-100, 100, 4096), torch.linspace(-6, 6, 4096)]).view(2, 16, 16, 16)
+    with torch.no_grad():
+        y = norm2d(norm, values, Around(gelu_after=True))
+    truth = nn.functional.gelu(values.double())
+    assert ((y.double() - truth).abs() <= 3e-7 * values.abs() + 1e-9).all()

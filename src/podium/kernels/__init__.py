@@ -3,7 +3,8 @@
 Nothing here is needed: where there is no C compiler, or where it does not pay, networks run on torch's own layers.
 """
 
-from podium.kernels.install import install, kernels, prepared
+from podium.kernels.context import kernels
+from podium.kernels.install import install, prepared
 from podium.kernels.library import NoKernels, why_not
 
 __all__ = ["NoKernels", "install", "kernels", "prepared", "why_not"]

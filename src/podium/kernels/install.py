@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrize import is_parametrized
 
-from podium.kernels import few, winograd
+from podium.kernels import few, pool, winograd
+from podium.kernels.context import in_use
 from podium.kernels.norm import Around, norm2d
 from podium.models.max_pool import MaxPool
-
-_in_use: ContextVar[bool] = ContextVar("podium_kernels_in_use", default=False)
-
-
-@contextmanager
-def kernels(wanted: bool = True) -> Iterator[None]:
-    """Within, layers that were prepared use the kernels, in this thread; ``wanted`` false changes nothing."""
-    token = _in_use.set(wanted)
-    try:
-        yield
-    finally:
-        _in_use.reset(token)
-
-
-def in_use() -> bool:
-    """Whether layers are to use kernels here. Compiled networks never do."""
-    return not torch.compiler.is_compiling() and _in_use.get()
 
 
 def install(net: nn.Module, *, whole: bool = True) -> int:
@@ -56,12 +36,16 @@ def install(net: nn.Module, *, whole: bool = True) -> int:
             found += kind is not None
         if whole and type(module) is nn.Sequential:
             found += _install_norms(list(module))
+    for module in net.modules():
+        if type(module) is MaxPool and not module.ceil_mode:
+            module.__class__ = KernelMaxPool
+            found += 1
     return found
 
 
 def prepared(net: nn.Module) -> bool:
     """Whether ``install`` found a layer of ``net`` to prepare."""
-    return any(isinstance(module, Conv3x3 | FewChannels | Norm | MaxPoolReLU) for module in net.modules())
+    return any(isinstance(module, _KINDS) for module in net.modules())
 
 
 class Conv3x3(nn.Conv2d):
@@ -111,11 +95,19 @@ class DoneMaxPool(MaxPool):
         return x if in_use() else super().forward(x)
 
 
-class MaxPoolReLU(MaxPool):
+class KernelMaxPool(MaxPool):
+    """Max pooling that keeps a byte a maximum."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×C×⌊H/2⌋×⌊W/2⌋."""
+        return pool.max_pool(x) if in_use() and pool.pays(x) else super().forward(x)
+
+
+class MaxPoolReLU(KernelMaxPool):
     """Max pooling that does the ReLU before it: of the maxima alone, which gives the same values and gradients."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """N×C×H×W → N×C×H/2×W/2."""
+        """N×C×H×W → N×C×⌊H/2⌋×⌊W/2⌋."""
         pooled = super().forward(x)
         return functional.relu(pooled, inplace=True) if in_use() else pooled
 
@@ -145,3 +137,6 @@ def _install_norms(layers: list[nn.Module]) -> int:
             one.__class__, other.__class__ = DoneReLU, MaxPoolReLU
             found += 1
     return found
+
+
+_KINDS = (Conv3x3, FewChannels, Norm, KernelMaxPool)

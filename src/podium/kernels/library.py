@@ -47,7 +47,7 @@ def library(name: str, lanes: int) -> ctypes.CDLL:
 def why_not() -> str | None:
     """The reason why there are no kernels on this machine; None if there are."""
     try:
-        for name in ("few", "norm", "winograd"):
+        for name in ("few", "norm", "pool", "winograd"):
             library(name, 8)
     except NoKernels as reason:
         return str(reason)
@@ -67,7 +67,9 @@ def _compiled(name: str, lanes: int) -> ctypes.CDLL:
         command = [compiler, *FLAGS, target, f"-DLANES={lanes}", str(SOURCES / f"{name}.c"), "-o", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode:
-            raise NoKernels(f"{Path(compiler).name} failed: {(done.stderr.strip().splitlines() or ['no reason'])[0]}")
+            told = done.stderr.strip().splitlines() or ["no reason"]
+            reason = next((line for line in told if "error" in line), told[0])
+            raise NoKernels(f"{Path(compiler).name} failed: {reason}")
         try:
             return ctypes.CDLL(str(made))
         except OSError as error:

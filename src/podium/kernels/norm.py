@@ -1,4 +1,4 @@
-"""ReLU, BatchNorm, ReLU and max pooling together on the CPU: see norm.c."""
+"""ReLU, BatchNorm, ReLU or GELU, and max pooling together on the CPU: see norm.c."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Around:
     relu_after: bool = False
     pool: bool = False
     """Max pooling by 2×2, after all else."""
+    gelu_after: bool = False
+    """Instead of a ReLU, and without pooling."""
 
 
 def norm2d(norm: nn.BatchNorm2d, x: Tensor, around: Around) -> Tensor:
@@ -59,7 +61,7 @@ def norm2d(norm: nn.BatchNorm2d, x: Tensor, around: Around) -> Tensor:
 
 def _by_torch(norm: nn.BatchNorm2d, x: Tensor, around: Around) -> Tensor:
     x = nn.BatchNorm2d.forward(norm, functional.relu(x) if around.relu_first else x)
-    x = functional.relu(x) if around.relu_after else x
+    x = functional.relu(x) if around.relu_after else functional.gelu(x) if around.gelu_after else x
     return functional.max_pool2d(x, 2) if around.pool else x
 
 
@@ -97,7 +99,8 @@ class _Call:
     def __init__(self, x: Tensor, around: Around, lanes: int) -> None:
         n, c, h, w = x.shape
         self.x, self.library = x, library("norm", lanes)
-        first, after, pool = around.relu_first, around.relu_after, around.pool
+        assert not (around.gelu_after and (around.relu_after or around.pool))
+        first, after, pool = around.relu_first, 2 if around.gelu_after else int(around.relu_after), around.pool
         self.shape = _Shape(n, h, w, c, first, after, pool, torch.get_num_threads())
         self.result = (n, c, h // 2, w // 2) if pool else (n, c, h, w)
 

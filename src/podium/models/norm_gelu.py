@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from podium.kernels.context import in_use
+from podium.kernels.norm import Around, norm2d
+
 
 def norm_gelu(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     """GELU of BatchNorm: N×C×H×W → N×C×H×W.
@@ -15,8 +18,10 @@ def norm_gelu(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     Apart, the two keep two tensors of the input's size until the backward pass: the input, and what GELU saw. The
     second is computed again here (Bulò et al. 2018, arXiv 1712.02616, section 3.1), by the same kernel from the
     same values, so results and gradients are the same to the bit. Only on the CPU, where memory is shared with all
-    else; elsewhere the two run apart.
+    else; elsewhere the two run apart. Where Podium's kernels are in use, they do both at once.
     """
+    if in_use():
+        return norm2d(norm, x, Around(gelu_after=True))
     again = norm.training and torch.is_grad_enabled() and x.device.type == "cpu" and not torch.compiler.is_compiling()
     if not again or x.numel() == x.shape[1] or norm.momentum is None:  # one value a channel is refused by BatchNorm
         return functional.gelu(norm(x))

@@ -48,7 +48,8 @@ void podium_few(const shape *given, const float *x, const float *dy, float *foun
         memset(padded, 0, sizeof(float) * (s.h + 2 * s.pad) * across);
         for (; first < last; first++) {
             for (int i = 0; i < s.h; i++)
-                memcpy(padded + (i + s.pad) * across + s.pad * s.c, x + ((ptrdiff_t)first * s.h + i) * row, sizeof(float) * row);
+                memcpy(padded + (i + s.pad) * across + s.pad * s.c, x + ((ptrdiff_t)first * s.h + i) * row,
+                       sizeof(float) * row);
             for (int i = 0; i < height;) {
                 int places = 0;
                 const float *at = dy + ((ptrdiff_t)first * height + i) * width * s.k;

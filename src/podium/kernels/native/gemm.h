@@ -15,8 +15,8 @@ matrix multiplication").
 INLINE int width_of(int j, int n) { return j + 2 * LANES <= n ? 2 * LANES : LANES; }
 
 /* c[i][j] (+)= sum over k of a[i * am + k * ak] * b[k * bk + j], for `rows` rows and `vectors` vectors of columns. */
-INLINE void block(const int rows, const int vectors, const int add, int depth, const float *a, ptrdiff_t am, ptrdiff_t ak,
-                  const float *b, ptrdiff_t bk, float *c, ptrdiff_t cm)
+INLINE void block(const int rows, const int vectors, const int add, int depth, const float *a, ptrdiff_t am,
+                  ptrdiff_t ak, const float *b, ptrdiff_t bk, float *c, ptrdiff_t cm)
 {
     vec sum[ROWS][2];
 #pragma GCC unroll 16
@@ -58,9 +58,10 @@ INLINE void panel(const int vectors, const int add, int m, int depth, const floa
     }
 }
 
-/* c = a b: a is m x depth, c is m x n, both with rows that far apart; b is packed: panels of 2 * LANES columns (the last
-one may have LANES), each depth x its width. */
-static inline void product(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b, float *c, ptrdiff_t ldc)
+/* c = a b: a is m x depth, c is m x n, both with rows that far apart; b is packed: panels of 2 * LANES columns (the
+last one may have LANES), each depth x its width. */
+static inline void product(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b, float *c,
+                           ptrdiff_t ldc)
 {
     for (int j = 0; j < n; j += 2 * LANES) {
         const float *at = b + (ptrdiff_t)j * depth;
@@ -70,8 +71,8 @@ static inline void product(int m, int n, int depth, const float *a, ptrdiff_t ld
 }
 
 /* c += a^T b: a is depth x m, b is depth x n, with rows that far apart; c is m x n. */
-static inline void product_transposed(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
-                               float *c)
+static inline void product_transposed(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b,
+                                      ptrdiff_t ldb, float *c)
 {
     for (int j = 0; j < n; j += 2 * LANES)
         if (width_of(j, n) > LANES) panel(2, 1, m, depth, a, 1, lda, b + j, ldb, c + j, n);

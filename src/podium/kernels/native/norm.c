@@ -1,24 +1,40 @@
-/* ReLU, BatchNorm, ReLU again and max pooling by 2x2, in one pass over the images, and the gradients in two.
+/* ReLU, BatchNorm, ReLU again or GELU, and max pooling by 2x2, in one pass over the images, and the gradients in two.
 
     z = a f(x) + b,  a = weight / sqrt(variance + eps),  b = bias - mean a;  y = max of 2x2 of g(z)
 
-where f and g are ReLU or nothing, and pooling is left out where not wanted. For the gradients x is kept, and f(x) at the
-maxima, so that their sums need not read all of x; which of the four it was is found again. Images are N x H x W x C, C a multiple of LANES; rows are divided
-among `threads` in a fixed way, so that the same number of threads gives the same bits.
+where f is ReLU or nothing, g ReLU, GELU or nothing, and pooling is left out where not wanted. For the gradients x is
+kept, and f(x) at the maxima, so that their sums need not read all of x; which of the four it was is found again. Images
+are N x H x W x C, C a multiple of LANES; rows are divided among `threads` in a fixed way, so that the same number of
+threads gives the same bits.
 */
-#include "lanes.h"
-
-typedef int ints __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+#include "gelu.h"
 
 typedef struct {
     int n, h, w, c;
-    int before, after, pool; /* whether there is a ReLU before, one after, and pooling */
+    int before; /* a ReLU: 0 or 1 */
+    int after;  /* nothing, a ReLU, or (without pooling) GELU */
+    int pool;   /* 0 or 1 */
     int threads;
 } shape;
 
 INLINE vec masked(ints mask, vec x) { return (vec)(mask & (ints)x); }
 INLINE vec either(ints mask, vec x, vec y) { return (vec)((mask & (ints)x) | (~mask & (ints)y)); }
 INLINE vec relu(vec x) { return masked(~(ints)(x < 0.f), x); } /* not x > 0: NaN stays NaN */
+INLINE vec activated(const int after, vec z)
+{
+    if (after == 2) return gelu(z);
+    if (after == 1) return relu(z);
+    return z;
+}
+
+/* The gradient g at what `activated` gives, at z. */
+INLINE vec through(const int after, vec z, vec g)
+{
+    if (after == 2) return g * gelu_slope(z);
+    if (after == 1) return masked((ints)(z > 0.f), g);
+    return g;
+}
+
 INLINE vec input(const int before, const float *x) { return before ? relu(*(const vec *)x) : *(const vec *)x; }
 
 /* What a thread does with its lines of images: one row, or two of them for pooling. */
@@ -31,23 +47,24 @@ typedef struct {
 
 /* Each function is compiled for every choice of (before, after, pool), and the choice made once for all lines. */
 #define CHOICE(name, before, after, pool) \
-    case before + 2 * after + 4 * pool: name(before, after, pool, t, part, from, to); break;
+    case before + 2 * pool + 4 * after: name(before, after, pool, t, part, from, to); break;
 #define RUN(name, t) \
     { \
         long lines = (long)(t).s.n * ((t).s.pool ? (t).s.h / 2 : (t).s.h); \
         _Pragma("omp parallel for num_threads((t).s.threads) schedule(static, 1)") \
         for (int part = 0; part < (t).s.threads; part++) { \
             long from = lines * part / (t).s.threads, to = lines * (part + 1) / (t).s.threads; \
-            switch ((t).s.before + 2 * (t).s.after + 4 * (t).s.pool) { \
+            switch ((t).s.before + 2 * (t).s.pool + 4 * (t).s.after) { \
                 CHOICE(name, 0, 0, 0) CHOICE(name, 1, 0, 0) CHOICE(name, 0, 1, 0) CHOICE(name, 1, 1, 0) \
                 CHOICE(name, 0, 0, 1) CHOICE(name, 1, 0, 1) CHOICE(name, 0, 1, 1) CHOICE(name, 1, 1, 1) \
+                CHOICE(name, 0, 2, 0) CHOICE(name, 1, 2, 0) \
             } \
         } \
     }
 
 /* The greatest of what is pooled: f(x) there, z there, and its place. */
-INLINE void greatest(const int before, const int pool, const float *x, ptrdiff_t right, ptrdiff_t down, vec a, vec b, vec *f,
-                     vec *z, ints *place)
+INLINE void greatest(const int before, const int pool, const float *x, ptrdiff_t right, ptrdiff_t down, vec a, vec b,
+                     vec *f, vec *z, ints *place)
 {
     *f = input(before, x), *z = a * *f + b, *place = (ints){0};
     if (!pool) return;
@@ -95,7 +112,7 @@ INLINE void normalize(const int before, const int after, const int pool, task t,
                 ints place;
                 greatest(before, pool, t.x + line * by * down + (ptrdiff_t)by * j * t.s.c + l, t.s.c, down,
                          *(const vec *)(t.a + l), *(const vec *)(t.b + l), &f, &z, &place);
-                *(vec *)(t.y + (line * width + j) * t.s.c + l) = after ? relu(z) : z;
+                *(vec *)(t.y + (line * width + j) * t.s.c + l) = activated(after, z);
                 if (pool && t.maxima) *(vec *)(t.maxima + (line * width + j) * t.s.c + l) = f;
             }
 }
@@ -112,7 +129,7 @@ INLINE void sums(const int before, const int after, const int pool, task t, int 
             for (int j = 0; j < width; j++) {
                 ptrdiff_t at = (line * width + j) * t.s.c + l;
                 vec f = pool ? *(const vec *)(t.kept + at) : input(before, t.x + at), g = *(const vec *)(t.dy + at);
-                if (after) g = masked((ints)(a * f + b > 0.f), g);
+                g = through(after, a * f + b, g);
                 sum += g, products += g * (f - less);
             }
             for (int i = 0; i < LANES; i++) one[l + i] += sum[i], two[l + i] += products[i];
@@ -127,12 +144,13 @@ INLINE void back(const int before, const int after, const int pool, task t, int 
     for (long line = from; line < to; line++)
         for (int j = 0; j < width; j++)
             for (int l = 0; l < t.s.c; l += LANES) {
-                vec a = *(const vec *)(t.a + l), base = *(const vec *)(t.c0 + l), slope = *(const vec *)(t.c1 + l), f, z;
+                vec a = *(const vec *)(t.a + l), base = *(const vec *)(t.c0 + l), slope = *(const vec *)(t.c1 + l);
+                vec f, z;
                 ptrdiff_t at = line * by * down + (ptrdiff_t)by * j * t.s.c + l;
                 ints place;
                 greatest(before, pool, t.x + at, t.s.c, down, a, *(const vec *)(t.b + l), &f, &z, &place);
                 vec g = *(const vec *)(t.dy + (line * width + j) * t.s.c + l) * a;
-                if (after) g = masked((ints)(z > 0.f), g);
+                g = through(after, z, g);
 #pragma GCC unroll 4
                 for (int i = 0; i < by * by; i++) {
                     ptrdiff_t here = at + (i & 1) * t.s.c + (i >> 1) * down;
@@ -155,7 +173,8 @@ void podium_statistics(const shape *s, const float *x, const float *weight, cons
     RUN(moments, t)
     add_up(*s, sums);
     for (int l = 0; l < s->c; l++) {
-        double shift = sums[l] / count, mean = running_mean[l] + shift, variance = sums[s->c + l] / count - shift * shift;
+        double shift = sums[l] / count, variance = sums[s->c + l] / count - shift * shift;
+        double mean = running_mean[l] + shift;
         if (variance < 0) variance = 0;
         double inverse = 1 / __builtin_sqrt(variance + eps_and_momentum[0]), a = weight[l] * inverse;
         found[l] = a, found[s->c + l] = bias[l] - mean * a, found[2 * s->c + l] = mean, found[3 * s->c + l] = inverse;
@@ -175,8 +194,8 @@ void podium_normalize(const shape *s, const float *x, const float *a, const floa
 those of weight and bias, and has room for 4 x C. With g the gradient at z,
 
     dx = a (g - mean of g - (f(x) - mean) / (variance + eps) * mean of g (f(x) - mean)), and 0 where f gave 0. */
-void podium_gradients(const shape *s, const float *x, const float *found, const float *maxima, const float *dy, float *dx,
-                      float *grads, double *sum)
+void podium_gradients(const shape *s, const float *x, const float *found, const float *maxima, const float *dy,
+                      float *dx, float *grads, double *sum)
 {
     const float *mean = found + 2 * s->c, *inverse = found + 3 * s->c;
     float *base = grads + 2 * s->c, *slope = grads + 3 * s->c;

@@ -3,10 +3,11 @@
 With one-dimensional transforms B (input), G (weights) and A (output), a tile of 4x4 results is
     y = A^T [ sum over channels of (G g G^T) * (B^T x B) ] A,   x: 6x6, g: 3x3,
 so that each of 36 places of the transformed tiles is a matrix product over channels: a quarter of the multiplications.
-The gradients are those of this formula: dM = A dy A^T, dx = B (dM U^T) B^T (tiles overlap and add), dg = G^T (V^T dM) G.
+The gradients are those of this formula: dM = A dy A^T, dx = B (dM U^T) B^T (tiles overlap and add),
+dg = G^T (V^T dM) G.
 
-Images are N x H x W x C, weights K x 3 x 3 x C (torch's channels_last); C and K are multiples of LANES. Images are divided
-among `threads` in a fixed way, so that the same number of threads gives the same bits.
+Images are N x H x W x C, weights K x 3 x 3 x C (torch's channels_last); C and K are multiples of LANES. Images are
+divided among `threads` in a fixed way, so that the same number of threads gives the same bits.
 */
 #include "tiles.h"
 
@@ -70,8 +71,8 @@ void podium_forward(const shape *given, const float *x, const float *u, const fl
 }
 
 /* Gradients. dx and db may be null; back as from `podium_weights`; du has room for 36 * K * C floats a thread. */
-void podium_backward(const shape *given, const float *x, const float *dy, const float *back, float *dx, float *dg, float *db,
-                     float *du, float *scratch)
+void podium_backward(const shape *given, const float *x, const float *dy, const float *back, float *dx, float *dg,
+                     float *db, float *du, float *scratch)
 {
     shape s = *given;
     int across = tiles(s.w, s.pad), count = tiles(s.h, s.pad) * across;
