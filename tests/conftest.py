@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 
 from podium.data import Dataset, open_dataset, write_dataset
+from tests.heap import pytest_collection
 from tests.no_skips import pytest_make_collect_report, pytest_runtest_makereport
 from tests.order import pytest_collection_modifyitems
 
-__all__ = ["pytest_collection_modifyitems", "pytest_make_collect_report", "pytest_runtest_makereport"]
+__all__ = [
+    "pytest_collection",
+    "pytest_collection_modifyitems",
+    "pytest_make_collect_report",
+    "pytest_runtest_makereport",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 

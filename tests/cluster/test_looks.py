@@ -110,6 +110,7 @@ def test_a_tick_that_starts_no_driver_sees_whether_the_next_one_is_kept(
     assert len(site.pending()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("source_root")
 def test_a_pipeline_names_its_look() -> None:
     from pipelines.retraining import retraining_pipeline

@@ -186,6 +186,7 @@ def test_folders_of_old_ended_jobs_are_removed(tmp_path: Path, monkeypatch: pyte
     assert [folder.name[6:8] for folder in sorted((tmp_path / "runs").iterdir())] == ["11", "13", "14", "15", "16"]
 
 
+@pytest.mark.slow
 def test_a_tick_that_waits_when_its_time_is_up_asks_to_be_started_again(tmp_path: Path) -> None:
     for name in ("sbatch", "squeue"):
         (tmp_path / name).write_text("#!/bin/sh\necho Unable to contact slurm controller >&2\nexit 1\n")

@@ -49,6 +49,7 @@ def test_digits_land_in_the_checkouts_data_and_are_shown(invoke, tmp_path):
     assert "1,259" in table
 
 
+@pytest.mark.slow
 def test_parquet_options_reach_the_import(invoke, tmp_path):
     names = tmp_path / "names.txt"
     names.write_text("Katze\n[bold]Hund\n")
@@ -66,6 +67,7 @@ def test_parquet_options_reach_the_import(invoke, tmp_path):
     assert "[bold]Hund" in invoke("show", tmp_path / "out").output
 
 
+@pytest.mark.slow
 def test_bad_images_are_told_and_can_be_left_out(invoke, tmp_path):
     images = noise(60)
     images[7], images[9] = images[7][:30], None
@@ -154,6 +156,7 @@ def test_a_file_of_classes_names_two_or_more_distinct_ones(invoke, tmp_path, tex
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_show_refuses_a_manifest_whose_counts_do_not_fit(invoke, tmp_path):
     invoke("import", "digits")
     file = tmp_path / "data" / "dataset.json"

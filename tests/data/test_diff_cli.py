@@ -63,6 +63,7 @@ def test_text_names_all_that_changed_and_is_no_markup(run, two: Path) -> None:
     assert "the same data set" in run(two / "old", two / "old")
 
 
+@pytest.mark.slow
 def test_images_are_called_by_their_names(run, two: Path) -> None:
     data, esc = two / "data", "\x1b[31m"
     items = default_items("train", 0, 30, (8, 8))
@@ -109,6 +110,7 @@ def test_json_is_what_the_document_says(run, two: Path) -> None:
     assert content["old"]["commit"] is None
 
 
+@pytest.mark.slow
 def test_the_page_stands_alone_escapes_names_and_shows_pictures(run, two: Path) -> None:
     file = two / "page.html"
     assert run(two / "old", two / "data", "--report", file).endswith(f"report: {file}\n")

@@ -14,6 +14,7 @@ from tests.data.engine_made import NAMES, Made, alike, bad_ones, listing, option
 from tests.data.made import noise, png
 
 
+@pytest.mark.slow
 def test_all_bad_images_are_told_at_once_and_the_others_need_no_second_decoding(tmp_path):
     part = Made(bad_ones(noise(60)))
     with pytest.raises(BadImagesError) as caught:
@@ -69,6 +70,7 @@ def test_a_split_of_bad_images_alone_is_refused(tmp_path, on_bad):
         import_images(listing(Made([b"x"] * 40)), options(on_bad=on_bad), tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_decoded_images_are_taken_as_they_are_or_resized(tmp_path):
     rng = np.random.default_rng(0)
     arrays = list(rng.integers(0, 256, (30, 5, 7, 3), dtype=np.uint8))
@@ -100,6 +102,7 @@ def test_near_duplicates_come_into_one_split(tmp_path):
     assert sum(map(len, pairs)) == 40
 
 
+@pytest.mark.slow
 def test_blocks_do_not_matter(tmp_path, monkeypatch):
     parts = [Made(noise(30)), Made(noise(31, seed=2), prefix="b")]
     first = import_images(listing(*parts, test=Made(noise(10, seed=5))), options(), tmp_path / "a")

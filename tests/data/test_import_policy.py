@@ -52,6 +52,7 @@ def policy(folder: Path) -> tuple[int, int, str]:
     return manifest.height, manifest.width, manifest.resize
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "options", "expected"),
     [
@@ -70,6 +71,7 @@ def test_an_import_follows_the_file_of_its_runs(invoke, tmp_path, data, options,
     assert policy(tmp_path / "sets" / "zoo") == expected
 
 
+@pytest.mark.slow
 def test_the_target_may_be_another_one_than_the_files(invoke, tmp_path):
     file = file_of(tmp_path, "size: 32")
     assert invoke("data", "import", "folder", "zoo", "--config", file, "--target", tmp_path / "new").exit_code == 0

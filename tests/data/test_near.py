@@ -79,6 +79,7 @@ def test_unrelated_photographs_are_not_found(described):
     assert 1 <= len(near_pairs(described)) <= 25
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_mirrored_image_is_another_image(photographs, described):
     groups = near_groups(np.concatenate([described[:500], describe(photographs[:500, :, ::-1])]))

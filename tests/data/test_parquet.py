@@ -77,6 +77,7 @@ def test_drawn_splits_never_share_an_image(tmp_path):
     assert len(set.union(*sets)) == 30
 
 
+@pytest.mark.slow
 def test_given_splits_that_share_images_are_told_of_and_can_be_freed_of_them(tmp_path, caplog):
     images = noise(40)
     train, test = write(tmp_path / "train.parquet", images[:32]), write(tmp_path / "test.parquet", images[30:])
@@ -91,6 +92,7 @@ def test_given_splits_that_share_images_are_told_of_and_can_be_freed_of_them(tmp
     assert not set(digests["test"]) & {*digests["train"], *digests["validation"]}
 
 
+@pytest.mark.slow
 def test_columns_are_found_by_type_or_given_and_binary_is_enough(tmp_path):
     named = write(tmp_path / "a.parquet", noise(20), column="picture", label_column="fine_label")
     assert import_parquet(tmp_path / "a", [named]).class_names == ("cat", "dog")

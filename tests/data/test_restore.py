@@ -28,6 +28,7 @@ def record(folder: Path, *, md5: str = "0.dir", digest: str = DIGEST, source: st
     return folder / "data.dvc"
 
 
+@pytest.mark.slow
 def test_the_embedded_data_set_is_imported_where_nothing_is(tmp_path):
     assert restore(tmp_path / "data", record(tmp_path)).outcome == "imported"
     assert open_dataset(tmp_path / "data").manifest.digest == DIGEST
@@ -58,6 +59,7 @@ def test_what_is_not_embedded_has_to_be_pulled(tmp_path, source):
     assert "dvc pull" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_an_import_of_another_digest_is_not_put_in_place(tmp_path):
     with pytest.raises(DataError, match="records ffffffffffff, the import of 'digits' gives 2bebcefebf53"):
         restore(tmp_path / "data", record(tmp_path, digest="f" * 64))

@@ -42,6 +42,7 @@ def test_a_folder_with_a_bad_image_and_a_note(invoke, tmp_path):
     assert "excluded.tsv" in result.output
 
 
+@pytest.mark.slow
 def test_a_table_with_images_elsewhere_and_named_classes(invoke, tmp_path):
     write_table(tmp_path / "data.csv", group_of=2)
     (tmp_path / "lists").mkdir()
@@ -108,6 +109,7 @@ def test_a_size_beyond_all_networks_is_refused(invoke, tmp_path):
     assert "--size 99999999: more than 4,096 pixels a side" in result.exception.message
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_where_the_work_is_kept(invoke, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

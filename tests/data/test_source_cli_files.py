@@ -111,6 +111,7 @@ def test_columns_of_a_table_by_their_options(invoke, tmp_path):
     assert "not used" not in result.stderr
 
 
+@pytest.mark.slow
 def test_classes_that_differ_in_capitals_alone_are_told(invoke, tmp_path):
     file = write_table(tmp_path / "t.csv", 12)
     file.write_text(file.read_text().replace(",tram\n", ",BUS\n"))

@@ -113,6 +113,7 @@ def test_a_dossier_that_cannot_be_read_compares_nothing(page: Page, champion: Ho
         assert "better" not in text
 
 
+@pytest.mark.slow
 def test_a_duel_with_an_earlier_champion_says_nothing_of_this_one(house: House) -> None:
     first, second = house.open(0), judged(house, 3)
     asked: list[str] = []

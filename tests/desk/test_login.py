@@ -132,6 +132,7 @@ def test_wrong_passwords_all_read_the_same(shared: Desk, user: str, password: st
     assert page.get("/").path == "/login?next=%2F"
 
 
+@pytest.mark.slow
 def test_too_many_failures_of_a_user_are_refused_unseen(shared: Desk, clock: Clock) -> None:
     passwords = shared.authenticator
     assert isinstance(passwords, Passwords)
@@ -147,6 +148,7 @@ def test_too_many_failures_of_a_user_are_refused_unseen(shared: Desk, clock: Clo
     assert Page(shared, "198.51.100.9").log_in("bob").status == 200
 
 
+@pytest.mark.slow
 def test_too_many_failures_of_an_address_are_refused(shared: Desk) -> None:
     for number in range(5):
         assert Page(shared).log_in(f"guess-{number}", "x").status == 401
@@ -205,6 +207,7 @@ def test_logout_ends_the_session_here(shared: Desk) -> None:
     assert page.get("/").path == "/login?next=%2F"
 
 
+@pytest.mark.slow
 def test_sessions_end_when_idle_and_in_any_case(shared: Desk, clock: Clock) -> None:
     page = Page(shared).log_in("bob")
     for _ in range(4):

@@ -72,6 +72,7 @@ def test_every_finding_that_is_not_well_says_what_to_do(settings: Settings) -> N
     assert all(one.remedy for _, one in examine(settings) if one.status in {"warning", "error"})
 
 
+@pytest.mark.slow
 def test_packages_are_compared_with_the_lock(settings: Settings) -> None:
     lock = settings.root / "requirements.lock"
     assert machine.packages(settings).status == "ok"
@@ -168,6 +169,7 @@ def test_changes_since_the_commit(settings: Settings) -> None:
     assert "1 file changed" in checkout.git(settings).told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "code"), [("error", 1), ("warning", 0)])
 def test_the_command(settings: Settings, monkeypatch: pytest.MonkeyPatch, status: str, code: int) -> None:
     found = Finding.model_validate({"status": status, "told": "it is [red]so[/]", "remedy": "mend it"})

@@ -41,6 +41,7 @@ class Outline(HTMLParser):
             self.links.append(str(given["href"]))
 
 
+@pytest.mark.slow
 def test_it_shows_verdict_pictures_criteria_and_digests(make: Make, dataset: Dataset) -> None:
     dossier = make(0.2, 0.1, cautions=[caution("two images are equal")])
     page = render(dossier, dataset, challenger(dataset, 0.2))
@@ -58,6 +59,7 @@ def test_it_shows_verdict_pictures_criteria_and_digests(make: Make, dataset: Dat
     assert "−" in page or "+" in page
 
 
+@pytest.mark.slow
 def test_it_loads_nothing_and_runs_nothing(make: Make, dataset: Dataset) -> None:
     page = render(make(), dataset, challenger(dataset, 0.5))
     outline = Outline(page)
@@ -67,12 +69,14 @@ def test_it_loads_nothing_and_runs_nothing(make: Make, dataset: Dataset) -> None
     assert not re.search(r"https?://", page)
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text(make: Make, dataset: Dataset) -> None:
     page = render(make(0.3, 0.3, cautions=[caution(HOSTILE)]), dataset, challenger(dataset, 0.3))
     assert HOSTILE not in page
     assert "&lt;img src=x onerror" in page
 
 
+@pytest.mark.slow
 def test_a_first_candidate_has_a_page_as_well(make: Make, dataset: Dataset) -> None:
     page = render(make(0.6, None), dataset, challenger(dataset, 0.6))
     assert "Where the two differ" not in page
@@ -121,6 +125,7 @@ def test_it_shows_the_examination_and_says_of_which_split(make: Make, dataset: D
     assert HOSTILE not in page
 
 
+@pytest.mark.slow
 def test_the_champions_examination_stands_beside(make: Make, dataset: Dataset) -> None:
     found, other = examined(dataset), rival(dataset)
     slow = other.cost.timing.model_copy(update={"hardware": "an <older> processor"})
@@ -141,11 +146,13 @@ def test_the_champions_examination_stands_beside(make: Make, dataset: Dataset) -
     assert "an &lt;older&gt; processor" in cost
 
 
+@pytest.mark.slow
 def test_why_the_champion_was_not_examined_is_told(make: Make, dataset: Dataset) -> None:
     page = render(make(0.3, 0.1, champion_unexamined="the <dossier> is gone"), dataset, challenger(dataset, 0.3))
     assert '<dt>the champion</dt><dd class="cause">the &lt;dossier&gt; is gone</dd>' in page
 
 
+@pytest.mark.slow
 def test_why_there_is_no_examination_is_told(make: Make, dataset: Dataset) -> None:
     page = render(make(0.3, 0.1, unexamined="out of <memory>"), dataset, challenger(dataset, 0.3))
     assert "out of &lt;memory&gt;" in page

@@ -22,6 +22,7 @@ from tests.registry.support import House
 Cli = Any
 
 
+@pytest.mark.slow
 def test_no_drift_is_status_0(cli: Cli, sides: Path) -> None:
     text = cli("--reference", sides / "reference", "--current", sides / "same", "--features", "none")
     assert "No drift" in text
@@ -130,6 +131,7 @@ def test_the_report_is_named_on_stderr_where_stdout_is_json(cli: Cli, sides: Pat
     assert json.loads(result.stdout)["drift"] is False
 
 
+@pytest.mark.slow
 def test_class_folders_are_compared_with_their_labels(cli: Cli, sides: Path, tmp_path: Path) -> None:
     images, labels = made_images(240, 7)
     for label, name in enumerate(("red", "green", "azure")):
@@ -142,6 +144,7 @@ def test_class_folders_are_compared_with_their_labels(cli: Cli, sides: Path, tmp
     assert "azure is no class of the reference" in " ".join(answer["notes"])
 
 
+@pytest.mark.slow
 def test_few_images_are_told_on_the_screen_in_json_and_on_the_page(cli: Cli, sides: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     base = ["--reference", sides / "reference", "--current", sides / "files", "--features", "none"]

@@ -47,6 +47,7 @@ def test_a_shift_is_found_and_scores_tell_the_sides_apart() -> None:
     assert roc_auc_score(labels, scores) == pytest.approx(found.auc)
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_where_nothing_differs() -> None:
     values = [classifier_test(*two(30, 40, 0, seed), permutations=99, seed=seed).p_value for seed in range(80)]
     assert np.mean(np.array(values) <= 0.05) <= 0.125  # 0.05 expected; 0.125 is exceeded once in 300

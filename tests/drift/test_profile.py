@@ -61,6 +61,7 @@ def test_two_versions_are_sampled_at_different_places(tmp_path: Path, monkeypatc
     assert 0 < len(shared) < 40
 
 
+@pytest.mark.slow
 def test_the_tests_are_those_on_the_images(tmp_path: Path) -> None:
     reference, current = made(tmp_path / "a", 1), made(tmp_path / "b", 5)
     tables = [profile_of(one).splits["test"].table() for one in (reference, current)]

@@ -45,6 +45,7 @@ def test_who_is_right_as_often_as_sure_is_calibrated() -> None:
     assert expected_calibration_error(reliability(sharpened, honest)) > 0.1
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 80), st.integers(3, 6))
 def test_figures_agree_with_scikit_learn_and_with_each_other(seed: int, count: int, classes: int) -> None:

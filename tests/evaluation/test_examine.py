@@ -80,6 +80,7 @@ def test_it_is_the_same_again_but_for_times(bundle: Bundle, small_dataset: Datas
     assert what(first) != what(examine(bundle, small_dataset, "validation", seed=1))
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_was_made_is_not_made_again(
     bundle: Bundle, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +89,7 @@ def test_an_evaluation_that_was_made_is_not_made_again(
     assert examine(bundle, small_dataset, "validation", evaluation=evaluation).findings.split == "validation"
 
 
+@pytest.mark.slow
 def test_a_network_without_places_is_examined_without_them(
     bundle: Bundle, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -129,6 +131,7 @@ def damage_pickle(folder: Path) -> None:
     np.save(folder / MAPS, np.array([object()]), allow_pickle=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [damage_missing, damage_json, damage_shape, damage_pickle])
 def test_files_are_read_back_or_refused(bundle: Bundle, small_dataset: Dataset, tmp_path: Path, damage: Any) -> None:
     folder = tmp_path / "examination"

@@ -65,6 +65,7 @@ def test_wilson_intervals_equal_the_published_ones(correct: int, count: int, low
     assert wilson_interval(correct, count) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
 
+@pytest.mark.slow
 @given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_a_wilson_interval_contains_its_share_and_mirrors(pair: tuple[int, int]) -> None:
     correct, count = pair

@@ -61,6 +61,7 @@ def test_a_weak_class_and_low_contrast_are_found_and_nothing_else() -> None:
     assert weak == {("contrast", "low"), ("class", "c")}
 
 
+@pytest.mark.slow
 def test_equal_slices_are_rarely_marked() -> None:
     marked = 0
     for seed in range(200):

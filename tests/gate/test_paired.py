@@ -72,6 +72,7 @@ def test_the_interval_of_a_late_decision_is_not_cut_short() -> None:
 counts = st.integers(0, 400)
 
 
+@pytest.mark.slow
 @given(both=counts, new=counts, old=counts, neither=counts, level=st.floats(0.5, 0.999))
 def test_interval_contains_the_difference(both: int, new: int, old: int, neither: int, level: float) -> None:
     pairs = Paired(both=both + 1, challenger=new, champion=old, neither=neither)

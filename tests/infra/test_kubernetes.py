@@ -79,6 +79,7 @@ def test_what_a_cluster_would_refuse_is_found(mine: Path, file: str, old: str, n
     assert message in "\n".join(kubernetes.folder_faults(mine))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -95,6 +96,7 @@ def test_an_image_that_is_not_as_it_should_be(mine: Path, old: str, new: str, me
     assert message in "\n".join(image.dockerfile_faults(file))
 
 
+@pytest.mark.slow
 def test_kustomize_renders_the_same() -> None:
     have("kubectl", "kubernetes-client")
     done = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=True)

@@ -51,6 +51,7 @@ def test_elsewhere_than_on_linux_there_are_none(monkeypatch: pytest.MonkeyPatch)
     assert "made for Linux" in (library.why_not() or "")
 
 
+@pytest.mark.slow
 def test_nothing_stays_behind_and_each_is_compiled_once(tmp_path: Path) -> None:
     script = (
         "from podium.kernels import library, why_not\n"
@@ -62,6 +63,7 @@ def test_nothing_stays_behind_and_each_is_compiled_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_importing_compiles_nothing() -> None:
     script = "import podium.kernels.library as l; assert l._compiled.cache_info().currsize == 0"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -83,6 +83,7 @@ def test_what_is_kept_is_the_published_backbone_and_its_origin(hub: Hub, tmp_pat
     assert provenance.sha256 == digest_file(tmp_path / "out" / f"{NAME}.safetensors")
 
 
+@pytest.mark.slow
 def test_the_network_with_these_weights_computes_what_timms_own_does(hub: Hub, tmp_path: Path) -> None:
     fetch(NAME, tmp_path / "out")
     net = timm.create_model(ARCHITECTURE, num_classes=0).eval()
@@ -93,6 +94,7 @@ def test_the_network_with_these_weights_computes_what_timms_own_does(hub: Hub, t
         assert torch.equal(net(images), own(images))
 
 
+@pytest.mark.slow
 def test_half_precision_becomes_single(hub: Hub, tmp_path: Path) -> None:
     state = {key: value.half() if value.is_floating_point() else value for key, value in published().items()}
     hub.files["model.safetensors"] = as_safetensors(state)
@@ -101,6 +103,7 @@ def test_half_precision_becomes_single(hub: Hub, tmp_path: Path) -> None:
     assert {value.dtype for value in kept.values()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_the_store_fetches_once_and_then_needs_no_hub(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +147,7 @@ def test_a_store_without_a_folder_for_fetched_weights_does_not_ask_the_hub(hub: 
     assert not hub.asked
 
 
+@pytest.mark.slow
 def test_the_cache_serves_a_machine_without_access(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = fetch(NAME, tmp_path / "a")
     point_to(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache", offline=True)
@@ -284,6 +288,7 @@ class TestAddress:
         assert "PODIUM_WEIGHTS" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_threads_that_ask_at_once_fetch_once(hub: Hub, tmp_path: Path) -> None:
     store = WeightsStore(None, tmp_path / "fetched")
     with ThreadPoolExecutor(4) as pool:
@@ -292,6 +297,7 @@ def test_threads_that_ask_at_once_fetch_once(hub: Hub, tmp_path: Path) -> None:
     assert len([path for method, path in hub.asked if method == "GET" and "/resolve/" in path]) == 1
 
 
+@pytest.mark.slow
 def test_a_kill_between_the_two_files_leaves_nothing_that_is_used(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,6 +316,7 @@ def test_a_kill_between_the_two_files_leaves_nothing_that_is_used(
     assert not list(folder.glob(".*.new-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["tensors", "provenance", "no provenance"])
 def test_fetching_again_replaces_what_is_damaged(damage: str, hub: Hub, tmp_path: Path) -> None:
     fetch(NAME, tmp_path)
@@ -327,6 +334,7 @@ def test_fetching_again_replaces_what_is_damaged(damage: str, hub: Hub, tmp_path
     assert WeightsStore(None, tmp_path).load(NAME).provenance.sha256 == digest_file(file)
 
 
+@pytest.mark.slow
 def test_a_backbone_may_lack_modules_that_are_named(hub: Hub, tmp_path: Path) -> None:
     fetch(NAME, tmp_path)
     net = timm.create_model(ARCHITECTURE, num_classes=0)
@@ -340,6 +348,7 @@ def test_a_backbone_may_lack_modules_that_are_named(hub: Hub, tmp_path: Path) ->
         loaded.into(net, unused=("bn2", "conv"))
 
 
+@pytest.mark.slow
 def test_bounds(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch(NAME, tmp_path)
     monkeypatch.setattr("podium.models.weights.MAX_WEIGHTS", 1000)

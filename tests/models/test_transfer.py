@@ -51,6 +51,7 @@ def moved(net: TransferNet, before: dict[str, torch.Tensor]) -> set[str]:
 
 @pytest.mark.parametrize("family", ["transfer", "timm"])
 class TestFreezing:
+    @pytest.mark.slow
     def test_frozen_batchnorm_keeps_its_statistics(self, store: WeightsStore, family: str) -> None:
         net = make(store, family).train()
         before = state_of(net)
@@ -271,6 +272,7 @@ class TestTimm:
         assert tables
         assert all(int(table.min()) == 0 and int(table.max()) == 13 * 13 - 1 for table in tables.values())
 
+    @pytest.mark.slow
     def test_position_embeddings_are_interpolated(self, tmp_path: Path) -> None:
         write_timm_weights(tmp_path, "test_vit.r160_in1k")
         model = ModelConfig(family="timm", options={"weights": "test_vit.r160_in1k", "input_size": 64})

@@ -73,6 +73,7 @@ def change(file: Path, **fields: object) -> None:
 
 
 class TestFetch:
+    @pytest.mark.slow
     def test_one_line_for_each_with_the_licence(self, hub: Hub, tmp_path: Path) -> None:
         result = call("fetch", NAME, state=tmp_path / "state")
         assert result.exit_code == 0, result.output
@@ -81,6 +82,7 @@ class TestFetch:
         assert line == f"{NAME}  0.4 MB  licence: apache-2.0  {file}"
         assert file.is_file()
 
+    @pytest.mark.slow
     def test_to_a_folder_that_can_be_copied(self, hub: Hub, tmp_path: Path) -> None:
         assert call("fetch", NAME, "--to", str(tmp_path / "usb"), state=tmp_path / "state").exit_code == 0
         rows = json.loads(call("list", "--json", state=tmp_path / "state", user=tmp_path / "usb").output)
@@ -94,6 +96,7 @@ class TestFetch:
 
 
 class TestList:
+    @pytest.mark.slow
     def test_the_documented_fields(self, folder: Path, tmp_path: Path) -> None:
         rows = json.loads(call("list", "--json", state=tmp_path, user=folder).output)
         row = next(row for row in rows if row["name"] == NAME and row["place"] == "user")

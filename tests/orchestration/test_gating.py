@@ -57,6 +57,7 @@ def valid(result: GateResult) -> str:
     return next(criterion.reason for criterion in result.verdict.criteria if criterion.name == "valid")
 
 
+@pytest.mark.slow
 def test_the_first_candidate_is_held_against_floors_alone(house: House, small_dataset: Dataset) -> None:
     found = judge(house, small_dataset, bundle(small_dataset, 0))
     assert found.champion.version is None

@@ -39,6 +39,7 @@ def ending(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DynamicPipeline, "__call__", call)
 
 
+@pytest.mark.slow
 def test_an_unexpected_error_is_one_line_and_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_full_disk_is_named(
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_the_database_is_made_for_a_file_that_is_not_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: list[Path]
 ) -> None:
@@ -96,12 +98,14 @@ def test_a_database_that_cannot_be_made_is_told(
     assert capsys.readouterr().err == "Error: /state/zenml.db: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_stop_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     ending(KeyboardInterrupt(), monkeypatch)
     assert runner.run(SOURCE, FILE) == 130
     assert capsys.readouterr().err == "stopped; run the same command again to go on\n"
 
 
+@pytest.mark.slow
 def test_an_expected_error_keeps_its_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

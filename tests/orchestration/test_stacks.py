@@ -107,6 +107,7 @@ class Store:
         found.labels = {key: value for key, value in (found.labels | labels).items() if value is not None}
 
 
+@pytest.mark.slow
 def test_a_stack_gets_another_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     store = Store()
     monkeypatch.setattr(stacks, "Client", lambda: store)

@@ -56,6 +56,7 @@ def test_entries_are_no_reviews_and_stand_in_the_chain(settings: Settings) -> No
     assert fold(log.events(), "podium").reviews == {}
 
 
+@pytest.mark.slow
 def test_decisions_at_the_same_moment_get_different_numbers(settings: Settings) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda number: use(settings, str(number), "a"), range(16)))

@@ -37,6 +37,7 @@ def warned() -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_it_names_the_command_that_takes_them_over(moved: Settings) -> None:
     told = warned()
     assert f"2 events of the decision log {moved.own_reviews} are not in" in told

@@ -48,6 +48,7 @@ def test_a_run_holds_configuration_and_figures(house: House) -> None:
     assert found.info.artifact_uri.startswith(house.settings.artifacts.as_uri())
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_continued_without_repeating_epochs(house: House) -> None:
     first = start(house)
     first.log_epoch(epoch(1))
@@ -63,6 +64,7 @@ def test_a_killed_run_is_continued_without_repeating_epochs(house: House) -> Non
     assert (only.info.status, only.data.tags["podium.run"]) == ("FINISHED", "run-2")
 
 
+@pytest.mark.slow
 def test_a_repetition_on_purpose_gets_its_own_run(house: House) -> None:
     first = start(house)
     first.finish()

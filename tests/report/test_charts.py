@@ -20,6 +20,7 @@ from podium.report.pictures import LARGEST, data_uri
 from tests.evaluation.made import metrics, summary
 
 
+@pytest.mark.slow
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_ticks_cover_the_range_in_few_equal_steps(a: float, b: float) -> None:
     low, high = min(a, b), max(a, b)

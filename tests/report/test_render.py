@@ -192,6 +192,7 @@ def test_the_weakest_class_is_named(run_report: RunReport) -> None:
     assert f"Weakest class: {weakest.name}, {found} of {weakest.support} found" in text
 
 
+@pytest.mark.slow
 def test_a_run_in_which_everything_failed_still_has_a_report(run_report: RunReport) -> None:
     leaderboard = build_leaderboard(
         run="run-8",

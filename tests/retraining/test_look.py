@@ -34,6 +34,7 @@ def program(settings: Settings, parameters: dict[str, Any]) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_it_finds_what_the_pipeline_would_and_records_it(settings: Settings, config: RetrainingConfig) -> None:
     parameters = {"config": config.model_dump(mode="json", exclude_unset=True)}
     assert look(settings, config) == 0
@@ -59,6 +60,7 @@ def test_another_run_is_left_alone(settings: Settings, config: RetrainingConfig)
     assert events(settings, config) == ["overlapped"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{}, {"config": {"name": "weekly", "candidates": [{"recipe": "nowhere"}]}}])
 def test_what_it_cannot_look_at_is_for_the_driver_to_tell(settings: Settings, parameters: dict[str, Any]) -> None:
     status, _ = program(settings, parameters)

@@ -33,6 +33,7 @@ class TestADriverThatIsStartedAgain:
         move(settings, "second")
         return before
 
+    @pytest.mark.slow
     def test_it_goes_on_with_the_data_that_it_began_with(self, settings: Settings, config: RetrainingConfig) -> None:
         before = self.begin(settings, config)
         with looking(settings, config, train=True, run="a") as found:
@@ -63,6 +64,7 @@ class TestADriverThatIsStartedAgain:
                 assert found is not None
                 assert found.due.told == told
 
+    @pytest.mark.slow
     def test_another_run_takes_the_data_of_its_own_time(self, settings: Settings, config: RetrainingConfig) -> None:
         self.begin(settings, config)
         with pytest.raises(DataError, match="could not fetch"), looking(settings, config, train=True, run="b"):

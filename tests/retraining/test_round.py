@@ -88,6 +88,7 @@ def test_the_recorded_version_counts_before_it_is_fetched(settings: Settings, co
     assert settings.data.is_dir(), "what is in place stays"
 
 
+@pytest.mark.slow
 def test_a_failure_is_tried_again_and_not_for_ever(settings: Settings, config: RetrainingConfig) -> None:
     def fail() -> bool:
         with looking(settings, config, train=True) as found:
@@ -104,6 +105,7 @@ def test_a_failure_is_tried_again_and_not_for_ever(settings: Settings, config: R
     assert events(settings, config) == ["started", "failed"] * 3 + ["checked"]
 
 
+@pytest.mark.slow
 def test_a_stop_is_no_failure(settings: Settings, config: RetrainingConfig) -> None:
     for error in [TrainingStopped("a"), KeyboardInterrupt()] * 2:
         with pytest.raises(type(error)), looking(settings, config, train=True):
@@ -177,6 +179,7 @@ class TestNotices:
             ("retraining_gave_up", (gave_up,))
         ], "once, not at each look"
 
+    @pytest.mark.slow
     def test_what_the_gate_blocks(self, settings: Settings, config: RetrainingConfig, hooks: Hooks) -> None:
         ends = [
             {"outcome": "blocked", "questions": ["accuracy is 40 %, below 50 %"], "run": "r-1", "review": None},

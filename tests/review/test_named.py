@@ -38,6 +38,7 @@ def test_who_decides_under_their_own_name_is_named_by_nobody(office: Office) -> 
     assert office.state.reviews[2].votes[0].named_by is None
 
 
+@pytest.mark.slow
 def test_a_rollback_is_of_the_champion_that_was_seen(office: Office) -> None:
     for number in (1, 2, 3):
         office.open(number)

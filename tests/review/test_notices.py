@@ -38,6 +38,7 @@ def told(hooks: Hooks) -> list[ReviewNotice]:
     return [ReviewNotice.model_validate_json(body) for _, body in hooks.got]
 
 
+@pytest.mark.slow
 def test_of_opening_renewal_and_decision(office: Office, hooks: Hooks) -> None:
     office.policy(quorum=2)
     office.open(1, dossier="1" * 64)
@@ -137,6 +138,7 @@ def test_a_crash_while_sending_loses_nothing(office: Office, hooks: Hooks, monke
     assert [notice.kind for notice in told(hooks)] == ["opened"]
 
 
+@pytest.mark.slow
 def test_a_rollback_is_told(office: Office, hooks: Hooks) -> None:
     for number in (1, 2):
         office.open(number)

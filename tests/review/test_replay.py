@@ -29,6 +29,7 @@ def findings(office: Office) -> str:
     return " ".join(audit(office.settings, client=office.client).findings)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "payload"),
     [
@@ -84,6 +85,7 @@ def opened(office: Office, policy: dict[str, Any], digest: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_policy_of_before_a_key_came_into_being_is_followed(office: Office) -> None:
     policy = office.state.reviews[1].request.policy
     assert policy is not None

@@ -29,6 +29,7 @@ def score(plan: TrialPlan) -> TrialResult:
     return TrialResult(number=plan.number, values=plan.values, own=plan.own, status=status, value=value, curve=(value,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tpe", "random"])
 def test_the_same_sweep_gives_the_same_suggestions_wherever_it_was_cut_off(kind: str) -> None:
     fields: dict[str, Any] = {"trials": 9, "parallel": 2, "sampler": {"kind": kind, "startup": 3}}
@@ -50,6 +51,7 @@ def test_trial_0_is_the_recipe_and_the_others_have_the_same_seed() -> None:
     assert len({plan.values[LR] for plan in plans}) == 3
 
 
+@pytest.mark.slow
 def test_the_search_learns() -> None:
     fields: dict[str, Any] = {"trials": 24, "parallel": 1, "sampler": {"startup": 6}}
     trials = play(config(**fields), opened(**fields))

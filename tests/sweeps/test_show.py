@@ -96,6 +96,7 @@ def test_saving_replaces_nothing_and_wants_an_id(tmp_path: Path) -> None:
         save_recipe(result(TRIALS[3]), tmp_path / "other.yaml", RECIPES)
 
 
+@pytest.mark.slow
 def test_the_command(settings: Settings, tmp_path: Path) -> None:
     keep(settings, result(*TRIALS))
     runner = CliRunner()

@@ -138,6 +138,7 @@ def test_a_trial_killed_after_its_last_checkpoint_ends_as_one_that_was_not(
     assert "validation_accuracy" in mlflow_run(done, settings).data.metrics
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_by_itself_is_a_result(dataset: Dataset, settings: Settings) -> None:
     done = run(plan("hasty", optimizer="sgd", learning_rate=1e6), dataset, settings)
     assert done.status == "failed"

@@ -47,6 +47,7 @@ def test_networks_learn_what_can_be_learned(model: str, small_dataset: Dataset, 
     assert bundle.data_digest == small_dataset.manifest.digest
 
 
+@pytest.mark.slow
 def test_the_summary_tells_what_was_done(small_dataset: Dataset, tmp_path: Path) -> None:
     bundle = fit(small_dataset, tmp_path / "w", epochs=3)
     summary = bundle.summary
@@ -74,6 +75,7 @@ def test_every_optimizer_and_schedule_trains(
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_early_stopping_restores_the_best_weights(small_dataset: Dataset, tmp_path: Path) -> None:
     bundle = fit(small_dataset, tmp_path / "w", epochs=40, learning_rate=0.01, early_stopping={"patience": 2})
     history, summary = bundle.summary.history, bundle.summary
@@ -179,11 +181,13 @@ class TestTransfer:
 
 
 class TestFailures:
+    @pytest.mark.slow
     def test_an_exploding_loss_is_named(self, small_dataset: Dataset, tmp_path: Path) -> None:
         with pytest.raises(TrainingFailed, match=r"exploded|became") as caught:
             fit(small_dataset, tmp_path / "w", "simple", optimizer="sgd", learning_rate=50.0)
         assert "learning rate" in caught.value.remedy
 
+    @pytest.mark.slow
     def test_labels_without_meaning_end_at_chance_level(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)
         splits = {
@@ -233,6 +237,7 @@ class TestPrediction:
         assert np.allclose(whole, pieces, atol=1e-5)
         assert predict_probabilities(net, images[:0], bundle.contract).shape == (0, 3)
 
+    @pytest.mark.slow
     def test_what_breaks_the_contract_is_refused(self, bundle: Bundle, small_dataset: Dataset) -> None:
         net, images = build_from_bundle(bundle), small_dataset["test"].images
         for wrong, words in [
@@ -245,6 +250,7 @@ class TestPrediction:
                 predict_probabilities(net, wrong, bundle.contract)
 
 
+@pytest.mark.slow
 def test_progress_is_reported(small_dataset: Dataset, tmp_path: Path) -> None:
     ticks: list[Tick] = []
     epochs: list[int] = []
@@ -289,6 +295,7 @@ def test_the_number_of_threads_belongs_to_the_calling_thread() -> None:
     assert fresh == [before], "the default of new threads was changed for good"
 
 
+@pytest.mark.slow
 def test_the_bundle_on_disk_holds_no_pickle(small_dataset: Dataset, tmp_path: Path) -> None:
     fit(small_dataset, tmp_path / "w")
     files = {path.name for path in (tmp_path / "w" / "finished").iterdir()}

@@ -50,6 +50,7 @@ def test_a_network_without_backbone_is_refused(small_dataset: Dataset, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_figures_on_another_data_set_are_refused(small_dataset: Dataset, tmp_path: Path) -> None:
     chosen = candidate("simple", learning_rate=0.01)
     bundle = train(chosen, small_dataset, contract_for(chosen, small_dataset.manifest), work=tmp_path / "w")

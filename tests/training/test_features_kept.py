@@ -234,6 +234,7 @@ class TestTraining:
         fit(small_dataset, tmp_path / "w", store, **settings)
         assert sum(passes) == 2 * (96 + 30)
 
+    @pytest.mark.slow
     def test_what_will_not_fit_is_refused_before_the_first_step(
         self, small_dataset: Dataset, tmp_path: Path, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -207,6 +207,7 @@ def exports(folder: Path) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_a_stop_ends_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(Asked):

@@ -111,6 +111,7 @@ def test_a_resumed_training_gives_the_same_bits(
     assert whole.summary.resumed_from is None
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_reused(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
     chosen, epochs = candidate(), []
     first = fit(chosen, small_dataset, tmp_path / "w", store, lambda record: epochs.append(record.epoch))
@@ -121,6 +122,7 @@ def test_a_finished_training_is_reused(small_dataset: Dataset, tmp_path: Path, s
     assert not (tmp_path / "w" / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_train_once(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
     chosen, epochs = candidate(), []
 

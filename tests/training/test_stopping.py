@@ -81,6 +81,7 @@ def test_an_image_left_over_by_the_batches_is_trained_on(tmp_path: Path, store: 
     assert same(whole, fit(chosen, dataset, tmp_path / "w", store))
 
 
+@pytest.mark.slow
 def test_a_stop_says_where_and_how_to_go_on(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
     with pytest.raises(TrainingStopped) as caught:
         fit(candidate(), small_dataset, tmp_path / "w", store, stop=stop_after(8))
@@ -89,6 +90,7 @@ def test_a_stop_says_where_and_how_to_go_on(small_dataset: Dataset, tmp_path: Pa
     assert caught.value.exit_code == 75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_signal_stops_after_the_step_and_handlers_come_back(
     number: int, status: int, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
@@ -107,6 +109,7 @@ def test_a_signal_stops_after_the_step_and_handlers_come_back(
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.slow
 def test_a_stop_reaches_trainings_in_threads(small_dataset: Dataset, tmp_path: Path, store: WeightsStore) -> None:
     asked = threading.Event()
 

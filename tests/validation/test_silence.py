@@ -33,6 +33,7 @@ def test_expectations_about_a_whole_table_are_evaluated(table: str, tmp_path: Pa
     assert {result.split for result in report.results} == {"train", "validation", "test"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "kwargs", "passed"),
     [
@@ -67,6 +68,7 @@ def test_what_cannot_be_evaluated_is_refused(
         judged(tmp_path, small_dataset, "images", kind, kwargs)
 
 
+@pytest.mark.slow
 def test_a_critical_one_that_no_split_can_answer_is_refused(tmp_path: Path, small_dataset: Dataset) -> None:
     kwargs = {"column": "mislabelled", "max_count": 0}
     with pytest.raises(ConfigError, match="none of its expectations applies"):
