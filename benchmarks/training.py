@@ -5,8 +5,9 @@
 DATA is an imported data set. Every loop trains the recipe's network with its batch size, optimizer and augmentation:
 torchvision's transforms (v2, on Pillow images, one by one, in DataLoader workers) in the plain loop and Lightning's,
 timm's own in timm's, preprocessing layers in Keras's, the engine's in Podium's. All are in float32. "Podium, kernels"
-runs on Podium's own layers for the CPU (``podium.kernels``); with --compiled, Podium once more compiled. A round trains
-an epoch with each, one after the other; before, each has had one that is not timed. Lightning and timm are measured
+runs on Podium's own layers for the CPU (``podium.kernels``); with --compiled, Podium once more compiled. Each
+loop has a process of its own. A round trains an epoch with each, one after the other; before, each has had one that is
+not timed. Lightning and timm are measured
 where they are installed, Keras with the interpreter that --keras names (recipes of the family cnn_blocks; compiled by
 XLA, as is its default); none is a dependency. See README.md for how to install them. Prints images/s and ratios of
 medians as Markdown.
@@ -23,18 +24,13 @@ from pathlib import Path
 
 import torch
 from keras_process import keras  # beside this script
+from loop_process import Order, start
 from torch import nn
-from training_loops import COMPILED, KERNELS, LOOPS, Task  # beside this script
+from training_loops import COMPILED, KERNELS, LOOPS
 
-from podium.config import Candidate
-from podium.data import open_dataset
 from podium.kernels import why_not
 from podium.models import skeleton
-from podium.models.contracts import contract_for
-from podium.models.recipes import load_recipe
 from podium.training.hardware import describe_hardware
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def matmul_peak(seconds: float = 2.0, side: int = 1536) -> float:
@@ -75,21 +71,19 @@ def main() -> None:
     parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--keras", type=Path, metavar="PYTHON", help="an interpreter that has TensorFlow")
     arguments = parser.parse_args()
-    recipe = load_recipe(arguments.recipe, ROOT / "configs" / "recipes")
-    candidate = Candidate(name=recipe.id, recipe=recipe, seed=0, threads=arguments.threads)
-    dataset = open_dataset(arguments.data)
-    contract = contract_for(candidate, dataset.manifest)
+    order = Order(arguments.data, arguments.recipe, arguments.images, arguments.threads)
+    task = order.task()
+    recipe, contract, dataset = task.candidate.recipe, task.contract, task.dataset
     torch.set_num_threads(arguments.threads)
-    task = Task(candidate, contract, dataset, min(arguments.images, len(dataset["train"])))
     epochs: dict[str, Callable[[], None]] = {}
-    for name, (needs, make) in LOOPS.items():
+    for name, (needs, _) in LOOPS.items():
         if name == KERNELS and (reason := "they are for CPUs" if torch.cuda.is_available() else why_not()):
             print(f"{name}: not measured, {reason}")
             continue
         if name == COMPILED and not arguments.compiled:
             continue
         if needs is None or importlib.util.find_spec(needs):
-            epochs[name] = make(task)
+            epochs[name] = start(name, order)
         else:
             print(f"{name}: not measured, {needs} is not installed")
     if arguments.keras:
@@ -99,11 +93,9 @@ def main() -> None:
     speeds: dict[str, list[float]] = {name: [] for name in epochs}
     for _ in range(arguments.rounds):
         for name, epoch in epochs.items():
-            start = time.perf_counter()
+            began = time.perf_counter()
             epoch()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            speeds[name].append(task.images / (time.perf_counter() - start))
+            speeds[name].append(task.images / (time.perf_counter() - began))
     peak = matmul_peak()
     flops = step_flops(skeleton(recipe.model, contract), (contract.height, contract.width))
     base = statistics.median(speeds["plain loop"])

@@ -33,6 +33,7 @@ from podium.training.session import Session
 WORKERS = 2
 KERNELS = "Podium, kernels"
 COMPILED = "Podium, compiled"
+OURS = ("Podium", KERNELS, COMPILED)
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ LOOPS: dict[str, tuple[str | None, Callable[[Task], Callable[[], None]]]] = {
     "plain loop": (None, plain),
     "Lightning": ("lightning", lightning),
     "timm": ("timm", timm),
-    "Podium": (None, lambda task: podium(task, Execution())),
+    OURS[0]: (None, lambda task: podium(task, Execution())),
     KERNELS: (None, lambda task: podium(task, Execution(kernels=True))),
     COMPILED: (None, lambda task: podium(task, Execution(compiled=True))),
 }

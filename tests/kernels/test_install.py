@@ -114,6 +114,23 @@ def test_pooling_that_rounds_up_keeps_its_relu() -> None:
         assert torch.allclose(net(images), other(images), atol=1e-5)
 
 
+def test_a_networks_first_block_is_one_step() -> None:
+    layers = [nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(16), MaxPool(), nn.Flatten()]
+    net = nn.Sequential(*layers).to(memory_format=LAST)  # type: ignore[call-overload]
+    names = list(net.state_dict())
+    assert install(net) == 2
+    assert list(net.state_dict()) == names
+    assert len(list(net.modules())) == 6
+    copied = copy.deepcopy(net)
+    with torch.no_grad():
+        net[0].weight.zero_()  # the copy's norm goes with the copy's convolution
+    images = torch.randn(4, 3, 8, 8)
+    with kernels():
+        pooled = copied[:4](images)
+    assert pooled.grad_fn.name() == "_FirstBackward"
+    assert torch.allclose(pooled, copied[:4](images), atol=1e-5)
+
+
 def test_what_may_be_cut_in_two_keeps_its_neighbours_apart() -> None:
     net = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), MaxPool())
     assert install(net, whole=False) == 2

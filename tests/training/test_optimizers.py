@@ -109,6 +109,12 @@ def test_every_trainable_parameter_is_in_one_group() -> None:
         assert sorted(found) == sorted(id(p) for p in net.parameters() if p.requires_grad)
 
 
+def test_what_is_set_alike_is_one_group() -> None:
+    assert len(make_optimizer(network(), trainer(optimizer="adam"), 0.1).param_groups) == 1
+    assert len(make_optimizer(network(), trainer(optimizer="adamw", weight_decay=0.1), 0.1).param_groups) == 2
+    assert len(make_optimizer(network(), trainer(optimizer="sgd", head_rate=2.0), 0.1).param_groups) == 3
+
+
 def one_step(config: TrainerConfig, *, gradient: float = 0.0, rate: float = 0.1) -> tuple[nn.Module, nn.Module]:
     """The network before and after a step with an even gradient."""
     before, net = network(), network()

@@ -10,6 +10,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from podium.kernels import few, pool, winograd
 from podium.kernels.context import in_use
+from podium.kernels.few import conv3x3_norm
 from podium.kernels.norm import Around, norm2d
 from podium.models.max_pool import MaxPool
 
@@ -34,6 +35,7 @@ def install(net: nn.Module, *, whole: bool = True) -> int:
             kind = Conv3x3 if winograd.suits(module) else FewChannels if few.suits(module) else None
             module.__class__ = kind or nn.Conv2d
             found += kind is not None
+    for module in net.modules():
         if whole and type(module) is nn.Sequential:
             found += _install_norms(list(module))
     for module in net.modules():
@@ -73,10 +75,24 @@ class Norm(nn.BatchNorm2d):
     """BatchNorm that does the work of its neighbours, too."""
 
     around: Around
+    first: tuple[nn.Conv2d, ...]
+    """The network's first convolution, where its work is done here. In a tuple, as it is no layer of this one."""
 
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W → N×C×H×W, or what pooling leaves of it."""
-        return norm2d(self, x, self.around) if in_use() else super().forward(x)
+        if not in_use():
+            return super().forward(x)
+        if self.first:
+            return conv3x3_norm(self.first[0], self, x, self.around)
+        return norm2d(self, x, self.around)
+
+
+class DoneConv(nn.Conv2d):
+    """A network's first convolution whose work its neighbour does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W → N×C×H×W, or N×K×H'×W'."""
+        return x if in_use() else super().forward(x)
 
 
 class DoneReLU(nn.ReLU):
@@ -125,6 +141,11 @@ def _install_norms(layers: list[nn.Module]) -> int:
         pooled = type(pool) is MaxPool and not pool.ceil_mode
         norm.__class__ = Norm
         norm.around = Around(first, last, pooled)  # type: ignore[assignment]
+        conv = layers[place - 1 - first] if place > first else None
+        norm.first = ()  # type: ignore[assignment]
+        if isinstance(conv, FewChannels):
+            norm.first = (conv,)  # type: ignore[assignment]
+            conv.__class__ = DoneConv  # type: ignore[assignment]
         if first and before is not None:
             before.__class__ = DoneReLU
         if last:

@@ -47,7 +47,7 @@ def library(name: str, lanes: int) -> ctypes.CDLL:
 def why_not() -> str | None:
     """The reason why there are no kernels on this machine; None if there are."""
     try:
-        for name in ("few", "norm", "pool", "winograd"):
+        for name in ("few", "images", "norm", "pool", "winograd"):
             library(name, 8)
     except NoKernels as reason:
         return str(reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,11 @@ class Around:
     gelu_after: bool = False
     """Instead of a ReLU, and without pooling."""
 
+    def flags(self) -> tuple[int, int, int]:
+        """Before, after and pool, as norm.h has them."""
+        assert not (self.gelu_after and (self.relu_after or self.pool))
+        return int(self.relu_first), 2 if self.gelu_after else int(self.relu_after), int(self.pool)
+
 
 def norm2d(norm: nn.BatchNorm2d, x: Tensor, around: Around) -> Tensor:
     """N×C×H×W → N×C×H×W, or N×C×H/2×W/2 with pooling. In training mode the running statistics follow, as in torch.
@@ -38,25 +44,36 @@ def norm2d(norm: nn.BatchNorm2d, x: Tensor, around: Around) -> Tensor:
         NoKernels: There are none on this machine.
         ValueError: One value a channel in training mode, as torch has it.
     """
-    lanes = lanes_for(x.shape[1])
-    even = not around.pool or (x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0)
-    plain = norm.affine and norm.track_running_stats and norm.momentum is not None
     gradient = torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in norm.parameters()))
-    many = x.numel() > x.shape[1] if norm.training else not gradient
-    if lanes is None or not (even and plain and many) or x.dtype != torch.float32 or x.device.type != "cpu":
+    if not suits(norm, x.shape, around) or (gradient and not norm.training) or x.dtype != torch.float32 or not x.is_cpu:
         return _by_torch(norm, x, around)
+    x = x.contiguous(memory_format=torch.channels_last)
+    if not norm.training:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        return Normalizing(x, around).normalize(torch.cat([scale, norm.bias - norm.running_mean * scale]))[0]
+    result: Tensor = _Norm.apply(x, *state(norm), around)
+    return result
+
+
+def suits(norm: nn.BatchNorm2d, shape: Sequence[int], around: Around) -> bool:
+    """Whether the kernels are made for a layer's settings, and for images N×C×H×W of such a shape."""
+    n, c, h, w = shape
+    even = not around.pool or (h % 2 == 0 and w % 2 == 0)
+    plain = norm.affine and norm.track_running_stats and norm.momentum is not None
+    return lanes_for(c) is not None and even and plain and (n * h * w > 1 or not norm.training)
+
+
+def state(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """What a step in training mode needs - weight, bias, running mean and variance, and [eps, momentum] -, counted."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.momentum is not None
-    x = x.contiguous(memory_format=torch.channels_last)
-    if not norm.training:
-        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        return _Call(x, around, lanes).normalize(torch.cat([scale, norm.bias - norm.running_mean * scale]))[0]
-    settings = torch.tensor([norm.eps, norm.momentum], dtype=torch.float64)
-    result: Tensor = _Norm.apply(x, norm.weight, norm.bias, norm.running_mean, norm.running_var, settings, around)
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
-    return result
+    settings = torch.tensor([norm.eps, norm.momentum], dtype=torch.float64)
+    return norm.weight, norm.bias, norm.running_mean, norm.running_var, settings
 
 
 def _by_torch(norm: nn.BatchNorm2d, x: Tensor, around: Around) -> Tensor:
@@ -70,9 +87,7 @@ class _Norm(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, settings: Tensor, around: Around
     ) -> Tensor:
-        lanes = lanes_for(x.shape[1])
-        assert lanes is not None
-        call = _Call(x, around, lanes)
+        call = Normalizing(x, around)
         found = torch.empty(4, x.shape[1])
         call("statistics", x, weight, bias, mean, var, settings, found, call.sums())
         y, maxima = call.normalize(found)
@@ -83,9 +98,7 @@ class _Norm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, found, maxima = ctx.saved_tensors
-        lanes = lanes_for(x.shape[1])
-        assert lanes is not None
-        call = _Call(x, ctx.around, lanes)
+        call = Normalizing(x, ctx.around)
         dx = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         grads = torch.empty_like(found)
         dy = grad.contiguous(memory_format=torch.channels_last)
@@ -93,16 +106,16 @@ class _Norm(torch.autograd.Function):
         return dx, grads[0], grads[1], None, None, None, None
 
 
-class _Call:
+class Normalizing:
     """The functions of norm.c for images N×C×H×W in channels_last."""
 
-    def __init__(self, x: Tensor, around: Around, lanes: int) -> None:
+    def __init__(self, x: Tensor, around: Around) -> None:
         n, c, h, w = x.shape
+        lanes = lanes_for(c)
+        assert lanes is not None, "see suits"
         self.x, self.library = x, library("norm", lanes)
-        assert not (around.gelu_after and (around.relu_after or around.pool))
-        first, after, pool = around.relu_first, 2 if around.gelu_after else int(around.relu_after), around.pool
-        self.shape = _Shape(n, h, w, c, first, after, pool, torch.get_num_threads())
-        self.result = (n, c, h // 2, w // 2) if pool else (n, c, h, w)
+        self.shape = _Shape(n, h, w, c, *around.flags(), torch.get_num_threads())
+        self.result = (n, c, h // 2, w // 2) if around.pool else (n, c, h, w)
 
     def sums(self) -> Tensor:
         """Room for two sums a channel in each thread."""
@@ -116,5 +129,6 @@ class _Call:
         return y, maxima
 
     def __call__(self, name: str, *tensors: Tensor | None) -> None:
+        """Call ``podium_NAME``."""
         pointers = (ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors)
         getattr(self.library, f"podium_{name}")(ctypes.byref(self.shape), *pointers)

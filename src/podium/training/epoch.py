@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from podium.config import TrainerConfig
+from podium.kernels import kernels
 from podium.training.augment import Samples, augment_batch, mix
 from podium.training.averaging import Averager
 from podium.training.execution import Runner
@@ -175,8 +176,9 @@ class Loop:
 
     def _step(self, index: Tensor, pixels: Tensor, truth: Tensor, epoch: int, position: Position) -> None:
         augment = self.trainer.augment
-        pixels = augment_batch(pixels, augment, self.generator, Samples(index, epoch, self.seed))
-        images, targets = mix(self.normalize(pixels), truth, self.classes, augment, self.generator)
+        with kernels(self.run_net.execution.kernels):
+            pixels = augment_batch(pixels, augment, self.generator, Samples(index, epoch, self.seed))
+            images, targets = mix(self.normalize(pixels), truth, self.classes, augment, self.generator)
         self.optimizer.zero_grad(set_to_none=True)
         lost = torch.zeros((), device=truth.device)
         tally = torch.zeros(position.tally.shape, device=truth.device)

@@ -13,6 +13,7 @@ from torch import Tensor
 from podium.contract import InputContract
 from podium.data import Dataset, Split
 from podium.errors import DataError
+from podium.kernels import images as kernel
 
 
 def check_contract(contract: InputContract) -> None:
@@ -95,6 +96,8 @@ class Normalizer:
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 N×H×W×3 → float32 N×3×H×W, lying in memory as channels-last."""
+        if kernel.wanted(images):
+            return kernel.normalize(images, self.scale, self.bias).permute(0, 3, 1, 2)
         return torch.addcmul(self.bias, images.to(torch.float32), self.scale).permute(0, 3, 1, 2)
 
 

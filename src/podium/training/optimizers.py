@@ -44,7 +44,7 @@ def make_optimizer(net: nn.Module, config: TrainerConfig, rate: float, layer_dec
             group["momentum"] = REST_MOMENTUM
     if layer_decay < 1:
         groups = _by_depth(net, groups, layer_decay)
-    optimizer = _create(config, [group for group in groups if group["params"]], rate, momentum)
+    optimizer = _create(config, _merged(groups), rate, momentum)
     set_rate(optimizer, rate)
     return optimizer
 
@@ -83,6 +83,19 @@ def _by_depth(net: nn.Module, groups: list[dict[str, Any]], layer_decay: float) 
             params = [p for p in group["params"] if depths[p] == depth]
             divided.append({**group, "params": params, "factor": group["factor"] * layer_decay**depth})
     return divided
+
+
+def _merged(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same parameters in the same order; neighbours of equal settings as one group, which is one update."""
+    merged: list[dict[str, Any]] = []
+    for group in groups:
+        if not group["params"]:
+            continue
+        if merged and {**merged[-1], "params": None} == {**group, "params": None}:
+            merged[-1] = {**group, "params": merged[-1]["params"] + group["params"]}
+        else:
+            merged.append(group)
+    return merged
 
 
 def _group(parameters: list[nn.Parameter], factor: float, weight_decay: float) -> dict[str, Any]:
