@@ -36,7 +36,7 @@ def predict_probabilities(
     images: NDArray[np.uint8],
     contract: InputContract,
     *,
-    batch_size: int = 256,
+    batch_size: int = 64,
     device: torch.device | None = None,
 ) -> NDArray[np.float32]:
     """Classify images.
