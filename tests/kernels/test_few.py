@@ -58,6 +58,7 @@ def test_gradients(shape: tuple[int, ...], threads: int, biased: bool, lanes: in
 )
 def test_with_batch_norm(shape: tuple[int, ...], biased: bool, threads: int, around: Around, lanes: int) -> None:
     n, c, k, h, w, padding = shape
+    torch.manual_seed(1)
     g = torch.Generator().manual_seed(1)
     conv, norm = nn.Conv2d(c, k, 3, padding=padding, bias=biased).to(memory_format=LAST), norms_layer(k)  # type: ignore[call-overload]
     exact, exact_norm = copy.deepcopy(conv).double(), copy.deepcopy(norm).double()

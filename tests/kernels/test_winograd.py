@@ -9,19 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from podium.kernels import winograd
-from podium.kernels.winograd import conv3x3, pays, suits
+from podium.kernels import toom_cook, winograd
+from podium.kernels.winograd import conv3x3, pays, suits, tile_for
 
 LAST = torch.channels_last
 SHAPES = [
     # images, channels in and out, height, width, padding
     (5, 32, 64, 16, 16, 1),
-    (3, 24, 64, 31, 31, 1),  # sides that 4 does not divide, a panel of 24 columns
+    (3, 24, 64, 31, 31, 1),  # sides that tiles do not divide, a panel of 24 columns
     (4, 64, 32, 15, 13, 0),
     (9, 40, 72, 17, 6, 1),  # half a panel at the end, an edge of rows
-    (7, 16, 16, 3, 3, 1),  # one tile, mostly outside
+    (7, 16, 16, 3, 3, 1),
     (1, 8, 8, 5, 4, 0),
+    (30, 16, 24, 9, 10, 1),  # several rounds, the last one smaller
 ]
+ERRORS = {3: 2e-6, 4: 1e-5, 5: 2e-5, 6: 2e-5, 7: 1e-4, 8: 3e-4}
+"""Greatest difference, of the greatest value, of each tile."""
 
 
 def tensors(shape: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -44,6 +47,16 @@ def exact(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tenso
     return functional.conv2d(x, weight, bias, 1, padding)
 
 
+@pytest.fixture(
+    params=[pytest.param(tile, marks=() if tile in {4, 7} else pytest.mark.slow) for tile in toom_cook.PAIRS]
+)
+def tile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """All convolutions take tiles of this size."""
+    chosen = int(request.param)
+    monkeypatch.setattr(winograd, "tile_for", lambda *_: chosen)
+    return chosen
+
+
 def off(value: Tensor | None, truth: Tensor | None) -> float:
     """Greatest difference, of the greatest value."""
     assert value is not None
@@ -54,9 +67,9 @@ def off(value: Tensor | None, truth: Tensor | None) -> float:
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("layout", [LAST, torch.contiguous_format])
-def test_values_and_gradients(shape: tuple[int, ...], threads: int, layout: torch.memory_format, lanes: int) -> None:
+def test_values_and_gradients(shape: tuple[int, ...], threads: int, lanes: int, tile: int) -> None:
     *inputs, grad = tensors(shape)
+    layout = LAST if threads == 2 else torch.contiguous_format
     torch.set_num_threads(threads)
     try:
         laid = [value.contiguous(memory_format=layout) if value.ndim == 4 else value for value in inputs]
@@ -64,9 +77,19 @@ def test_values_and_gradients(shape: tuple[int, ...], threads: int, layout: torc
     finally:
         torch.set_num_threads(1)
     truth = gradients(exact, *(value.double() for value in inputs), padding=shape[-1], grad=grad.double())
-    assert max(off(value, expected) for value, expected in zip(found, truth, strict=True)) < 2e-5
+    assert max(off(value, expected) for value, expected in zip(found, truth, strict=True)) < ERRORS[tile]
     assert found[0] is not None
     assert found[0].is_contiguous(memory_format=LAST)
+
+
+@pytest.mark.parametrize("most", [1, 60_000])
+def test_weights_in_slices(most: int, lanes: int, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    *inputs, grad = tensors((30, 40, 72, 9, 10, 1))
+    expected = gradients(conv3x3, *inputs, padding=1, grad=grad)
+    monkeypatch.setattr(winograd, "MOST", most)
+    for found, whole in zip(gradients(conv3x3, *inputs, padding=1, grad=grad), expected, strict=True):
+        assert whole is not None
+        assert off(found, whole.double()) < 1e-6 * tile**2
 
 
 def test_a_layer_without_bias_or_with_frozen_parts() -> None:
@@ -74,11 +97,11 @@ def test_a_layer_without_bias_or_with_frozen_parts() -> None:
     found = gradients(conv3x3, x, weight, None, padding=1, grad=grad)
     truth = gradients(exact, x, weight, None, padding=1, grad=grad)
     for value, expected in zip(found, truth, strict=True):
-        assert value is None or off(value, expected.double() if expected is not None else None) < 2e-5
+        assert value is None or off(value, expected.double() if expected is not None else None) < 3e-4
     weight.requires_grad_()
     conv3x3(x, weight, None, 1).backward(grad)
     assert weight.grad is not None
-    assert off(weight.grad, truth[2].double() if truth[2] is not None else None) < 2e-5
+    assert off(weight.grad, truth[2].double() if truth[2] is not None else None) < 3e-4
     assert x.grad is None
 
 
@@ -125,9 +148,15 @@ def test_which_layers_it_suits(layer: nn.Conv2d, fits: bool) -> None:
 def test_small_maps_and_batches_are_left_to_torch() -> None:
     assert pays(torch.empty(64, 8, 16, 16), 1)
     assert pays(torch.empty(64, 8, 4, 4), 1)
-    assert not pays(torch.empty(500, 8, 2, 2), 1)  # a quarter of a tile
+    assert pays(torch.empty(125, 8, 3, 3), 1)
+    assert not pays(torch.empty(500, 8, 2, 2), 1)
     assert not pays(torch.empty(1, 8, 8, 8), 1)
     assert not pays(torch.empty(500, 8, 2, 2), 0)  # no result at all
     assert not pays(torch.empty(64, 8, 16, 16, dtype=torch.bfloat16), 1)
     assert not pays(torch.empty(64, 8, 16, 16, device="meta"), 1)
-    assert winograd.ROWS <= 64 * 16
+
+
+def test_tiles_fit_the_map_and_few_images_take_small_ones() -> None:
+    sides = {3: 3, 4: 4, 5: 5, 6: 6, 7: 7, 8: 8, 12: 6, 15: 8, 16: 8, 31: 8, 32: 8}
+    assert {side: tile_for(125, side, side) for side in sides} == sides
+    assert tile_for(8, 8, 8) == 4

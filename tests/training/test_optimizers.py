@@ -15,7 +15,7 @@ from podium.config import TrainerConfig
 from podium.contract import InputContract
 from podium.models import WeightsStore, build
 from podium.models.transfer import TransferNet
-from podium.training.muon import orthogonalize
+from podium.training.muon import COEFFICIENTS, ITERATIONS, orthogonalize
 from podium.training.optimizers import load_state_tensors, make_optimizer, set_rate, state_tensors
 
 from .helpers import candidate
@@ -186,6 +186,18 @@ class TestMuon:
         together = orthogonalize(matrices)
         for matrix, found in zip(matrices, together, strict=True):
             assert orthogonalize(matrix[None])[0].allclose(found, atol=1e-5)
+
+    @pytest.mark.parametrize("rows", [8, 64])
+    @pytest.mark.parametrize("smallest", [-1, -6])
+    def test_by_way_of_products_of_rows_it_is_the_iteration(self, rows: int, smallest: int) -> None:
+        noise = torch.randn(2, rows, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        matrices = torch.logspace(0, smallest, rows, dtype=torch.float64)[:, None] * noise
+        x = matrices / matrices.norm(dim=(1, 2), keepdim=True)
+        a, b, c = COEFFICIENTS
+        for _ in range(ITERATIONS):
+            gram = x @ x.mT
+            x = a * x + (b * gram + c * gram @ gram) @ x
+        assert (orthogonalize(matrices.float()) - x).abs().max() < 1e-4 * x.abs().max()
 
     def test_nothing_becomes_of_nothing(self) -> None:
         assert torch.equal(orthogonalize(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))

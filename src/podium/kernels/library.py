@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from podium.kernels import toom_cook
+
 SOURCES: Final = Path(__file__).resolve().parent / "native"
 COMPILERS: Final = ("cc", "gcc", "clang")
 FLAGS: Final = (
@@ -38,24 +40,25 @@ def lanes_for(*channels: int) -> int | None:
     return 8 if all(count % 8 == 0 for count in channels) else None
 
 
-def library(name: str, lanes: int) -> ctypes.CDLL:
-    """What ``name``.c makes, for vectors of so many floats. Raises NoKernels."""
+def library(name: str, lanes: int, matrices: str = "") -> ctypes.CDLL:
+    """What ``name``.c makes, for vectors of so many floats, with that text as "matrices.h". Raises NoKernels."""
     with _lock:
-        return _compiled(name, lanes)
+        return _compiled(name, lanes, matrices)
 
 
 def why_not() -> str | None:
     """The reason why there are no kernels on this machine; None if there are."""
     try:
-        for name in ("few", "images", "norm", "pool", "winograd"):
+        for name in ("few", "images", "norm", "pool"):
             library(name, 8)
+        library("winograd", 8, toom_cook.header(4))
     except NoKernels as reason:
         return str(reason)
     return None
 
 
 @cache
-def _compiled(name: str, lanes: int) -> ctypes.CDLL:
+def _compiled(name: str, lanes: int, matrices: str) -> ctypes.CDLL:
     if not sys.platform.startswith("linux"):
         raise NoKernels(f"they are made for Linux, not for {platform.system()}")
     compiler = next((path for each in COMPILERS if (path := shutil.which(each))), None)
@@ -64,7 +67,9 @@ def _compiled(name: str, lanes: int) -> ctypes.CDLL:
     target = "-march=native" if platform.machine() == "x86_64" else "-mcpu=native"
     with tempfile.TemporaryDirectory(prefix="podium-kernels-") as folder:
         made = Path(folder, f"{name}.so")
-        command = [compiler, *FLAGS, target, f"-DLANES={lanes}", str(SOURCES / f"{name}.c"), "-o", str(made)]
+        Path(folder, "matrices.h").write_text(matrices)
+        source = str(SOURCES / f"{name}.c")
+        command = [compiler, *FLAGS, target, f"-I{folder}", f"-DLANES={lanes}", source, "-o", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode:
             told = done.stderr.strip().splitlines() or ["no reason"]

@@ -1,4 +1,4 @@
-"""3×3 convolutions with stride 1 on the CPU, with a quarter of the multiplications: see winograd.c."""
+"""3×3 convolutions with stride 1 on the CPU, with a sixth to a third of the multiplications: see winograd.c."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from podium.kernels import toom_cook
 from podium.kernels.library import lanes_for, library
 
 _LAST: Final = torch.channels_last
-TILE: Final = 4
-"""Side of a tile of results."""
-ROWS: Final = 48
-"""Tiles that a thread transforms at once, about: their places fit a second-level cache, and suffice for products."""
-COVERED: Final = 0.5
-"""Share of the tiles that results must cover: multiplications beside the image are for nothing."""
+PIXELS: Final = 768
+"""Results, about, whose tiles a thread transforms at once: their places fit a second-level cache."""
+LEAST: Final = 24
+"""Tiles that products need at once, at the least."""
+PRODUCTS: Final = 1024
+"""Weights that a tile more at once pays for: all of them are read for each round."""
+WEIGHTS: Final = 32
+"""What transforming the weights and their gradient costs, in tiles that are multiplied by them."""
+MOST: Final = 2_000_000
+"""Transformed weights at once: they bound memory, and a third-level cache has room for them."""
+SHARE: Final = 0.5
+"""Of the usual multiplications; where more are needed, the layer is left to torch."""
 
 
 class _Shape(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int) for name in ("n", "h", "w", "c", "k", "pad", "chunk", "threads")]
+    _fields_ = [(name, ctypes.c_int) for name in ("n", "h", "w", "c", "k", "pad", "chunk", "threads", "slices")]
 
 
 def suits(conv: nn.Conv2d) -> bool:
@@ -32,12 +39,25 @@ def suits(conv: nn.Conv2d) -> bool:
 
 
 def pays(x: Tensor, padding: int) -> bool:
-    """Whether images N×C×H×W are large enough; smaller ones are left to torch."""
+    """Whether images N×C×H×W are large enough, and enough; else they are left to torch."""
     height, width = (side + 2 * padding - 2 for side in x.shape[-2:])
     if x.device.type != "cpu" or x.dtype != torch.float32 or min(height, width) < 1:
         return False
-    down, across = math.ceil(height / TILE), math.ceil(width / TILE)
-    return height * width >= COVERED * TILE**2 * down * across and len(x) * down * across >= ROWS
+    return min(_costs(len(x), height, width).values()) <= SHARE * 9 * height * width * len(x)
+
+
+def tile_for(images: int, height: int, width: int) -> int:
+    """Side of the tiles for so many results of such a size."""
+    costs = _costs(images, height, width)
+    return min(costs, key=costs.__getitem__)
+
+
+def _costs(images: int, height: int, width: int) -> dict[int, int]:
+    """Multiplications of each tile, of an input by an output channel."""
+    return {
+        tile: (tile + 2) ** 2 * (math.ceil(height / tile) * math.ceil(width / tile) * images + WEIGHTS)
+        for tile in toom_cook.PAIRS
+    }
 
 
 def conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
@@ -57,10 +77,9 @@ class _Conv3x3(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         ctx.padding = padding
         call = _Call(x, weight, padding)
-        u = torch.empty(call.transformed)
-        call("weights", weight, u, None)
-        y = torch.empty(call.result, memory_format=_LAST)
-        call("forward", x, u, None if bias is None else bias.contiguous(), y, call.scratch())
+        y = torch.empty(call.result, memory_format=_LAST)  # before what is soon free again, lest it lies amid that
+        bias = None if bias is None else bias.contiguous()
+        call("forward", x, weight, bias, y, call.transformed(), call.scratch())
         return y
 
     @staticmethod
@@ -68,15 +87,13 @@ class _Conv3x3(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
         call = _Call(x, weight, ctx.padding)
+        dy = grad.contiguous(memory_format=_LAST)
         dx = torch.empty_like(x) if wants_x else None
-        back = torch.empty(call.transformed) if wants_x else None
-        if back is not None:
-            call("weights", weight, None, back)
         dw = torch.empty_like(weight)
         db = torch.empty(len(weight)) if wants_bias else None
-        du = torch.empty(call.shape.threads * (call.transformed + len(weight)))
-        dy = grad.contiguous(memory_format=_LAST)
-        call("backward", x, dy, back, dx, dw, db, du, call.scratch())
+        back = call.transformed() if wants_x else None
+        sums = torch.empty(call.shape.threads * len(weight))
+        call("backward", x, weight, dy, dx, dw, db, back, call.transformed(), sums, call.scratch())
         return dx, dw if wants_weight else None, db, None
 
 
@@ -87,17 +104,27 @@ class _Call:
         (n, c, h, w), k = x.shape, len(weight)
         lanes = lanes_for(c, k)
         assert lanes is not None, "see suits"
-        self.library = library("winograd", lanes)
         self.result = (n, k, h + 2 * padding - 2, w + 2 * padding - 2)
-        tiles = math.prod(math.ceil(side / TILE) for side in self.result[2:])
-        threads = min(torch.get_num_threads(), n)
-        self.shape = _Shape(n, h, w, c, k, padding, max(1, round(ROWS / tiles)), threads)
-        self.transformed = 36 * c * k
+        tile = tile_for(n, *self.result[2:])
+        self.library = library("winograd", lanes, toom_cook.header(tile))
+        tiles = math.prod(math.ceil(side / tile) for side in self.result[2:])
+        threads = torch.get_num_threads()
+        at_once = max(round(threads * PIXELS / (tile**2 * tiles)), math.ceil(max(LEAST, c * k / PRODUCTS) / tiles))
+        slices = math.ceil((tile + 2) ** 2 * c * k / MOST)
+        self.shape = _Shape(n, h, w, c, k, padding, min(n, at_once), threads, slices)
 
     def scratch(self) -> Tensor:
         """Room for all threads."""
-        self.library.podium_scratch.restype = ctypes.c_size_t
-        return torch.empty(self.shape.threads * self.library.podium_scratch(ctypes.byref(self.shape)))
+        return self._room("scratch")
+
+    def transformed(self) -> Tensor:
+        """Room for transformed weights, or for their gradient."""
+        return self._room("transformed")
+
+    def _room(self, name: str) -> Tensor:
+        floats = getattr(self.library, f"podium_{name}")
+        floats.restype = ctypes.c_size_t
+        return torch.empty(floats(ctypes.byref(self.shape)))
 
     def __call__(self, name: str, *tensors: Tensor | None) -> None:
         pointers = (ctypes.c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors)

@@ -5,7 +5,7 @@ matrix multiplication").
 */
 #include "lanes.h"
 
-#if LANES == 16
+#if LANES == 16 && defined(__AVX512F__)
 #define ROWS 12
 #else
 #define ROWS 6
@@ -70,11 +70,11 @@ static inline void product(int m, int n, int depth, const float *a, ptrdiff_t ld
     }
 }
 
-/* c += a^T b: a is depth x m, b is depth x n, with rows that far apart; c is m x n. */
-static inline void product_transposed(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b,
+/* c (+)= a^T b: a is depth x m, b is depth x n, with rows that far apart; c is m x n. */
+static inline void product_transposed(int add, int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b,
                                       ptrdiff_t ldb, float *c)
 {
     for (int j = 0; j < n; j += 2 * LANES)
-        if (width_of(j, n) > LANES) panel(2, 1, m, depth, a, 1, lda, b + j, ldb, c + j, n);
-        else panel(1, 1, m, depth, a, 1, lda, b + j, ldb, c + j, n);
+        if (width_of(j, n) > LANES) panel(2, add, m, depth, a, 1, lda, b + j, ldb, c + j, n);
+        else panel(1, add, m, depth, a, 1, lda, b + j, ldb, c + j, n);
 }
