@@ -72,10 +72,6 @@ class Cluster:
         self.folder.chmod(0o755)
 
     @property
-    def conf(self) -> Path:
-        return self.folder / "slurm.conf"
-
-    @property
     def small(self) -> Path:
         """A file system of 1 MB that all nodes see, where the fixture mounts it."""
         return self.folder / "small"
@@ -84,23 +80,29 @@ class Cluster:
     def socket(self) -> Path:
         return self.folder / "run" / "munge.socket"
 
+    @property
+    def conf(self) -> Path:
+        return self.folder / "slurm.conf"
+
     def environment(self) -> dict[str, str]:
         """What a user of the cluster has."""
         return {"SLURM_CONF": str(self.conf)}
 
     def call(self, *command: str | Path, expect: int | None = 0, stdin: str | None = None) -> str:
         """Run a command of Slurm's; return what it printed."""
-        done = subprocess.run(
-            command, env=os.environ | self.environment(), capture_output=True, text=True, input=stdin, check=False,
-            timeout=60,
-        )  # fmt: skip
+        done = self._run(command, stdin)
         assert expect is None or done.returncode == expect, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def works(self, *command: str) -> bool:
         """Whether a command of Slurm's succeeds."""
-        environment = os.environ | self.environment()
-        return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60).returncode == 0
+        return self._run(command).returncode == 0
+
+    def _run(self, command: tuple[str | Path, ...], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=os.environ | self.environment(), capture_output=True, text=True, input=stdin, check=False,
+            timeout=60,
+        )  # fmt: skip
 
     def start(self) -> None:
         self._write()
@@ -166,13 +168,14 @@ class Cluster:
             subprocess.run([*within, "mount", "-t", "tmpfs", "tmpfs", folder], check=True)
 
     def hurry(self, job: str) -> None:
-        """Have a requeued job start soon; Slurm would hold it back for two minutes.
-
-        Not at once: the end of its first start, told late, would be taken for that of the second (seen with 22.05).
-        """
+        """Have a requeued job start soon; Slurm would hold it back for two minutes."""
         until(lambda: "JobState=PENDING" in self.job(job), f"requeue of job {job}")
-        time.sleep(1.5)
+        time.sleep(1.5)  # else the end of its first start, told late, would be taken for the second's (seen with 22.05)
         self.call("scontrol", "update", f"JobId={job}", "StartTime=now", expect=None)
+
+    def limit(self, job: str, seconds: int = 0) -> None:
+        """Have a job reach its time limit in some seconds and five: a time that has passed when read is refused."""
+        self.call("scontrol", "update", f"JobId={job}", f"EndTime=now+{seconds + 5}")
 
     def job(self, job: str) -> str:
         return self.call("scontrol", "show", "job", "-o", job, expect=None)
@@ -246,6 +249,6 @@ class Cluster:
             f"RealMemory={MEMORY} Gres=gpu:h200:{self.gpus} State=UNKNOWN\n"
             for node in self.nodes
         ]
-        lines.append("PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1\n")
-        lines.append("PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10\n")
+        for partition, tier in (("gpu", "1 Default=YES"), ("urgent", "10")):
+            lines.append(f"PartitionName={partition} Nodes=ALL MaxTime=INFINITE State=UP PriorityTier={tier}\n")
         return "".join(lines)

@@ -183,7 +183,7 @@ def test_a_time_limit_that_the_step_heeds_and_one_that_it_does_not(cluster: Clus
     heeding = queue.submit(SAVES, time_limit="1", grace_seconds=60)
     deaf = queue.submit("trap '' TERM; for i in $(seq 600); do sleep 0.2; done", time_limit="1", grace_seconds=10)
     queue.wait(deaf, Phase.RUNNING)
-    cluster.call("scontrol", "update", f"JobId={deaf}", "EndTime=now")
+    cluster.limit(deaf)
     until(lambda: queue.phase(heeding) is Phase.WAITING, "the job that is queued again", 70)
     cluster.hurry(heeding)
     ended = queue.end(heeding)

@@ -52,6 +52,10 @@ class Run:
         [found] = self.folders(kind)
         return found
 
+    def credentials(self) -> list[Path]:
+        """The files with credentials that are left, of this run's jobs."""
+        return [file for folder in self.folders() if (file := folder / "environment").exists()]
+
     def starts(self, kind: str) -> list[str]:
         """The nodes on which a branch's job was started, in order."""
         file = self.folder(kind) / "started"
@@ -116,7 +120,7 @@ def test_faults_stay_in_their_branch_and_name_their_cause(start: Callable[..., R
     printed = run.printed()
     assert "set the step operator's partition to one of: gpu, urgent" in printed
     assert "vanish | CUDA error: an illegal memory access" in printed, "what jobs print is passed on"
-    assert not list(run.state.glob("slurm/*/*/environment")), "no credentials are left behind"
+    assert not run.credentials(), "no credentials are left behind"
     assert len(run.starts("train")) == 2
 
 
@@ -136,8 +140,8 @@ def test_what_slurm_interrupts_goes_on(start: Callable[..., Run], cluster: Clust
     until(lambda: "waits to be submitted" in run.printed(), run.printed, 90)
     cluster.start_controller()
     jobs = {kind: run.begun(kind) for kind in ("limited", "overdue", "preempted", "lost")}
-    for kind, end in (("overdue", "now"), ("limited", "now+50")):
-        cluster.call("scontrol", "update", f"JobId={jobs[kind]}", f"EndTime={end}")
+    cluster.limit(jobs["overdue"])
+    cluster.limit(jobs["limited"], 45)
     until(lambda: "JobState=PENDING" in cluster.job(jobs["limited"]), run.printed, 60)
     cluster.call("scontrol", "update", f"JobId={jobs['limited']}", "TimeLimit=10")
 
@@ -156,7 +160,7 @@ def test_what_slurm_interrupts_goes_on(start: Callable[..., Run], cluster: Clust
     assert told["preempted"].startswith("resumed, n2")
     assert "reached its time limit (10)" in told["overdue"]
     assert told["lost"].startswith("resumed, n2")
-    assert not list(run.state.glob("slurm/*/*/environment"))
+    assert not run.credentials()
 
 
 def test_a_run_that_is_given_up_cancels_its_jobs(start: Callable[..., Run], cluster: Cluster) -> None:
