@@ -17,7 +17,7 @@ PIXELS: Final = 768
 """Results, about, whose tiles a thread transforms at once: their places fit a second-level cache."""
 LEAST: Final = 24
 """Tiles that products need at once, at the least."""
-PRODUCTS: Final = 1024
+PRODUCTS: Final = 512
 """Weights that a tile more at once pays for: all of them are read for each round."""
 WEIGHTS: Final = 32
 """What transforming the weights and their gradient costs, in tiles that are multiplied by them."""
@@ -110,8 +110,9 @@ class _Call:
         tiles = math.prod(math.ceil(side / tile) for side in self.result[2:])
         threads = torch.get_num_threads()
         at_once = max(round(threads * PIXELS / (tile**2 * tiles)), math.ceil(max(LEAST, c * k / PRODUCTS) / tiles))
+        even = math.ceil(n / math.ceil(n / at_once))
         slices = math.ceil((tile + 2) ** 2 * c * k / MOST)
-        self.shape = _Shape(n, h, w, c, k, padding, min(n, at_once), threads, slices)
+        self.shape = _Shape(n, h, w, c, k, padding, even, threads, slices)
 
     def scratch(self) -> Tensor:
         """Room for all threads."""

@@ -20,7 +20,10 @@ INLINE void block(const int rows, const int vectors, const int add, int depth, c
 {
     vec sum[ROWS][2];
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vec){0};
+    for (int i = 0; i < rows; i++) {
+        sum[i][0] = sum[i][1] = (vec){0};
+        for (int j = 0; j < vectors; j++) __builtin_prefetch(c + i * cm + j * LANES, 1); /* rows lie too far apart */
+    }
     for (int k = 0; k < depth; k++) {
         vec left = *(const vec *)b, right = vectors > 1 ? *(const vec *)(b + LANES) : left;
 #pragma GCC unroll 16
