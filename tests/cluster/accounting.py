@@ -9,7 +9,8 @@ import socket
 import subprocess
 from pathlib import Path
 
-from tests.cluster.slurm import Cluster, found, install, until
+from tests.cluster.slurm import Cluster, until
+from tests.needs import found, have
 from tests.product.remote_servers import free_port
 
 PACKAGES = ("slurmdbd", "slurm-wlm-mysql-plugin", "mariadb-server")
@@ -19,7 +20,7 @@ class MariaDB:
     """A server on the loopback device with its own data folder; the user ``podium`` may do all."""
 
     def __init__(self, folder: Path) -> None:
-        install(PACKAGES, "mariadbd")
+        have("mariadbd", *PACKAGES)
         self.folder, self.port, self.password = folder, free_port(), secrets.token_hex(8)
         folder.mkdir(mode=0o755)
         shutil.chown(folder, "mysql")

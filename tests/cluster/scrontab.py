@@ -7,8 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.cluster.slurm import install
-from tests.product.remote_servers import unavailable
+from tests.needs import have, unavailable
 
 _CONFIG = """Dir::State::lists "{folder}/lists";
 Dir::Etc::sourcelist "/dev/null";
@@ -20,7 +19,7 @@ APT::Sandbox::User "root";
 
 def build(folder: Path) -> Path:
     """Build it in a new folder; returns that of the program. Nothing of the system is changed but for the compiler."""
-    install(("gcc", "libc6-dev"), "gcc")
+    have("gcc", "gcc", "libc6-dev")
     for name in ("lists/partial", "parts", "cache/archives/partial", "bin"):
         (folder / name).mkdir(parents=True)
     _sources(folder / "parts")

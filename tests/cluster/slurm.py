@@ -19,25 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.product.remote_servers import free_port, unavailable
+from tests.needs import found, have, unavailable
+from tests.product.remote_servers import free_port
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CPUS, MEMORY = 4, 4000
 """Of a node; the memory in MB."""
-
-
-def install(packages: tuple[str, ...], program: str) -> None:
-    """Have the distribution's packages; its daemons are not started."""
-    if not found(program) and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-            subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, check=False, timeout=300)
-    if not found(program):
-        unavailable(f"no {program} here, and it can be installed by root with apt-get alone")
-
-
-def found(program: str) -> str | None:
-    return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"]))
 
 
 def until(
@@ -66,7 +53,7 @@ class Cluster:
     def __post_init__(self) -> None:
         if os.geteuid() != 0:
             unavailable("the nodes of the Slurm cluster are namespaces, which root makes")
-        install(PACKAGES, "slurmctld")
+        have("slurmctld", *PACKAGES)
         for name in ("state", "log", "run", "devices", "spool"):
             (self.folder / name).mkdir()
         self.folder.chmod(0o755)

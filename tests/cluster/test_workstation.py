@@ -24,8 +24,9 @@ from podium.orchestration.slurm.transport import Transport
 from podium.workstation import daemons
 from podium.workstation.files import Place
 from podium.workstation.machine import Gpu, Machine, this_machine
-from tests.cluster.slurm import PACKAGES, install, until
+from tests.cluster.slurm import PACKAGES, until
 from tests.conftest import ROOT
+from tests.needs import have
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    install(PACKAGES, "slurmctld")
+    have("slurmctld", *PACKAGES)
     made = daemons.place_of(tmp_path / "a folder with a long name" / "state")
     yield made
     if "slurmctld" in daemons.running(made):
@@ -114,7 +115,7 @@ def test_trainings_wait_for_a_gpu_or_share_one(place: Place, machine: Machine, t
 
 
 def test_a_user_without_rights(tmp_path: Path) -> None:
-    install(PACKAGES, "slurmctld")
+    have("slurmctld", *PACKAGES)
     home = Path(tempfile.mkdtemp())
     os.chown(home, NOBODY, NOBODY)
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], "COLUMNS": "200"}

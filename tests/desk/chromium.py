@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from podium.desk.context import Desk
 from podium.desk.serve import Place, server
+from tests.needs import obtain
 from tests.report.browser import find_chromium
 
 
 def installed() -> str:
     """The path of a Chromium; installed where root and apt are there, else the test is skipped."""
-    found = find_chromium()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "--quiet", *arguments], check=True, env=quiet, stdout=subprocess.DEVNULL)
-        found = find_chromium()
-    if found is None:
-        pytest.skip("no chromium is installed, and it cannot be: the review desk is not looked at in a browser")
-    return found
+    return obtain(find_chromium, "Chromium", ("chromium",))
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from typing import Final
 import pytest
 
 from tests.conftest import ROOT
-from tests.infra.programs import have
-from tests.product.remote_servers import unavailable
+from tests.needs import have, unavailable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -14,7 +14,7 @@ from infra.checks import image, kubernetes, zenml_pods
 from infra.checks.manifests import containers, render
 from infra.checks.rights import Asked, asked, may
 from tests.conftest import ROOT
-from tests.infra.programs import have
+from tests.needs import have
 
 FOLDER = ROOT / "infra" / "kubernetes"
 

@@ -15,7 +15,7 @@ from infra.checks import image
 from podium.data import open_dataset, write_dataset
 from podium.data.dvc import track
 from tests.conftest import ROOT, make_arrays
-from tests.product.remote_servers import unavailable
+from tests.needs import unavailable
 from tests.product.workspace import BIN
 
 pytestmark = pytest.mark.slow

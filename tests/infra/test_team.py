@@ -26,7 +26,7 @@ from podium.settings import Settings
 from tests.conftest import ROOT
 from tests.desk.conftest import clock, shared
 from tests.desk.support import Page
-from tests.infra.programs import have
+from tests.needs import have
 from tests.product.remote_servers import free_port, serving
 from tests.registry.fixtures import house, mlflow_database
 

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 import torch
 
 from podium.kernels import library
+from tests.needs import obtain
 
 
 @pytest.fixture(autouse=True, scope="package")
 def compiler() -> None:
     """Installed where root and apt are there, else the tests are skipped."""
-    if library.why_not() is not None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "gcc", "libc6-dev"]):
-            subprocess.run(["apt-get", "--quiet", *arguments], check=True, env=quiet, stdout=subprocess.DEVNULL)
-    if reason := library.why_not():
-        pytest.skip(f"no kernels on this machine: {reason}")
+    obtain(lambda: library.why_not() is None or None, "compiler that makes kernels", ("gcc", "libc6-dev"))
 
 
 @pytest.fixture(autouse=True, scope="package")

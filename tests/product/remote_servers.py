@@ -17,15 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.needs import found, have, obtain, unavailable
 
 SWIFT = ROOT / "infra" / "remotes"
-
-
-def unavailable(reason: str) -> None:
-    """Skip, with the reason; in CI everything has to be there."""
-    if os.environ.get("CI"):
-        pytest.fail(f"CI must test this: {reason}")
-    pytest.skip(reason)
 
 
 @contextmanager
@@ -53,25 +47,11 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def sshd() -> Path:
-    """The path of OpenSSH's server, which is installed from the distribution if that can be."""
-    search = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
-    found = shutil.which("sshd", path=search)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "openssh-server"]):
-            subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, check=False, timeout=300)
-        found = shutil.which("sshd", path=search)
-    if found is None or shutil.which("ssh-keygen") is None:
-        unavailable("no OpenSSH server here, and it can be installed by root with apt-get alone")
-        raise AssertionError
-    return Path(found)
-
-
 @contextmanager
 def ssh_server(folder: Path, home: Path) -> Iterator[int]:
     """An sshd of its own with its own keys; ``home/.ssh`` gets the user's key and the host's. Yields the port."""
-    program, port = sshd(), free_port()
+    have("ssh-keygen", "openssh-client")
+    program, port = obtain(lambda: found("sshd"), "OpenSSH server", ("openssh-server",)), free_port()
     folder.mkdir(mode=0o700)
     (home / ".ssh").mkdir(mode=0o700)
     for file in (folder / "host", home / ".ssh" / "id_ed25519"):

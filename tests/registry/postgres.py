@@ -18,7 +18,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from tests.product.remote_servers import free_port, unavailable
+from tests.needs import obtain
+from tests.product.remote_servers import free_port
 
 PASSWORD = "se/cret @word:%"  # all that has to be escaped in an address
 USER = "keeper"
@@ -26,19 +27,13 @@ USER = "keeper"
 
 def programs() -> Path:
     """The folder of PostgreSQL's server programs."""
-    if not _installed() and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "postgresql"]):
-            subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, check=False, timeout=300)
-    if not (found := _installed()):
-        unavailable("no PostgreSQL server here, and it can be installed by root with apt-get alone")
-    return found[-1]
+    return obtain(_installed, "PostgreSQL server", ("postgresql",))
 
 
-def _installed() -> list[Path]:
-    on_path = shutil.which("initdb")
-    folders = [Path(on_path).resolve().parent] if on_path else []
-    return sorted(file.parent for file in Path("/usr/lib/postgresql").glob("*/bin/initdb")) + folders
+def _installed() -> Path | None:
+    if on_path := shutil.which("initdb"):
+        return Path(on_path).resolve().parent
+    return max((file.parent for file in Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None)
 
 
 @dataclass

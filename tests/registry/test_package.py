@@ -20,7 +20,7 @@ from podium.models import skeleton
 from podium.registry.package import SOURCES_PATH, build_package, reference_predictions
 from podium.registry.shipped import requirements, write_sources
 from podium.results import TrainingSummary
-from tests.product.remote_servers import unavailable
+from tests.needs import unavailable
 from tests.product.workspace import BIN
 from tests.registry.support import CONTRACT, make_bundle
 

@@ -11,12 +11,12 @@ import pytest
 
 from podium.workstation import daemons
 from podium.workstation.machine import Gpu, this_machine
-from tests.cluster.slurm import install
+from tests.needs import have
 
 
 @pytest.mark.slow
 def test_a_job_on_gpus_of_several_kinds(tmp_path: Path) -> None:
-    install(tuple(daemons.PACKAGES.split()), "slurmctld")
+    have("slurmctld", *daemons.PACKAGES.split())
     gpus = []
     for number, memory in enumerate((8, 80)):
         device = tmp_path / f"gpu{number}"
