@@ -95,7 +95,9 @@ def train_all(tasks: Sequence[tuple[Task, Path]], data: Path) -> int:
         print(f"{number}/{len(tasks)}: {task.candidate.name}, seed {task.candidate.seed}", file=sys.stderr)
         with heeding_signals() as stop:
             code = train_one(task, data, folder, stop)
-            if stop() or code in (INTERRUPTED, REQUEUE):
+            if stop():  # also if this training had ended before it could be told
+                return stop.error(task.candidate.name, "on demand").exit_code
+            if code in (INTERRUPTED, REQUEUE):
                 return code
         status = status or int(code != 0)
     return status

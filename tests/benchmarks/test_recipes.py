@@ -77,6 +77,28 @@ def test_a_stopped_training_goes_on(command: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_signal_that_comes_when_a_training_has_ended_is_heeded(tmp_path: Path) -> None:
+    """While it is evaluated, say: its process ends with 0, and the next training is not begun."""
+    script = (
+        "import os, signal, sys\n"
+        f"sys.path.insert(0, {str(ROOT / 'benchmarks')!r})\n"
+        "import recipes\n"
+        "from types import SimpleNamespace as N\n"
+        "from pathlib import Path\n"
+        "begun = []\n"
+        "def one(task, data, folder, stop):\n"
+        "    begun.append(task.candidate.name)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return 0\n"
+        "recipes.train_one = one\n"
+        "tasks = [(N(candidate=N(name=n, seed=0)), Path('/nonexistent')) for n in 'ab']\n"
+        "print(recipes.train_all(tasks, Path('x')), begun)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "75 ['a']\n"), done.stderr
+
+
+@pytest.mark.slow
 def test_an_unknown_recipe_is_refused(command: list[str]) -> None:
     refused = run([*command, "tinny"], "--table")
     assert refused.returncode == 2

@@ -52,6 +52,9 @@ def test_configs_are_frozen(tmp_path: Path) -> None:
         (("  config:", "  conifg:"), ["parameters.config is missing"]),
         (("  config:", "  other: 3\n  config:"), ["parameters.other"]),
         (("    name: trial", "    name: [trial"), ["line"]),
+        (("    name: trial", f"    name: trial\n    seed: {'9' * 5000}"), ["line 5, column 11", "digits"]),
+        (("    name: trial", "    name: 2020-13-01"), ["line 4, column 11", "month must be in 1..12"]),
+        (("    name: trial", f"    name: {'[' * 3000}{']' * 3000}"), ["lie too deep in each other"]),
     ],
 )
 def test_refused_with_the_keys_path_and_a_remedy(tmp_path: Path, change: tuple[str, str], parts: list[str]) -> None:

@@ -149,3 +149,21 @@ def test_layers_of_other_kinds_are_left_alone() -> None:
     assert not prepared(net)
     assert not any(isinstance(module, Conv3x3) for module in net.modules())
     assert install(skeleton(load_recipe("simple_cnn", RECIPES).model, contract(32))) > 0
+
+
+@pytest.mark.parametrize("after", [nn.BatchNorm2d(16), nn.Flatten()], ids=["normalized", "alone"])
+def test_images_that_are_too_small_are_refused_as_by_torch(after: nn.Module) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 16, 3), after).train()
+    assert install(net)
+    with kernels(True), pytest.raises(RuntimeError, match="Kernel size can't be greater than actual input size"):
+        net(torch.rand(2, 3, 2, 2))
+
+
+def test_second_derivatives_are_refused_not_wrong() -> None:
+    net = small().train()
+    install(net)
+    images = torch.rand(8, 8, 16, 16).contiguous(memory_format=LAST).requires_grad_()
+    with kernels(True):
+        [slope] = torch.autograd.grad(net(images).sum(), images, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        slope.square().sum().backward()

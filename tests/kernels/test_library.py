@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -43,6 +44,18 @@ def test_a_compiler_that_makes_something_else_is_noticed(monkeypatch: pytest.Mon
     strange.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "cannot be loaded" in (library.why_not() or "")
+
+
+@pytest.mark.usefixtures("anew")
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), subprocess.TimeoutExpired("cc", 120)], ids=str
+)
+def test_what_the_machine_refuses_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(library.subprocess, "run", refuse)
+    assert library.why_not() == f"they cannot be compiled here: {error}"
 
 
 @pytest.mark.usefixtures("anew")

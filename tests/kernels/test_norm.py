@@ -134,6 +134,16 @@ def test_what_is_no_number_stays_none(around: Around) -> None:
     assert y[:, 6].isfinite().all()
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_nor_does_it_in_evaluation(place: int) -> None:
+    norm, x = layer().eval(), images()
+    x[2, 5, 2 + place // 2, 4 + place % 2] = torch.nan
+    with torch.no_grad():
+        y = norm2d(norm, x, Around(relu_first=True, pool=True))
+    assert y[2, 5, 1, 2].isnan()
+    assert y.isnan().sum() == 1
+
+
 def test_statistics_hold_far_from_zero() -> None:
     """Sums of squares alone would lose the variance here; the running mean is near after a few steps."""
     norm, x = layer(), images() + 1000

@@ -51,6 +51,33 @@ class TestList:
         assert rows["transfer_resnet20"]["published_accuracy"] is None
         assert rows["efficientnet_b0_240"]["input_size"] == [240, 240]
 
+    def test_a_network_for_larger_images_is_listed_without_counts(self, tmp_path: Path) -> None:
+        recipes = tmp_path / "configs" / "recipes"
+        recipes.mkdir(parents=True)
+        shutil.copy(RECIPES / "simple_cnn.yaml", recipes)
+        text = (RECIPES / "cnn_3block.yaml").read_text()
+        deep = text.replace("id: cnn_3block", "id: deep").replace("[32, 64, 128]", "[16, 16, 16, 16, 16, 16]")
+        (recipes / "deep.yaml").write_text(deep)
+        result = CliRunner().invoke(app, ["list", "--json"], env={"PODIUM_ROOT": str(tmp_path)})
+        assert result.exit_code == 0, result.output
+        one, other = json.loads(result.stdout)
+        assert (one["id"], one["parameters"], one["trainable_parameters"]) == ("deep", None, None)
+        assert (other["id"], other["parameters"]) == ("simple_cnn", 315_722)
+        assert "deep.yaml: cnn_blocks: 6 blocks leave nothing of 32×32 images" in result.stderr
+        assert "deep" in call("list", PODIUM_ROOT=str(tmp_path))
+        assert json.loads(call("show", "deep", "--size", "96", "--json", PODIUM_ROOT=str(tmp_path)))["parameters"]
+        shown = CliRunner().invoke(app, ["show", "deep"], env={"PODIUM_ROOT": str(tmp_path)})
+        assert isinstance(shown.exception, ConfigError)
+        assert "deep.yaml: cnn_blocks" in shown.exception.message
+
+    @pytest.mark.parametrize("recipe", ["efficientnet_b0_240", "resnet20"])
+    def test_the_size_of_the_networks_input_is_the_same_in_both(self, recipe: str, tmp_path: Path) -> None:
+        (tmp_path / "configs" / "recipes").mkdir(parents=True)
+        shutil.copy(RECIPES / f"{recipe}.yaml", tmp_path / "configs" / "recipes")
+        (row,) = json.loads(call("list", "--json", PODIUM_ROOT=str(tmp_path)))
+        shown = json.loads(call("show", recipe, "--json"))
+        assert {field: shown[field] for field in row} == row
+
     @pytest.mark.slow
     def test_the_table_names_every_recipe_on_one_line_of_80_columns(self) -> None:
         lines = call("list").splitlines()

@@ -20,8 +20,10 @@ from podium.data import Dataset, open_dataset, write_dataset
 from podium.data.images import decode_image
 from podium.errors import TrainingFailed
 from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
+from podium.models.contracts import contract_for
 from podium.models.transfer import TransferNet
-from podium.training.batch_norm import LEAST, check_inputs, check_statistics
+from podium.training import batch_norm, train
+from podium.training.batch_norm import LEAST, check_batches, check_inputs, check_statistics
 from podium.training.inputs import Normalizer
 
 from ..conftest import make_arrays
@@ -159,6 +161,23 @@ class TestStatistics:
         bundle = fit(small_dataset, tmp_path / "w", "transfer", store, epochs=12, learning_rate=0.05)
         assert bundle.summary.warnings == ()
 
+    def test_the_remedy_fits_the_network(
+        self, small_dataset: Dataset, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = contract(3)
+        images, labels = (
+            torch.from_numpy(np.array(v)) for v in (small_dataset["train"].images, small_dataset["train"].labels)
+        )
+        told = []
+        for model in ("transfer", "blocks"):
+            net = build(candidate(model).recipe.model, given, seed=1, weights=store)
+            answers = iter([0.3, 0.9])
+            monkeypatch.setattr(batch_norm, "_accuracy", lambda *_, answers=answers: next(answers))
+            told.append(check_statistics(net, images, labels, Normalizer.of(given, CPU)) or "")
+        assert "set fine_tune.freeze_norm to true, or use larger batches" in told[0]
+        assert "fine_tune" not in told[1]
+        assert "use larger batches or a lower learning rate" in told[1]
+
     def test_looking_changes_nothing(self, small_dataset: Dataset, store: WeightsStore) -> None:
         given = contract(3)
         net = build(candidate("transfer").recipe.model, given, seed=1, weights=store).train()
@@ -171,3 +190,23 @@ class TestStatistics:
         assert [module.training for module in net.modules()] == modes
         assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
         assert {m.momentum for m in net.modules() if isinstance(m, nn.BatchNorm2d)} == {0.1}
+
+
+class TestBatches:
+    def test_one_value_a_channel_is_refused_before_the_first_step(self, small_dataset: Dataset, tmp_path: Path) -> None:
+        model = ModelConfig(family="cnn_blocks", options={"filters": [8], "dense": 8, "dense_norm": True})
+        chosen = candidate("blocks", batch_size=1)
+        chosen = chosen.model_copy(update={"recipe": chosen.recipe.model_copy(update={"model": model})})
+        with pytest.raises(TrainingFailed, match=r"batch_size: of a batch of 1 image, BatchNorm layer '\d+'") as caught:
+            train(chosen, small_dataset, contract_for(chosen, small_dataset.manifest), work=tmp_path / "w")
+        assert caught.value.remedy == "set batch_size to 2 or more"
+
+    @pytest.mark.parametrize(("name", "images"), [("blocks", 1), ("simple", 1), ("speed", 1), ("resnet", 1)])
+    def test_maps_have_enough(self, name: str, images: int) -> None:
+        check_batches(candidate(name).recipe.model, contract(3), images)
+
+    def test_two_images_have_enough(self) -> None:
+        model = ModelConfig(family="cnn_blocks", options={"filters": [8], "dense": 8, "dense_norm": True})
+        check_batches(model, contract(3), 2)
+        with pytest.raises(TrainingFailed):
+            check_batches(model, contract(3), 1)

@@ -21,7 +21,7 @@ from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.results import EpochRecord
 from podium.training import Tick, train
-from podium.training.stopping import Stop
+from podium.training.stopping import Request, Stop, heeding_signals
 
 from ..conftest import make_arrays
 from .helpers import candidate, same
@@ -107,6 +107,39 @@ def test_a_signal_stops_after_the_step_and_handlers_come_back(
     assert caught.value.exit_code == status
     assert epochs == [1]
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_nobody_stopped_for_is_passed_on(number: int) -> None:
+    """It came after the last step: the caller's own handler decides what becomes of the rest."""
+    passed: list[int] = []
+    before = signal.signal(number, lambda n, _: passed.append(n))
+    try:
+        with heeding_signals() as outer:
+            with heeding_signals() as stop:
+                os.kill(os.getpid(), number)
+                assert stop()
+            assert outer()  # it is asked for its block to end
+            assert not passed
+            assert outer.error("x", "there").exit_code == (130 if number == signal.SIGINT else 75)
+        assert not passed
+        with heeding_signals():
+            os.kill(os.getpid(), number)
+        assert passed == [number]
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_stop_in_a_thread_counts_for_who_asked_it() -> None:
+    passed: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda n, _: passed.append(n))
+    try:
+        with heeding_signals() as outer, ThreadPoolExecutor(1) as pool:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert pool.submit(lambda: Request(outer).error("x", "there").exit_code).result() == 75
+        assert not passed
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.slow

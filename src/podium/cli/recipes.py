@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from podium.config import RecipeConfig
     from podium.contract import InputContract
 
 app = typer.Typer(no_args_is_help=True, help="Show the recipes: networks with the way they are trained.")
@@ -27,21 +28,28 @@ def recipes() -> None:
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """List all recipes; parameters are counted for 32×32 images of 10 classes."""
+    from podium.errors import ConfigError
     from podium.models import count_parameters, skeleton
     from podium.models.recipes import list_recipes
     from podium.settings import Settings
 
     contract = contract_of(SIDE, CLASSES)
+    folder = Settings.from_environment().recipes
     rows: list[dict[str, Any]] = []
-    for recipe in list_recipes(Settings.from_environment().recipes):
-        total, trainable = count_parameters(skeleton(recipe.model, contract))
-        side = recipe.model.options.get("input_size") or SIDE
+    for recipe in list_recipes(folder):
+        total: int | None
+        trainable: int | None
+        try:
+            total, trainable = count_parameters(skeleton(recipe.model, contract))
+        except ConfigError as error:  # such as a network for larger images
+            total = trainable = None
+            typer.echo(f"warning: {folder / f'{recipe.id}.yaml'}: {error.message}", err=True)
         rows.append(
             {
                 "id": recipe.id,
                 "source": recipe.source,
                 "family": recipe.model.family,
-                "input_size": [side, side],
+                "input_size": input_size(recipe, SIDE),
                 "parameters": total,
                 "trainable_parameters": trainable,
                 "published_accuracy": recipe.published_accuracy,
@@ -65,6 +73,7 @@ def show(
     """Show a recipe's network layer by layer, and how it is trained."""
     from dataclasses import asdict
 
+    from podium.errors import ConfigError
     from podium.models.layer_table import layer_table
     from podium.models.recipes import load_recipe, recipe_header
     from podium.settings import Settings
@@ -72,13 +81,16 @@ def show(
     folder = Settings.from_environment().recipes
     config = load_recipe(recipe, folder)
     header = recipe_header(recipe, folder)
-    table = layer_table(config.model, contract_of(size, classes))
+    try:
+        table = layer_table(config.model, contract_of(size, classes))
+    except ConfigError as error:
+        raise ConfigError(f"{folder / f'{recipe}.yaml'}: {error.message}", remedy=error.remedy) from None
     if as_json:
         document = {
             "id": config.id,
             "source": config.source,
             "family": config.model.family,
-            "input_size": [size, size],
+            "input_size": input_size(config, size),
             "classes": classes,
             **asdict(table),
             "views": config.model.views,
@@ -92,6 +104,11 @@ def show(
     from podium.cli.recipes_view import render_recipe
 
     render_recipe(config, header, table, size, classes)
+
+
+def input_size(recipe: RecipeConfig, side: int) -> list[int]:
+    """Height and width that a recipe's network computes with, for images of such a side."""
+    return [recipe.model.options.get("input_size") or side] * 2
 
 
 def contract_of(side: int, classes: int) -> InputContract:

@@ -27,8 +27,7 @@ def render_list(rows: Sequence[Mapping[str, Any]], side: int, classes: int) -> N
         published = row["published_accuracy"]
         table.add_row(
             *(Text(row[key]) for key in ("id", "source", "family")),
-            f"{row['parameters']:,}",
-            f"{row['trainable_parameters']:,}",
+            *("–" if row[key] is None else f"{row[key]:,}" for key in ("parameters", "trainable_parameters")),
             "–" if published is None else f"{published:.4f}",
         )
     console = Console()

@@ -6,18 +6,23 @@ import difflib
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
 from podium.errors import ConfigError
 
+MOST: Final = 40
+"""Names that a remedy lists."""
+
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """A remedy for a wrong name: the closest valid one if one is close, and otherwise all of them."""
+    """A remedy for a wrong name: the closest valid one if one is close, and otherwise all of them, or the first."""
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(names)}"
+    if close := difflib.get_close_matches(name, names, n=1, cutoff=0.6):
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(names) - MOST:,} more" if len(names) > MOST else ""
+    return f"use one of: {', '.join(names[:MOST])}{more}"
 
 
 def explain(error: ValidationError, model: type[BaseModel], file: Path | str, prefix: str = "") -> ConfigError:

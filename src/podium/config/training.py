@@ -9,6 +9,10 @@ from pydantic import Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValid
 
 from podium.config.base import Frozen
 
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+"""Of epochs or images; far above any training's, and below what overflows."""
+Factor = Annotated[float, Field(gt=0, le=1e6)]
+Pixels = Annotated[int, Field(ge=0, le=65_536)]
 OptimizerName = Literal["adam", "adamw", "rmsprop", "adadelta", "sgd", "muon"]
 
 
@@ -36,12 +40,12 @@ class AugmentConfig(Frozen):
     """Largest relative change of size either way: 0.1 means a factor in [0.9, 1.1]."""
     shift: float = Field(0.0, ge=0, lt=1)
     """Largest displacement along each axis, as a fraction of the side; the border's pixels are repeated."""
-    crop: int = Field(0, ge=0)
+    crop: Pixels = 0
     """Largest displacement along each axis, in pixels; what moves in mirrors the image at its border."""
-    cutout: int = Field(0, ge=0)
+    cutout: Pixels = 0
     """Side in pixels of a square turned gray at a random place (DeVries & Taylor 2017, arXiv 1708.04552)."""
     rand_augment: RandAugmentConfig | None = None
-    mixup: float = Field(0.0, ge=0)
+    mixup: float = Field(0.0, ge=0, le=1e6)
     """Alpha of the Beta distribution that images and targets of a batch are mixed by (Zhang et al. 2017,
     arXiv 1710.09412); 0: not mixed."""
 
@@ -98,9 +102,9 @@ def _in_one_sentence(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
 class FineTuneConfig(Frozen):
     """Second phase of transfer learning: the top of the backbone is trained too, at a lower learning rate."""
 
-    epochs: int = Field(5, ge=1)
+    epochs: Count = 5
     """Of each stage, where ``unfreeze`` names several."""
-    learning_rate: float = Field(1e-4, gt=0)
+    learning_rate: Factor = 1e-4
     unfreeze: Annotated[
         Unfreeze | Annotated[tuple[Unfreeze, ...], Field(min_length=2)], WrapValidator(_in_one_sentence)
     ] = 1.0
@@ -111,7 +115,7 @@ class FineTuneConfig(Frozen):
     """Learning rate of each group of layers (a block), as a fraction of that of the group above it."""
     optimizer: OptimizerName | None = None
     """null: that of the first phase."""
-    cached_views: int | None = Field(None, ge=1)
+    cached_views: int | None = Field(None, ge=1, le=1000)
     """As the trainer's, for the layers that stay frozen: each image goes through them so many times in all, and the
     epochs of a stage train the rest on what they gave."""
 
@@ -142,19 +146,19 @@ USED_BY: Final = {
 class TrainerConfig(Frozen):
     """One training run. The recipe file gives the values that differ from these defaults."""
 
-    epochs: int = Field(20, ge=1)
-    batch_size: int = Field(64, ge=1)
-    micro_batch: int | None = Field(None, ge=4)
+    epochs: Count = 20
+    batch_size: Count = 64
+    micro_batch: int | None = Field(None, ge=4, le=1_000_000)
     """Images that a process shows the network at once; null: all of a batch. Memory follows it, as the gradients of a
     batch's parts are added up. BatchNorm normalizes by the part (Hoffer et al. 2017, arXiv 1705.08741)."""
     optimizer: OptimizerName = "adam"
     """``muon`` trains convolutions and hidden matrices by orthogonalized momentum, the rest by SGD."""
-    learning_rate: float = Field(1e-3, gt=0)
-    bias_rate: float = Field(1.0, gt=0)
+    learning_rate: Factor = 1e-3
+    bias_rate: Factor = 1.0
     """Learning rate of biases and normalization, as a multiple of ``learning_rate``."""
-    head_rate: float = Field(1.0, gt=0)
+    head_rate: Factor = 1.0
     """Learning rate of the last matrix (that of the classifier), as a multiple of ``learning_rate``."""
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, le=1e6)
     """Decoupled for adamw and muon; for the others a penalty on the gradient (half of what Keras calls l2). Parts with
     a learning rate of their own decay as fast as the others."""
     bias_decay: bool = False
@@ -175,7 +179,7 @@ class TrainerConfig(Frozen):
     plateau: PlateauConfig | None = None
     fine_tune: FineTuneConfig | None = None
     """Only for recipes with a pretrained backbone, whose first phase trains the head alone."""
-    cached_views: int | None = Field(None, ge=1)
+    cached_views: int | None = Field(None, ge=1, le=1000)
     """Only for recipes with a pretrained backbone: how many views of each training image go through it, once, for all
     epochs of the first phase, which take turns: the image itself, and augmented ones. null: each epoch anew."""
     augment: AugmentConfig = AugmentConfig()

@@ -12,7 +12,13 @@ from podium.errors import ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader without YAML 1.1's two traps."""
+    """SafeLoader without YAML 1.1's two traps, that tells where a value is no number or date."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # of 5,000 digits, or in month 13
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -47,6 +53,8 @@ def load_yaml(path: Path, *, remedy: str = "start from configs/quickstart.yaml")
         raise ConfigError(f"{path}: no such file", remedy="name a file, such as configs/quickstart.yaml") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})", remedy="give a readable UTF-8 text file") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: lists or mappings lie too deep in each other", remedy="correct the YAML") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""

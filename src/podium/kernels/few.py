@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from podium.kernels.library import lanes_for, library
 from podium.kernels.norm import Around, Normalizing, norm2d, state
@@ -28,9 +29,10 @@ def suits(conv: nn.Conv2d) -> bool:
     return plain and padded and conv.in_channels <= FEW and lanes_for(conv.out_channels) is not None
 
 
-def pays(x: Tensor) -> bool:
+def pays(x: Tensor, padding: int) -> bool:
     """Whether images are of the kind that it is made for: with a gradient of their own they are left to torch."""
-    return x.is_cpu and x.dtype == torch.float32 and not x.requires_grad and torch.is_grad_enabled()
+    some = min(x.shape[-2:]) + 2 * padding > 2
+    return some and x.is_cpu and x.dtype == torch.float32 and not x.requires_grad and torch.is_grad_enabled()
 
 
 def conv3x3_few(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
@@ -53,7 +55,7 @@ def conv3x3_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor, around: Aroun
     padding = int(conv.padding[0])
     n, _, h, w = x.shape
     shape = (n, conv.out_channels, h + 2 * padding - 2, w + 2 * padding - 2)
-    if not (norm.training and pays(x) and norm_suits(norm, shape, around)):
+    if not (norm.training and pays(x, padding) and norm_suits(norm, shape, around)):
         return norm2d(norm, nn.Conv2d.forward(conv, x), around)
     result: Tensor = _First.apply(x, conv.weight, conv.bias, *state(norm), around, padding)
     return result
@@ -71,6 +73,7 @@ class _Few(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         call = _Call(x, weight, ctx.padding, Around())
@@ -93,6 +96,7 @@ class _First(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, convolved, found, maxima = ctx.saved_tensors
         call = _Call(x, weight, ctx.padding, ctx.around)

@@ -66,8 +66,9 @@ class FewChannels(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W → N×K×H'×W'."""
-        if in_use() and few.pays(x):
-            return few.conv3x3_few(x, self.weight, self.bias, int(self.padding[0]))
+        padding = int(self.padding[0])
+        if in_use() and few.pays(x, padding):
+            return few.conv3x3_few(x, self.weight, self.bias, padding)
         return super().forward(x)
 
 

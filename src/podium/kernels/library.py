@@ -43,7 +43,10 @@ def lanes_for(*channels: int) -> int | None:
 def library(name: str, lanes: int, matrices: str = "") -> ctypes.CDLL:
     """What ``name``.c makes, for vectors of so many floats, with that text as "matrices.h". Raises NoKernels."""
     with _lock:
-        return _compiled(name, lanes, matrices)
+        try:
+            return _compiled(name, lanes, matrices)
+        except (OSError, subprocess.SubprocessError) as error:  # a full disk, a compiler that does not end
+            raise NoKernels(f"they cannot be compiled here: {error}") from None
 
 
 def why_not() -> str | None:

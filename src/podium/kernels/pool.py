@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from podium.kernels.library import lanes_for, library
 
@@ -45,6 +46,7 @@ class _Pool(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (places,) = ctx.saved_tensors
         dx = torch.empty(ctx.shape, memory_format=_LAST)

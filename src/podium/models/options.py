@@ -15,22 +15,24 @@ from podium.errors import ConfigError
 
 Norm = Literal["none", "before_relu", "after_relu"]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+"""Channels of a layer; far above any network's, and below what overflows."""
 
 
 class SimpleCnnOptions(Frozen):
     """Widths of the layers."""
 
-    filters: tuple[int, ...] = Field((32, 64), min_length=1)
+    filters: tuple[Width, ...] = Field((32, 64), min_length=1)
     """Of the 3×3 convolutions, each followed by ReLU and 2×2 max pooling."""
-    dense: int = Field(128, ge=1)
+    dense: Width = 128
 
 
 class CnnBlocksOptions(Frozen):
     """Widths, order of the layers and dropout rates; the defaults are reference A1."""
 
-    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field((32, 64, 128), min_length=1)
+    filters: tuple[Width, ...] = Field((32, 64, 128), min_length=1)
     """Of the convolutions, one number a block; each block halves the image."""
-    convolutions: int = Field(1, ge=1)
+    convolutions: int = Field(1, ge=1, le=64)
     """In each block."""
     norm: Norm = "after_relu"
     """Where BatchNorm stands after each convolution, if anywhere."""
@@ -38,7 +40,7 @@ class CnnBlocksOptions(Frozen):
     """After each block's pooling."""
     pooling: Literal["flatten", "average"] = "flatten"
     """What the dense layers see of the last block: all of it, or one mean a channel."""
-    dense: int = Field(256, ge=1)
+    dense: Width = 256
     dense_norm: bool = False
     """BatchNorm after the dense layer's ReLU."""
     dropout_before: Rate = 0.5
@@ -52,9 +54,9 @@ class CnnBlocksOptions(Frozen):
 class BackboneOptions(Frozen):
     """Depth and width."""
 
-    depth: int = Field(20, ge=8)
+    depth: int = Field(20, ge=8, le=1202)
     """6n + 2 layers: three stages of n blocks of two convolutions, the first convolution and the classifier."""
-    width: int = Field(16, ge=1)
+    width: Width = 16
     """Channels of the first stage; each later stage doubles them and halves the image."""
 
     @field_validator("depth")
@@ -75,11 +77,11 @@ class ResnetOptions(BackboneOptions):
 class SpeednetOptions(Frozen):
     """Widths and depth. Narrower networks train faster on few cores."""
 
-    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field((64, 256, 256), min_length=1)
+    widths: tuple[Width, ...] = Field((64, 256, 256), min_length=1)
     """Channels, one number a block; each block halves the image."""
     convolutions: Literal[2, 3] = 2
     """In each block. With three, the last two lie under a residual connection."""
-    scale: float = Field(1 / 9, gt=0)
+    scale: float = Field(1 / 9, gt=0, le=1e6)
     """Of the logits."""
     norm_momentum: float = Field(0.4, gt=0, le=1)
     """Share of the new batch in BatchNorm's running statistics. The published 0.6 is the share of the old ones: weights
@@ -89,13 +91,13 @@ class SpeednetOptions(Frozen):
 class HeadOptions(Frozen):
     """The classifier on top of a backbone; see ``podium.models.heads``."""
 
-    convolutions: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    convolutions: tuple[Width, ...] = ()
     """Filters of 3×3 convolutions on the backbone's last feature map, before pooling."""
     convolution_dropout: Rate = 0.0
     """Between these convolutions."""
     norm: bool = False
     """BatchNorm after pooling."""
-    dense: int | None = Field(None, ge=1)
+    dense: Width | None = None
     """Width of a dense layer before the classifier; null: none."""
     activation: Literal["relu", "tanh"] = "relu"
     """Of the convolutions and the dense layer."""

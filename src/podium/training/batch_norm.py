@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from podium.config import ModelConfig
+from podium.contract import InputContract
+from podium.errors import TrainingFailed
+from podium.models import skeleton
 from podium.models.transfer import TransferNet
 from podium.training.inputs import Normalizer
 
@@ -130,6 +135,39 @@ def _distance(net: TransferNet, norms: list[_BatchNorm], images: Tensor, view: C
     return sum(distances) / len(distances)
 
 
+def check_batches(model: ModelConfig, contract: InputContract, images: int) -> None:
+    """Refuse batches of one image where a BatchNorm layer would see a single value a channel of them.
+
+    Args:
+        model: The network.
+        contract: Of the images it is given.
+        images: In the smallest batch.
+
+    Raises:
+        TrainingFailed: Names the layer.
+    """
+    if images > 1:
+        return
+    net = skeleton(model.model_copy(update={"views": 1}), contract).to("meta").eval()
+    single: list[str] = []
+
+    def note(name: str, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if inputs[0].numel() == inputs[0].shape[1]:
+            single.append(name)
+
+    for name, module in net.named_modules():
+        if isinstance(module, _BatchNorm):
+            module.register_forward_pre_hook(partial(note, name))
+    with torch.no_grad():
+        net(torch.empty(1, 3, contract.height, contract.width, device="meta"))
+    if single:
+        raise TrainingFailed(
+            f"trainer.batch_size: of a batch of 1 image, BatchNorm layer {single[0]!r} has one value a channel, whose"
+            " variance is not known",
+            remedy="set batch_size to 2 or more",
+        )
+
+
 def check_statistics(net: nn.Module, images: Tensor, labels: Tensor, normalize: Normalizer) -> str | None:
     """Look whether a network answers well with the statistics of a batch, and badly with those that it keeps.
 
@@ -156,10 +194,11 @@ def check_statistics(net: nn.Module, images: Tensor, labels: Tensor, normalize: 
         net.train(training)
     if batch < kept + GAP:
         return None
+    freeze = "set fine_tune.freeze_norm to true, or " if isinstance(net, TransferNet) else ""
     return (
         f"{DRIFTED}: of {len(images)} training images the network knows {batch:.2f} with the"
-        f" statistics of these images, and {kept:.2f} with those that it keeps; set fine_tune.freeze_norm to true, or"
-        " use larger batches or a lower learning rate"
+        f" statistics of these images, and {kept:.2f} with those that it keeps; {freeze}use larger batches or a lower"
+        " learning rate"
     )
 
 

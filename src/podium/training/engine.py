@@ -17,6 +17,7 @@ from podium.data import Dataset
 from podium.digest import digest_json
 from podium.errors import TrainingFailed
 from podium.models import EMBEDDED_WEIGHTS, WeightsStore, build
+from podium.training.batch_norm import check_batches
 from podium.training.checkpoint import load_finished, save_finished, writing
 from podium.training.execution import Execution, Settled, fixed_execution
 from podium.training.hardware import default_device
@@ -98,6 +99,8 @@ def train(
             log.info("%s: reusing the finished training in %s", candidate.name, work)
             return finished
         check_dataset(dataset, contract)
+        least = min(candidate.trainer.batch_size, len(dataset["train"]))
+        check_batches(candidate.recipe.model, contract, least)
         if candidate.processes == 1:
             job = Job(candidate, contract, dataset, device, work, features=features, start=start)
             return fit(job, weights, base, tuning=tuning, stop=request, on_epoch=on_epoch, on_progress=on_progress)

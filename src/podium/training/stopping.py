@@ -26,6 +26,8 @@ class Request:
 
     def __init__(self, stop: Stop | None = None) -> None:
         self.signal: int | None = None
+        self.heeded = False
+        """Whether somebody did stop."""
         self._stop = stop
 
     def __call__(self) -> bool:
@@ -34,6 +36,9 @@ class Request:
 
     def error(self, name: str, after: str) -> TrainingStopped:
         """What to raise once the state of the training is saved."""
+        self.heeded = True
+        if isinstance(self._stop, Request):
+            self._stop.heeded = True
         number = self.signal or getattr(self._stop, "signal", None)
         return TrainingStopped(f"{name}: stopped {after}", interrupted=number == signal.SIGINT)
 
@@ -55,7 +60,8 @@ def heeding_signals(stop: Stop | None = None) -> Iterator[Request]:
     """Let SIGTERM and Ctrl-C ask for a stop instead of cutting a step in two, for the time of the block.
 
     Only Python's main thread is given signals: in any other, the program that drives the training passes ``stop``. A
-    second signal does what it did before the block. SIGINT stays ignored where it was (a shell's background job).
+    second signal does what it did before the block, and so does one that nobody stopped for (it came after the last
+    step), once the block ends. SIGINT stays ignored where it was (a shell's background job).
     """
     request = Request(stop)
     if threading.current_thread() is not threading.main_thread():
@@ -75,3 +81,5 @@ def heeding_signals(stop: Stop | None = None) -> Iterator[Request]:
     finally:
         for number in mine:
             signal.signal(number, before[number])
+        if request.signal is not None and not request.heeded:
+            signal.raise_signal(request.signal)

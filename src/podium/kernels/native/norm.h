@@ -55,7 +55,7 @@ INLINE void greatest(const int before, const int pool, const float *x, ptrdiff_t
 #pragma GCC unroll 3
     for (int i = 1; i < 4; i++) {
         vec other = input(before, x + (i & 1) * right + (i >> 1) * down), value = a * other + b;
-        ints more = value > *z;
+        ints more = (value > *z) | (value != value); /* NaN is the greatest, as in torch */
         *z = either(more, value, *z), *f = either(more, other, *f), *place = (more & i) | (~more & *place);
     }
 }
