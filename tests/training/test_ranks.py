@@ -190,7 +190,7 @@ def test_one_rank_asked_to_stop_stops_all_at_one_step(rank: int, small_dataset: 
 
 @pytest.mark.slow
 def test_all_see_the_same_failure(small_dataset: Dataset, tmp_path: Path) -> None:
-    chosen = blocks(NORMED, learning_rate=1e30, optimizer="sgd")
+    chosen = blocks(NORMED, learning_rate=1e6, optimizer="sgd")
     errors = together(2, trained(chosen, small_dataset, tmp_path / "w"))
     assert all(isinstance(error, TrainingFailed) for error in errors)
     assert errors[0].message == errors[1].message

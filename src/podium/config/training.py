@@ -115,7 +115,7 @@ class FineTuneConfig(Frozen):
     """Learning rate of each group of layers (a block), as a fraction of that of the group above it."""
     optimizer: OptimizerName | None = None
     """null: that of the first phase."""
-    cached_views: int | None = Field(None, ge=1, le=1000)
+    cached_views: Count | None = None
     """As the trainer's, for the layers that stay frozen: each image goes through them so many times in all, and the
     epochs of a stage train the rest on what they gave."""
 
@@ -179,7 +179,7 @@ class TrainerConfig(Frozen):
     plateau: PlateauConfig | None = None
     fine_tune: FineTuneConfig | None = None
     """Only for recipes with a pretrained backbone, whose first phase trains the head alone."""
-    cached_views: int | None = Field(None, ge=1, le=1000)
+    cached_views: Count | None = None
     """Only for recipes with a pretrained backbone: how many views of each training image go through it, once, for all
     epochs of the first phase, which take turns: the image itself, and augmented ones. null: each epoch anew."""
     augment: AugmentConfig = AugmentConfig()
