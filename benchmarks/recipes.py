@@ -95,10 +95,11 @@ def train_all(tasks: Sequence[tuple[Task, Path]], data: Path) -> int:
         print(f"{number}/{len(tasks)}: {task.candidate.name}, seed {task.candidate.seed}", file=sys.stderr)
         with heeding_signals() as stop:
             code = train_one(task, data, folder, stop)
-            if stop():  # also if this training had ended before it could be told
-                return stop.error(task.candidate.name, "on demand").exit_code
             if code in (INTERRUPTED, REQUEUE):
+                stop.heeded = True
                 return code
+            if stop():  # the training had ended before it could be told
+                return stop.error(task.candidate.name, "on demand").exit_code
         status = status or int(code != 0)
     return status
 
