@@ -27,9 +27,10 @@ from tests.cluster.slurm import Cluster, until
 
 pytestmark = pytest.mark.slow
 
-SAVES = "trap 'echo saved >> saved; exit 75' TERM; [ -e saved ] && exit 0; for i in $(seq 600); do sleep 0.1; done"
+SAVES = """trap 'trap "" TERM; echo saved >> saved; exit 75' TERM  # Slurm's signal and the script's may both come
+[ -e saved ] && exit 0
+for i in $(seq 600); do sleep 0.1; done"""
 """A training in small: asked to end it saves its state; started again with it, it comes to its end."""
-
 
 HERE = Transport()
 SMALL = Asked(None, 1, "50M")
