@@ -10,6 +10,9 @@ from podium.config import TrainerConfig
 from podium.config.load import parse
 from podium.errors import ConfigError
 
+COUNTS = ("epochs", "batch_size", "micro_batch", "cached_views")
+FACTORS = ("learning_rate", "bias_rate", "head_rate", "weight_decay")
+
 
 @pytest.mark.parametrize(
     ("settings", "words"),
@@ -32,6 +35,12 @@ from podium.errors import ConfigError
         ({"schedule": "one_cycle", "final_rate": 0.1}, ["final_rate 0.1", "schedule 'one_cycle'"]),
         ({"head_rate": 0}, ["trainer.head_rate"]),
         ({"learning_rate": "0.1"}, ["trainer.learning_rate", "'0.1'"]),
+        *(({field: 10**30}, [f"trainer.{field}", "less than or equal to", f"{10**30}"]) for field in COUNTS),
+        *(({field: 1e30}, [f"trainer.{field}", "less than or equal to 1000000", "1e+30"]) for field in FACTORS),
+        ({"augment": {"crop": 65_537}}, ["trainer.augment.crop", "less than or equal to 65536", "65537"]),
+        ({"augment": {"cutout": 65_537}}, ["trainer.augment.cutout", "less than or equal to 65536", "65537"]),
+        ({"augment": {"mixup": 1e7}}, ["trainer.augment.mixup", "1000000"]),
+        ({"fine_tune": {"epochs": 10**30}}, ["trainer.fine_tune.epochs", "1000000"]),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(settings: dict[str, Any], words: list[str]) -> None:

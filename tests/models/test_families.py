@@ -132,6 +132,12 @@ def test_too_small_images_are_refused(family: str) -> None:
         (ModelConfig(family="cnn_blocks", options={"filters": [8, 0]}), ["model.options.filters", "0"]),
         (ModelConfig(family="cnn_blocks", options={"norm": "layer"}), ["model.options.norm", "before_relu"]),
         (ModelConfig(family="speednet", options={"convolutions": 4}), ["model.options.convolutions", "4"]),
+        (ModelConfig(family="speednet", options={"scale": 1e30}), ["model.options.scale", "1e+30"]),
+        (ModelConfig(family="speednet", options={"widths": [65_537]}), ["model.options.widths.0", "65537"]),
+        (ModelConfig(family="simple_cnn", options={"dense": 10**30}), ["model.options.dense", f"{10**30}"]),
+        (ModelConfig(family="cnn_blocks", options={"convolutions": 65}), ["model.options.convolutions", "65"]),
+        (ModelConfig(family="resnet", options={"depth": 1208}), ["model.options.depth", "1202", "1208"]),
+        (ModelConfig(family="resnet", options={"width": 10**30}), ["model.options.width", f"{10**30}"]),
     ],
 )
 def test_wrong_options_are_refused_with_their_path(model: ModelConfig, words: list[str]) -> None:
