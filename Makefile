@@ -47,7 +47,7 @@ run: $(READY) ## Run the main job: CONFIG=configs/quickstart.yaml on the embedde
 # Two workers share the cores; threads that wait for work would spin on them.
 test: export OMP_NUM_THREADS := 1
 test: $(READY) lint ## Every test
-	@$(BIN)/python -m pytest $(WORKERS) --durations 25
+	@$(BIN)/python -m pytest $(WORKERS) --durations 100
 
 check: export OMP_NUM_THREADS := 1
 check: $(READY) lint ## The fast part: lint, types, import contract, quick tests
