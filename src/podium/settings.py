@@ -103,6 +103,11 @@ class Settings(BaseModel):
         return self.state / "tuning"
 
     @property
+    def counts(self) -> Path:
+        """How many parameters the recipes' networks have, once they were counted."""
+        return self.state / "counts.json"
+
+    @property
     def features(self) -> Path:
         """What frozen backbones made of data sets."""
         return self.state / "features"

@@ -28,30 +28,32 @@ def recipes() -> None:
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """List all recipes; parameters are counted for 32×32 images of 10 classes."""
-    from podium.errors import ConfigError
-    from podium.models import count_parameters, skeleton
+    from rich.console import Console
+    from rich.progress import track
+
+    from podium.models.kept_counts import count_all
     from podium.models.recipes import list_recipes
     from podium.settings import Settings
 
-    contract = contract_of(SIDE, CLASSES)
-    folder = Settings.from_environment().recipes
+    settings = Settings.from_environment()
+    recipes = list_recipes(settings.recipes)
+    counting = count_all([recipe.model for recipe in recipes], contract_of(SIDE, CLASSES), settings.counts)
+    console = Console(stderr=True)
+    told = track(
+        counting, "Counting parameters", len(recipes), console=console, transient=True, disable=not console.is_terminal
+    )
     rows: list[dict[str, Any]] = []
-    for recipe in list_recipes(folder):
-        total: int | None
-        trainable: int | None
-        try:
-            total, trainable = count_parameters(skeleton(recipe.model, contract))
-        except ConfigError as error:  # such as a network for larger images
-            total = trainable = None
-            typer.echo(f"warning: {folder / f'{recipe.id}.yaml'}: {error.message}", err=True)
+    for recipe, counts in zip(recipes, list(told), strict=True):
+        if counts.refused:
+            typer.echo(f"warning: {settings.recipes / f'{recipe.id}.yaml'}: {counts.refused}", err=True)
         rows.append(
             {
                 "id": recipe.id,
                 "source": recipe.source,
                 "family": recipe.model.family,
                 "input_size": input_size(recipe, SIDE),
-                "parameters": total,
-                "trainable_parameters": trainable,
+                "parameters": counts.total,
+                "trainable_parameters": counts.trainable,
                 "published_accuracy": recipe.published_accuracy,
             }
         )
