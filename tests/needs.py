@@ -40,17 +40,18 @@ def have(program: str, *packages: str) -> None:
 
 def obtain(find: Callable[[], Found | None], what: str, packages: tuple[str, ...]) -> Found:
     """What ``find`` finds, if need be after the installation of packages; one process installs at a time."""
-    there, told = find(), "it can be installed by root with apt-get alone"
-    if there is None and os.geteuid() == 0 and shutil.which("apt-get"):
+    if os.geteuid() == 0 and shutil.which("apt-get"):
         with (Path(tempfile.gettempdir()) / "podium-tests-apt.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            there = find()  # another process may have installed it meanwhile
+            fcntl.flock(lock, fcntl.LOCK_EX)  # before the first look: another's may be unpacked and not be set up yet
+            there, told = find(), ""
             for pause in PAUSES:
                 if there is not None:
                     break
                 time.sleep(pause)
                 told = _install(packages) or "its packages are installed"
                 there = find()
+    else:
+        there, told = find(), "it can be installed by root with apt-get alone"
     if there is None:
         unavailable(f"no {what} here: {told}")
         raise AssertionError

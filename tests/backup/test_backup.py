@@ -21,7 +21,8 @@ from podium.registry import promotion, tracking
 from podium.registry.audit import audit
 from podium.registry.log import EventLog
 from podium.settings import Settings
-from tests.product.remote_servers import free_port, s3_server, serving
+from tests.ports import free_port
+from tests.product.remote_servers import s3_server, serving
 from tests.registry.postgres import Database, Server
 from tests.registry.support import House
 

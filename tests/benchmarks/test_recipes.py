@@ -63,11 +63,11 @@ def test_each_seed_is_trained_once_and_told_in_the_table(command: list[str], tmp
 @pytest.mark.slow
 def test_a_stopped_training_goes_on(command: list[str], tmp_path: Path) -> None:
     with subprocess.Popen([*command, "--seeds", "0", "--epochs", "2000"], stderr=subprocess.PIPE) as process:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 600
         while not list((tmp_path / "work").glob("tiny/*/training/checkpoint.safetensors")) and time.monotonic() < end:
             time.sleep(0.1)
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(60) == 75
+        assert process.wait(600) == 75
         assert process.stderr
         assert "goes on from here" in process.stderr.read().decode()
     (kept,) = (tmp_path / "work").glob("tiny/*/cpu_seconds")

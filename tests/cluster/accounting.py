@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.cluster.slurm import Cluster, until
 from tests.needs import found, have
-from tests.product.remote_servers import free_port
+from tests.ports import free_port
 
 PACKAGES = ("slurmdbd", "slurm-wlm-mysql-plugin", "mariadb-server")
 

@@ -14,6 +14,7 @@ Dir::Etc::sourcelist "/dev/null";
 Dir::Etc::sourceparts "{folder}/parts";
 Dir::Cache "{folder}/cache";
 APT::Sandbox::User "root";
+Acquire::Retries "5";
 """
 
 

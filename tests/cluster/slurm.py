@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.needs import found, have, unavailable
-from tests.product.remote_servers import free_port
+from tests.ports import free_port
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CPUS, MEMORY = 4, 4000
@@ -30,7 +30,8 @@ CPUS, MEMORY = 4, 4000
 def until(
     condition: Callable[[], object], what: str | Callable[[], str], seconds: float = 30.0, pause: float = 0.05
 ) -> None:
-    """Wait for a condition; the test fails if it does not come."""
+    """Wait for a condition; the test fails if it does not come in five times what it takes at most elsewhere."""
+    seconds *= 5
     last = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > last:
@@ -124,11 +125,14 @@ class Cluster:
     def stop_controller(self) -> None:
         """In good order: one that is killed forgets what happened within its last seconds."""
         self._processes["slurmctld"].terminate()
-        self._processes["slurmctld"].wait(30)
+        self._processes["slurmctld"].wait(90)
 
     def save(self) -> None:
-        """Keep what the controller has on disk, for ``forget``."""
+        """Keep what the controller has on disk, for ``forget``; while it runs, it may write there."""
+        self.stop_controller()
         shutil.copytree(self.folder / "state", self.folder / "saved")
+        self.start_controller()
+        until(lambda: self.works("sinfo"), "the controller")
 
     def forget(self) -> None:
         """Kill the controller; it starts again with what was saved, as if it had written nothing since then."""

@@ -37,7 +37,7 @@ def log_in(site: Workspace, server: ZenmlServer, key: str, variables: Mapping[st
     done = subprocess.run(
         [BIN / "zenml", "login", server.address, "--api-key"], input=f"{key}\n", cwd=site.root,
         env=site.environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
-        timeout=120,
+        timeout=600,
     )  # fmt: skip
     assert "Updated the global store configuration" in done.stdout
     return done.stdout

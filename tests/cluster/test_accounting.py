@@ -15,7 +15,7 @@ import pytest
 from podium.orchestration.slurm import jobs, poller
 from podium.orchestration.slurm.recovery import unrecorded
 from podium.orchestration.slurm.script import Asked
-from podium.orchestration.slurm.states import SQUEUE, Phase
+from podium.orchestration.slurm.states import SQUEUE, Phase, of_sacct, sacct
 from podium.orchestration.slurm.transport import SlurmError
 from tests.cluster.accounting import Accounting, MariaDB
 from tests.cluster.slurm import Cluster, until
@@ -56,6 +56,12 @@ def test_what_squeue_has_forgotten_and_accounts(site: Queue, monkeypatch: pytest
     site.wait(cancelled, Phase.RUNNING)
     jobs.cancel(site.transport, [cancelled], [str(site.folders[cancelled])])
     ended = [site.end(job) for job in (good, bad, cancelled)]
+
+    def accounted_for() -> bool:
+        known = of_sacct(site.transport.run(*sacct([good, bad, cancelled])).stdout)
+        return [known[job].state for job in (good, bad, cancelled) if job in known] == [job.state for job in ended]
+
+    until(accounted_for, "the accounting, which is told a little later")
     # As if MinJobAge had passed, which Slurm looks at once a minute.
     forgetful = tuple(part.replace("--states=all", "--states=PENDING,RUNNING") for part in SQUEUE)
     monkeypatch.setattr(poller, "SQUEUE", forgetful)

@@ -28,6 +28,7 @@ from tests.cluster.slurm import Cluster, until
 pytestmark = pytest.mark.slow
 
 SAVES = """trap 'trap "" TERM; echo saved >> saved; exit 75' TERM  # Slurm's signal and the script's may both come
+touch ready
 [ -e saved ] && exit 0
 for i in $(seq 600); do sleep 0.1; done"""
 """A training in small: asked to end it saves its state; started again with it, it comes to its end."""
@@ -80,6 +81,10 @@ class Queue:
     def end(self, job: str) -> Job:
         return self.wait(job, Phase.SUCCEEDED, Phase.FAILED)
 
+    def wrote(self, job: str, name: str) -> bool:
+        file = self.folders[job] / name
+        return file.exists() and file.stat().st_size > 0
+
     def output(self, job: str) -> list[str]:
         return (self.folders[job] / "output").read_text().splitlines()
 
@@ -95,7 +100,7 @@ def test_six_jobs_have_a_gpu_each_and_the_seventh_waits(queue: Queue) -> None:
     running = submitted[:6]
     for job in running:
         queue.wait(job, Phase.RUNNING)
-    until(lambda: all((queue.folders[job] / "seen").exists() for job in running), "six jobs that run")
+    until(lambda: all(queue.wrote(job, "seen") for job in running), "six jobs that run")
     assert queue.phase(submitted[6]) is Phase.WAITING
     seen = {(queue.folders[job] / "seen").read_text().strip() for job in running}
     assert seen == {f"{node} {gpu} s3cret" for node in ("n1", "n2", "n3") for gpu in (0, 1)}
@@ -169,7 +174,7 @@ def test_a_preempted_job_saves_its_state_and_goes_on(cluster: Cluster, queue: Qu
     on_one = {"flags": ("--nodelist=n1",)}
     job = queue.submit(SAVES, Asked(2, 1, "50M"), partition="gpu", **on_one)
     queue.wait(job, Phase.RUNNING)
-    until((queue.folders[job] / "started").exists, "a start")
+    until((queue.folders[job] / "ready").exists, "a trap")
     urgent = queue.submit("sleep 1", Asked(2, 1, "50M"), partition="urgent", **on_one)
     until((queue.folders[job] / "saved").exists, "the saved state")
     assert queue.phase(job) in (Phase.WAITING, Phase.RUNNING), "for the step that waits, its job goes on"
@@ -181,18 +186,22 @@ def test_a_preempted_job_saves_its_state_and_goes_on(cluster: Cluster, queue: Qu
 
 
 def test_a_time_limit_that_the_step_heeds_and_one_that_it_does_not(cluster: Cluster, queue: Queue) -> None:
-    heeding = queue.submit(SAVES, time_limit="1", grace_seconds=60)
-    deaf = queue.submit("trap '' TERM; for i in $(seq 600); do sleep 0.2; done", time_limit="1", grace_seconds=10)
-    queue.wait(deaf, Phase.RUNNING)
+    heeding = queue.submit(SAVES, time_limit="10", grace_seconds=60)
+    program = "trap '' TERM; touch ready; for i in $(seq 600); do sleep 0.2; done"
+    deaf = queue.submit(program, time_limit="10", grace_seconds=10)
+    for job in (heeding, deaf):
+        until((queue.folders[job] / "ready").exists, "a trap")
     cluster.limit(deaf)
+    cluster.limit(heeding, 45)
     until(lambda: queue.phase(heeding) is Phase.WAITING, "the job that is queued again", 70)
+    cluster.call("scontrol", "update", f"JobId={heeding}", "TimeLimit=10")
     cluster.hurry(heeding)
     ended = queue.end(heeding)
     assert (ended.state, ended.restarts) == ("COMPLETED", 1)
     killed = queue.end(deaf)
     assert killed.state == "TIMEOUT"
-    limit = SlurmSettings.model_validate({"time_limit": "1"})
-    assert "reached its time limit (1)" in cause(killed, Asked(None, 1, None), limit, queue.output(deaf)).message
+    limit = SlurmSettings.model_validate({"time_limit": "10"})
+    assert "reached its time limit (10)" in cause(killed, Asked(None, 1, None), limit, queue.output(deaf)).message
 
 
 def test_the_controller_restarts(cluster: Cluster, queue: Queue, caplog: pytest.LogCaptureFixture) -> None:

@@ -61,7 +61,7 @@ told = {"count": count, "built": built, "found": found, "modules": modules}
 print(json.dumps(told | {"mine": Mine.__pydantic_complete__, "local": local()}))
 """
     done = subprocess.run(
-        [sys.executable, "-c", SCHEMAS + program], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", SCHEMAS + program], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

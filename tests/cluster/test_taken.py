@@ -41,9 +41,9 @@ def test_a_preempted_job_goes_on_where_the_site_cancels_it(
 ) -> None:
     on_one = {"flags": ("--nodelist=n1",)}
     wanted = queue.wanted(SAVES, Asked(2, 1, "50M"), partition=spot, **on_one)
-    first = jobs.submit(queue.transport, wanted)
+    first = jobs.submit(queue.transport, wanted, patience=60)
     queue.wait(first, Phase.RUNNING)
-    until((queue.folder / "job 0" / "started").exists, "a start")
+    until((queue.folder / "job 0" / "ready").exists, "a trap")
     urgent = queue.submit("sleep 1", Asked(2, 1, "50M"), partition="urgent", **on_one)
     lost = queue.end(first)
     assert lost.state == "PREEMPTED"
@@ -59,7 +59,7 @@ def test_a_job_goes_on_whose_node_is_lost_though_it_may_not_be_requeued(
     cluster: Cluster, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = queue.wanted("[ $(wc -l < started) = 2 ] || sleep 60", SMALL)
-    first = jobs.submit(queue.transport, wanted)
+    first = jobs.submit(queue.transport, wanted, patience=60)
     cluster.call("scontrol", "update", f"JobId={first}", "Requeue=0")
     node = queue.wait(first, Phase.RUNNING).nodes
     until((queue.folder / "job 0" / "started").exists, "a start")
@@ -73,10 +73,10 @@ def test_saved_state_goes_on_where_the_site_refuses_to_queue_a_job_again(
     cluster: Cluster, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = queue.wanted(SAVES)
-    first = jobs.submit(queue.transport, wanted)
+    first = jobs.submit(queue.transport, wanted, patience=60)
     cluster.call("scontrol", "update", f"JobId={first}", "Requeue=0")
     queue.wait(first, Phase.RUNNING)
-    until((queue.folder / "job 0" / "started").exists, "a start")
+    until((queue.folder / "job 0" / "ready").exists, "a trap")
     cluster.call("scancel", "--batch", "--signal=TERM", first)
     lost = queue.end(first)
     assert (lost.state, lost.exit_code) == ("FAILED", 75)

@@ -125,7 +125,7 @@ def test_a_user_without_rights(tmp_path: Path) -> None:
         who = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         done = subprocess.run(
             [*who, Path(sys.executable).parent / "podium", "workstation", *command], cwd=home, env=environment,
-            capture_output=True, text=True, check=False, timeout=120,
+            capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout

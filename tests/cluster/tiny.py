@@ -43,7 +43,7 @@ def fill() -> str:
 
 
 def sleep() -> str:
-    time.sleep(120)
+    time.sleep(900)
     return "slept"
 
 
@@ -52,7 +52,7 @@ def train() -> str:
     saved = Path(os.environ["PODIUM_STATE"]) / f"{get_step_context().step_run.id}.saved"
     if saved.exists():
         return f"resumed, {seen()}"
-    for _ in range(1200):
+    for _ in range(9000):
         time.sleep(0.1)
         if stopping():
             saved.touch()

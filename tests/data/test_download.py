@@ -7,7 +7,6 @@ import hashlib
 import http.server
 import re
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -27,6 +26,7 @@ class Served:
     def __init__(self) -> None:
         self.content, self.ranges, self.cut, self.silent, self.shift = CONTENT, True, None, False, 0
         self.length = True
+        self.goes_on = threading.Event()
         self.asked: list[str | None] = []
 
 
@@ -55,7 +55,7 @@ def served():
             self.wfile.write(body if state.cut is None else body[: state.cut])
             self.wfile.flush()
             if state.silent:
-                time.sleep(1.5)
+                state.goes_on.wait(60)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -65,6 +65,7 @@ def served():
         thread.start()
         state.url = f"http://127.0.0.1:{server.server_address[1]}/file.bin"
         yield state
+        state.goes_on.set()
         server.shutdown()
         thread.join()
 
@@ -152,7 +153,7 @@ def test_another_range_than_the_one_asked_for_is_refused(served, target):
 
 
 def test_a_silent_server_is_given_up_and_what_came_is_kept(served, target, monkeypatch):
-    monkeypatch.setattr(download, "_SECONDS", 0.3)
+    monkeypatch.setattr(download, "_SECONDS", 2)
     served.cut, served.silent = 50_000, True
     with pytest.raises(DataError, match=r"cannot be fetched \(timed out\)"):
         fetch(served.url, target, is_right)

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from podium.desk.context import Desk
 from podium.desk.serve import Place, server
-from tests.needs import obtain
-from tests.report.browser import find_chromium
-
-
-def installed() -> str:
-    """The path of a Chromium; installed where root and apt are there, else the test is skipped."""
-    return obtain(find_chromium, "Chromium", ("chromium",))
+from tests.report.browser import installed
 
 
 @contextmanager
 def opened() -> Iterator[Browser]:
     """A headless browser."""
+    expect.set_options(timeout=60_000)  # as long as an action may take; a page's first request may import much
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=installed(), args=["--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"]
@@ -34,12 +28,6 @@ def opened() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from tests.desk import chromium, gallery
 from tests.desk.conftest import ME
 from tests.desk.pictured import pictured
 from tests.desk.support import Passwords
+from tests.ports import free_port
 from tests.registry.support import House, make_evidence, make_house
 from tests.report.test_browser import CONTRAST, OVERFLOW
 
@@ -67,7 +68,7 @@ class Room:
 @pytest.fixture
 def room(house: House, browser: Browser) -> Iterator[Room]:
     """One person's desk."""
-    port = chromium.free_port()
+    port = free_port()
     origins = frozenset({f"http://127.0.0.1:{port}"})
     desk = Desk(house.settings, DeskConfig(), origins, lambda _: None, alone=ME)
     with chromium.listening(desk, port):
@@ -77,7 +78,7 @@ def room(house: House, browser: Browser) -> Iterator[Room]:
 @pytest.fixture
 def shared_room(house: House, browser: Browser) -> Iterator[Room]:
     """A desk with login: ada and bob decide."""
-    port = chromium.free_port()
+    port = free_port()
     config = DeskConfig(users={name: DeskUser(role="reviewer") for name in ("ada", "bob")})
     accounts = {name: Account(name=name, is_admin=False) for name in ("ada", "bob")}
     origins = frozenset({f"http://127.0.0.1:{port}"})
@@ -140,10 +141,10 @@ def test_the_page_tells_when_the_promotion_is_done(house: House, browser: Browse
     going = threading.Event()
 
     def carry(review: Review, decision: int) -> bool:
-        assert going.wait(60)
+        assert going.wait(600)
         return False
 
-    port = chromium.free_port()
+    port = free_port()
     origins = frozenset({f"http://127.0.0.1:{port}"})
     desk = Desk(house.settings, DeskConfig(), origins, lambda _: None, alone=ME, carriers=lambda _: carry)
     with chromium.listening(desk, port):
@@ -303,7 +304,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path, brow
     """Reviews of digits: one approved, one rejected, one open."""
     house = make_house(tmp_path_factory.mktemp("gallery"), mlflow_database)
     gallery.fill(house)
-    port = chromium.free_port()
+    port = free_port()
     origins = frozenset({f"http://127.0.0.1:{port}"})
     desk = Desk(house.settings, DeskConfig(), origins, lambda _: None, alone=ME)
     with chromium.listening(desk, port):
@@ -353,6 +354,7 @@ def test_every_page_can_be_read(filled: Room, tmp_path: Path, width: int, dark: 
     page.goto("/reviews/podium-3")
     page.get_by_label("Reason").fill("names eight more of a hundred; nothing that the champion knew is lost")
     page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("button", name="Approve podium-3")).to_be_visible()
     _readable(page, "confirm", width)
     page.screenshot(path=kept / f"confirm-{name}.png", full_page=True)
     assert [text for text in filled.complaints if "404" not in text] == []
@@ -364,11 +366,13 @@ def test_the_login_can_be_read(shared_room: Room, tmp_path: Path) -> None:
     page.get_by_label("User").fill("ada")
     page.get_by_label("Password").fill("x")
     page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
     _readable(page, "login refused", 390)
     page.screenshot(path=chromium.artifacts(tmp_path) / "login-phone-light.png", full_page=True)
 
 
 def _readable(page: Page, what: str, width: int) -> None:
+    page.wait_for_load_state()
     assert page.evaluate(OVERFLOW) == [], what
     assert page.evaluate("document.documentElement.scrollWidth") <= width, what
     assert page.evaluate(CONTRAST) == [], what

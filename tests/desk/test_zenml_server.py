@@ -20,7 +20,7 @@ from podium.desk.zenml_login import ZenmlServerAuthenticator
 from podium.orchestration.environment import server_address, without_zenml
 from podium.settings import Settings
 from tests.conftest import ROOT
-from tests.product.remote_servers import free_port
+from tests.ports import free_port
 from tests.product.zenml_server import ROOT_PASSWORD, ZenmlServer, zenml_server
 
 pytestmark = pytest.mark.slow
@@ -89,7 +89,7 @@ def test_the_desk_logs_itself_in(server: ZenmlServer, tmp_path: Path, mlflow_dat
     with (tmp_path / "log").open("wb") as log:
         desk = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 600
         while b"review desk:" not in (told := (tmp_path / "log").read_bytes()):
             assert desk.poll() is None, told.decode()
             assert time.monotonic() < until, told.decode()

@@ -13,7 +13,7 @@ from podium.dossier.page import render
 from podium.drift.profile import profile_of
 from podium.drift.versions import compare_profiles
 from tests.dossier.conftest import Make, caution, challenger, examined, rival
-from tests.report.browser import Browser, find_chromium
+from tests.report.browser import Browser, installed
 from tests.report.conftest import HOSTILE
 from tests.report.test_browser import CONTRAST, OVERFLOW
 
@@ -22,10 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = find_chromium()
-    if executable is None:
-        pytest.skip("no chromium is installed: the dossier is not looked at in a browser")
-    with Browser(executable, timeout=120) as opened:
+    with Browser(installed(), timeout=120) as opened:
         yield opened
 
 

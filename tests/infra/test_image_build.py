@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.needs import have, unavailable
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 # Makes of what it is given what the last stage copies, and refuses calls that it does not know.
 UV: Final = """#!/bin/sh
@@ -80,7 +80,7 @@ def docker() -> Iterator[Docker]:
     try:
         try:
             subprocess.run(
-                ["timeout", "30", "sh", "-c", f"until test -S {folder}/socket; do sleep 0.1; done"], check=True
+                ["timeout", "180", "sh", "-c", f"until test -S {folder}/socket; do sleep 0.1; done"], check=True
             )
         except subprocess.CalledProcessError:
             unavailable(f"dockerd does not start here: {(folder / 'log').read_text()[-500:]}")

@@ -27,7 +27,8 @@ from tests.conftest import ROOT
 from tests.desk.conftest import clock, shared
 from tests.desk.support import Page
 from tests.needs import have
-from tests.product.remote_servers import free_port, serving
+from tests.ports import free_port
+from tests.product.remote_servers import serving
 from tests.registry.fixtures import house, mlflow_database
 
 __all__ = ["clock", "house", "mlflow_database", "shared"]

@@ -94,8 +94,8 @@ class Killing:
             tampered = tampered and how == "none"
             for kill in self.kills[before:]:
                 kill |= {"recovery": how, "pending": seen["pending"]}
-            if len(self.kills) >= count:
-                return  # but for what has not been struck yet, another house
+            if not lacking(self.kills, count, thorough=self.uri is None):
+                return
 
     def strike(self, settings: Settings, operations: list[Operation]) -> None:
         """Start a process for each operation, let all go at once, and kill most."""
@@ -111,7 +111,9 @@ class Killing:
                 said = stream.read()
             status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
             if status == -signal.SIGKILL:
-                place = json.loads(said) if said else {"kind": "time", "place": "any time"}
+                place = json.loads(said) if said else {}
+                if "place" not in place:  # at any time, be it between its last words and its end
+                    place = {"kind": "time", "place": "any time"}
                 self.kills.append({"operation": operation.kind, "crowd": len(operations), **place})
             elif status != 0:
                 sys.exit(f"{operation} failed: {said}")

@@ -15,7 +15,7 @@ import httpx2
 from mlflow import MlflowClient
 
 from tests.desk.support import Page
-from tests.product.remote_servers import free_port
+from tests.ports import free_port
 from tests.product.warm import Forks, Warm
 from tests.product.workspace import Workspace
 from tests.product.zenml_server import ZenmlServer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.needs import found, have, obtain, unavailable
+from tests.ports import free_port
 
 SWIFT = ROOT / "infra" / "remotes"
 
@@ -32,9 +34,8 @@ def serving(command: Sequence[str | Path], port: int, log: Path) -> Iterator[Non
         while True:
             if server.poll() is not None or time.monotonic() > until:
                 pytest.fail(f"{command[0]} does not serve: {log.read_text(errors='replace')[-2000:]}")
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+            if _listens(port):
+                break
             time.sleep(0.05)
         yield
     finally:
@@ -42,9 +43,9 @@ def serving(command: Sequence[str | Path], port: int, log: Path) -> Iterator[Non
         server.wait(10)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -92,4 +93,10 @@ def s3_server(folder: Path) -> Iterator[str]:
         unavailable(f"{folder} is on a filesystem without extended attributes, which Swift needs")
     port = free_port()
     with serving([python, SWIFT / "swift_server.py", folder / "swift", str(port)], port, folder / "log"):
+        texts = [file.read_text() for file in (folder / "swift").glob("*.conf")]
+        others = [int(own) for text in texts for own in re.findall(r"^bind_port = (\d+)$", text, re.MULTILINE)]
+        until = time.monotonic() + 120
+        while not all(map(_listens, others)):  # those behind the proxy, processes of their own
+            assert time.monotonic() < until, (folder / "log").read_text(errors="replace")[-2000:]
+            time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"

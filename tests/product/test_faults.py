@@ -122,7 +122,7 @@ def test_tampered_data(workspace: Workspace) -> None:
 
 def test_two_runs_at_the_same_time_give_one_version(untouched: Workspace) -> None:
     runs = [untouched.start("podium", "run", "configs/tiny.yaml") for _ in range(2)]
-    printed = [run.communicate(timeout=500)[0] for run in runs]
+    printed = [run.communicate(timeout=1100)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], "\n".join(printed)
     assert len(untouched.json("review", "list", "--all")["reviews"]) == 1
     assert untouched.json("leaderboard")["version"] == 1

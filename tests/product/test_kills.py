@@ -114,8 +114,9 @@ def test_a_kill_amid_training_goes_on_from_the_checkpoint(shared: Workspace) -> 
     assert sorted(run.data.tags["podium.candidate"] for run in runs) == ["cnn_3block", "simple_cnn"]
     for run in runs:
         assert run.info.status == "FINISHED"
-        steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "validation_accuracy")]
-        assert steps == [1, 2, 3, 4, 5, 6]
+        told = client.get_metric_history(run.info.run_id, "validation_accuracy")
+        # By their time: an epoch whose process was killed before it could tell MLflow is told at the end.
+        assert sorted(metric.step for metric in told) == [1, 2, 3, 4, 5, 6]
     summaries = [TrainingSummary.model_validate_json(p.read_text()) for p in shared.state.rglob("training.json")]
     assert any(summary.resumed_from is not None and summary.resumed_from >= 3 for summary in summaries)
 

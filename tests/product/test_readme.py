@@ -75,7 +75,7 @@ def test_block(checkout: Workspace, number: int) -> None:
         env=checkout.environment(),
         capture_output=True,
         text=True,
-        timeout=580,
+        timeout=1100,
         check=False,
     )
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"

@@ -73,7 +73,7 @@ class Workspace:
             capture_output=True,
             text=True,
             check=False,
-            timeout=580,
+            timeout=1100,
         )
         assert done.returncode == expect, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout if expect == 0 else done.stdout + done.stderr

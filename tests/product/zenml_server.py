@@ -14,7 +14,7 @@ from typing import Any, Final
 import requests
 
 from podium.registry.zenml_variables import without_zenml
-from tests.product.remote_servers import free_port
+from tests.ports import free_port
 
 STARTING: Final = 300.0
 """Seconds; it makes its database first."""
@@ -64,7 +64,11 @@ class ZenmlServer:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:  # it waits for requests under way
+            self._process.kill()
+            self._process.wait()
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """What it answers to its administrator."""

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from tests.needs import obtain
-from tests.product.remote_servers import free_port
+from tests.ports import free_port
 
 PASSWORD = "se/cret @word:%"  # all that has to be escaped in an address
 USER = "keeper"

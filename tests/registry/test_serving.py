@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import requests
 from PIL import Image
 
 from podium.registry import promotion
+from tests.ports import free_port
 from tests.product.workspace import BIN
 from tests.registry.support import EXAMPLES, House
 
@@ -36,9 +36,7 @@ def served(house: House, environment: dict[str, str], tmp_path: Path) -> Iterato
     """The address of ``mlflow models serve`` on the champion."""
     review = house.open(0)
     promotion.approve(house.settings, review.id, reason="tests", actor="grace@lab", client=house.client)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/podium@champion"]
     log = tmp_path / "served.log"
     with log.open("w") as out:

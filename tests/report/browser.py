@@ -15,15 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.needs import obtain
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _BECOME = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
 )
 
 
-def find_chromium() -> str | None:
-    """The path of a Chromium, if one is installed."""
-    return next((path for path in map(shutil.which, NAMES) if path), None)
+def installed() -> str:
+    """The path of a Chromium; installed where root and apt are there, else the test is skipped."""
+    return obtain(lambda: next((path for path in map(shutil.which, NAMES) if path), None), "Chromium", ("chromium",))
 
 
 class Browser:
@@ -32,7 +34,7 @@ class Browser:
     def __init__(self, executable: str, *, timeout: float = 60.0) -> None:
         self.requests: list[str] = []
         self.console: list[str] = []
-        self._deadline = time.monotonic() + timeout
+        self._timeout = timeout
         self._profile = tempfile.mkdtemp(prefix="podium-chromium-")
         child_in, self._out = os.pipe()
         self._in, child_out = os.pipe()
@@ -108,6 +110,7 @@ class Browser:
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command and wait for its answer."""
         self._count += 1
+        self._deadline = time.monotonic() + self._timeout
         message: dict[str, Any] = {"id": self._count, "method": method, "params": params}
         if self._session:
             message["sessionId"] = self._session

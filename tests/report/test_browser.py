@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podium.report import render_report
-from tests.report.browser import Browser, find_chromium
+from tests.report.browser import Browser, installed
 from tests.report.conftest import HOSTILE, make_report
 
 pytestmark = pytest.mark.slow
@@ -48,10 +48,7 @@ OVERFLOW = """
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = find_chromium()
-    if executable is None:
-        pytest.skip("no chromium is installed: the report is not looked at in a browser")
-    with Browser(executable, timeout=120) as opened:
+    with Browser(installed(), timeout=120) as opened:
         yield opened
 
 

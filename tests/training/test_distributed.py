@@ -179,7 +179,7 @@ def test_a_training_of_no_use_says_so_and_one_in_a_thread_can_be_stopped(
 
     thread = threading.Thread(target=one)
     thread.start()
-    thread.join(120)
+    thread.join(600)
     assert [error.exit_code for error in errors if isinstance(error, TrainingStopped)] == [75]
     assert not workers(tmp_path / "w")
     assert not workers(tmp_path / "n")

@@ -311,7 +311,7 @@ class TestCache:
         started = context.Event()
         process = context.Process(target=_slow, args=(tmp_path, started))
         process.start()
-        assert started.wait(60)
+        assert started.wait(600)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()

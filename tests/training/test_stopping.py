@@ -185,7 +185,15 @@ def test_a_signal_reaches_who_waits_for_another_run(
     number: int, status: int, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
 ) -> None:
     (tmp_path / "w").mkdir()
-    alarm = threading.Timer(0.5, os.kill, (os.getpid(), number))
+    before = signal.getsignal(number)
+
+    def send() -> None:
+        while signal.getsignal(number) is before:
+            time.sleep(0.02)
+        time.sleep(0.2)  # within which it begins to wait
+        os.kill(os.getpid(), number)
+
+    alarm = threading.Thread(target=send, daemon=True)
     with FileLock(tmp_path / "w" / "lock"):
         alarm.start()
         with pytest.raises(TrainingStopped, match="waited for another run") as caught:
@@ -199,7 +207,7 @@ def test_a_killed_process_is_continued(
     number: signal.Signals, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
 ) -> None:
     """SIGTERM, as schedulers send it, loses nothing; SIGKILL at most the epoch that goes on."""
-    chosen = candidate("blocks", epochs=8, **{**FULL, "early_stopping": None})
+    chosen = candidate("blocks", epochs=30, **{**FULL, "early_stopping": None})
     whole = fit(chosen, small_dataset, tmp_path / "whole", store)
     work = tmp_path / "work"
     work.mkdir()
@@ -229,7 +237,7 @@ except PodiumError as error:
                 time.sleep(random.Random(victim).random() * 0.02)  # anywhere within the next epoch or its checkpoint
                 process.send_signal(number)
                 break
-        assert process.wait(30) == (75 if number == signal.SIGTERM else -number)
+        assert process.wait(300) == (75 if number == signal.SIGTERM else -number)
         assert not (work / "finished").exists()
     resumed = fit(chosen, small_dataset, work, store)
     assert same(whole, resumed)

@@ -13,7 +13,7 @@ import pytest
 from podium.errors import ConfigError
 from podium.validation import Suite, validate_dataset
 from podium.validation.docs import write_data_docs
-from tests.report.browser import Browser, find_chromium
+from tests.report.browser import Browser, installed
 from tests.validation.defects import rare_class, repeated
 from tests.validation.made import Arrays, dataset, only
 
@@ -87,10 +87,7 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_browser_without_a_network_renders_it(site: Path) -> None:
-    executable = find_chromium()
-    if executable is None:
-        pytest.skip("no chromium is installed: Data Docs are not looked at in a browser")
-    with Browser(executable) as browser:
+    with Browser(installed()) as browser:
         browser.call(
             "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
         )
