@@ -35,6 +35,16 @@ def told(model):  # some, which are but bases of others, ZenML itself never comp
 """
 
 
+def told_by(program: str) -> dict[str, Any]:
+    """What a new process tells, in which no other test has made models."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCHEMAS + program], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
 @pytest.fixture(scope="module")
 def job() -> dict[str, Any]:
     """What a new process tells that has imported ZenML as a job does."""
@@ -60,20 +70,15 @@ modules = [name for name in sys.modules if name.startswith("podium.orchestration
 told = {"count": count, "built": built, "found": found, "modules": modules}
 print(json.dumps(told | {"mine": Mine.__pydantic_complete__, "local": local()}))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", SCHEMAS + program], capture_output=True, text=True, check=False, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return told_by(program)
 
 
 @pytest.fixture(scope="module")
 def usual() -> dict[str, Any]:
     """The schemas of an ordinary import, as far as ZenML completes the models."""
-    names: dict[str, Any] = {}
-    exec(SCHEMAS, names)
-    count, built, found = names["schemas"](15)
-    return {"count": count, "built": built, "found": found}
+    return told_by(
+        "count, built, found = schemas(15)\nprint(json.dumps({'count': count, 'built': built, 'found': found}))"
+    )
 
 
 @pytest.mark.slow
