@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from zenml import get_step_context, step
+from zenml import get_step_context
 
 from podium.bundle import Bundle
 from podium.code import code_digest
@@ -11,6 +11,7 @@ from podium.evaluation.compare import build_leaderboard, select
 from podium.evaluation.evaluate import Evaluation
 from podium.evaluation.examine import Examination
 from podium.orchestration.caching import depends_on_code
+from podium.orchestration.step import step
 from podium.results import DataReference, Leaderboard, Selection
 
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from zenml import step
 from zenml.types import HTMLString
 
 from podium.bundle import Bundle
@@ -15,6 +14,7 @@ from podium.gate.result import GateResult
 from podium.orchestration.drifting import split_drift
 from podium.orchestration.filing import Filed, backbone, draw_dossier, file_dossier
 from podium.orchestration.rivals import rival_of
+from podium.orchestration.step import step
 from podium.registry.request import RegisteredVersion
 from podium.results import DataReference
 from podium.settings import Settings

@@ -2,14 +2,13 @@
 
 from typing import Annotated
 
-from zenml import step
-
 from podium.bundle import Bundle
 from podium.code import code_digest
 from podium.data import open_dataset
 from podium.evaluation.evaluate import Evaluation, evaluate
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.materializers import EvaluationMaterializer
+from podium.orchestration.step import step
 from podium.results import DataReference
 from podium.settings import Settings
 

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from zenml import step
-
 from podium.bundle import Bundle
 from podium.code import code_digest
 from podium.data import open_dataset
@@ -12,6 +10,7 @@ from podium.evaluation.examine import Examination
 from podium.evaluation.examine import examine as examine_model
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.materializers import ExaminationMaterializer
+from podium.orchestration.step import step
 from podium.results import DataReference
 from podium.settings import Settings
 

@@ -2,12 +2,11 @@
 
 from typing import Annotated
 
-from zenml import step
-
 from podium.bundle import Bundle
 from podium.data import open_dataset
 from podium.models.export import export_backbone
 from podium.models.weights import Provenance
+from podium.orchestration.step import step
 from podium.results import DataReference
 from podium.settings import Settings
 

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from zenml import step
-
 from podium.bundle import Bundle
 from podium.code import code_digest
 from podium.config import RunConfig
@@ -14,6 +12,7 @@ from podium.gate.result import GateResult, Incumbent
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.gating import decide, evaluate_incumbent, open_test_split
 from podium.orchestration.materializers import EvaluationMaterializer
+from podium.orchestration.step import step
 from podium.registry.ledger import Use
 from podium.results import DataReference, Leaderboard, Selection
 from podium.settings import Settings

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from zenml import step
-
 from podium.config import RunConfig
 from podium.data.policy import open_configured
+from podium.orchestration.step import step
 from podium.results import DataReference
 from podium.settings import Settings
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from zenml import get_step_context, step
+from zenml import get_step_context
 from zenml.client import Client
 
+from podium.orchestration.step import step
 from podium.registry import carrying, tracking
 from podium.registry.carrying import Promotion
 from podium.registry.zenml_mirror import ZenmlMirror, link_run

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from zenml import step
 from zenml.types import HTMLString
 
 from podium.bundle import Bundle
@@ -11,6 +10,7 @@ from podium.data import open_dataset
 from podium.evaluation.evaluate import Evaluation
 from podium.gate.result import Incumbent
 from podium.orchestration.registration import keep_page, register_winner
+from podium.orchestration.step import step
 from podium.registry.ledger import Use
 from podium.registry.request import RegisteredVersion
 from podium.results import Leaderboard

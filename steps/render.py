@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from zenml import step
 from zenml.types import HTMLString
 
 from podium.bundle import Bundle
@@ -13,6 +12,7 @@ from podium.evaluation.evaluate import Evaluation
 from podium.evaluation.examine import Examination
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.page import draw_page
+from podium.orchestration.step import step
 from podium.results import DataReference, Leaderboard
 from podium.settings import Settings
 from podium.validation import ValidationReport

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from zenml import get_step_context, step
+from zenml import get_step_context
 from zenml.client import Client
 from zenml.types import HTMLString
 
 from podium.bundle import Bundle
 from podium.orchestration.filing import Filed
 from podium.orchestration.registration import ask_for_review
+from podium.orchestration.step import step
 from podium.registry.request import RegisteredVersion
 from podium.registry.state import Review
 from podium.settings import Settings

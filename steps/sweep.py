@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from zenml import get_step_context, step
+from zenml import get_step_context
 
 from podium.code import code_digest
 from podium.config.sweep import SweepConfig
@@ -11,6 +11,7 @@ from podium.data.policy import open_configured
 from podium.models.contracts import contract_for
 from podium.models.places import weights_store
 from podium.orchestration.caching import depends_on_code
+from podium.orchestration.step import step
 from podium.orchestration.sweep import assemble
 from podium.orchestration.trial import run_trial
 from podium.results import DataReference

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from zenml import get_step_context, step
+from zenml import get_step_context
 
 from podium.bundle import Bundle
 from podium.code import code_digest
@@ -12,6 +12,7 @@ from podium.models.contracts import contract_for
 from podium.models.places import weights_store
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.materializers import BundleMaterializer
+from podium.orchestration.step import step
 from podium.orchestration.training import train_tracked
 from podium.results import DataReference
 from podium.settings import Settings

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from zenml import step
 from zenml.types import HTMLString
 
 from podium.code import code_digest
@@ -11,6 +10,7 @@ from podium.data import open_dataset
 from podium.models.contracts import contract_for
 from podium.models.places import weights_store
 from podium.orchestration.caching import depends_on_code
+from podium.orchestration.step import step
 from podium.results import DataReference
 from podium.settings import Settings
 from podium.validation import ValidationReport, ensure_valid, render_report, validate_dataset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -78,7 +79,7 @@ def user_environment(site: Workspace, cluster: Cluster, root: Path) -> dict[str,
     return isolated_environment(settings) | {
         **cluster.environment(),
         "ZENML_CUSTOM_SOURCE_ROOT": str(root),
-        "PYTHONPATH": str(root),
+        "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)]),
         "ZENML_LOGGING_VERBOSITY": "INFO",
         "ZENML_LOGGING_COLORS_DISABLED": "true",
         "OMP_NUM_THREADS": "1",

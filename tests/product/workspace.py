@@ -14,12 +14,14 @@ from typing import Any
 from tests.conftest import ROOT
 
 BIN = Path(sys.executable).parent
-_LINKS = ("pipelines", "steps", "src", "pyproject.toml", "requirements.lock", "Makefile", "README.md", "infra")
+_CODE = ("pipelines", "steps", "src")
+"""Copied: what ZenML makes of a class depends on whether its file, links followed, lies in the checkout."""
+_LINKS = ("pyproject.toml", "requirements.lock", "Makefile", "README.md", "infra")
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder that looks like a checkout; code is linked, configuration is a copy."""
+    """A folder that is a checkout, with code and configuration of its own; commands run this code."""
 
     root: Path
 
@@ -29,6 +31,8 @@ class Workspace:
         root.mkdir(parents=True, exist_ok=True)
         for name in _LINKS:
             (root / name).symlink_to(ROOT / name)
+        for name in _CODE:
+            shutil.copytree(ROOT / name, root / name)
         shutil.copytree(ROOT / "configs", root / "configs")
         for name in ("data.dvc", "dvc.yaml"):
             shutil.copy(ROOT / name, root / name)
@@ -47,6 +51,7 @@ class Workspace:
             "HOME": str(self.root / "home"),
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "PODIUM_ROOT": str(self.root),
+            "PYTHONPATH": str(self.root / "src"),
             "COLUMNS": "150",
             "GIT_CONFIG_GLOBAL": "/dev/null",
         }
