@@ -5,8 +5,8 @@ from podium.models.recipes import resolve_candidates
 from podium.orchestration.branches import gather, require_one, run_name
 from podium.orchestration.outcome import say
 from podium.orchestration.pipeline import strict_pipeline
-from podium.orchestration.progress import board
 from podium.orchestration.training import backbone_digest
+from podium.progress import board
 from podium.settings import Settings
 from podium.training.hardware import describe_hardware
 from podium.validation.suite import load_suite

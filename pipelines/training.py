@@ -10,8 +10,8 @@ from podium.orchestration.gating import siblings
 from podium.orchestration.outcome import Judged, say, show_outcome, verdict_line
 from podium.orchestration.page import checks_summary
 from podium.orchestration.pipeline import strict_pipeline
-from podium.orchestration.progress import board
 from podium.orchestration.training import backbone_digest, forget_work, prune_work
+from podium.progress import board
 from podium.settings import Settings
 from podium.validation.suite import load_suite
 from podium.wording import plural

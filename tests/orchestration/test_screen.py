@@ -9,7 +9,7 @@ import pytest
 
 from podium.config import Candidate, ModelConfig, RecipeConfig
 from podium.orchestration.outcome import nothing_changed, say
-from podium.orchestration.progress import board
+from podium.progress import board
 
 HOSTILE = "cannot read [/b] of [bold]x[/]"
 

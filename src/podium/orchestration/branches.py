@@ -13,9 +13,9 @@ from podium.errors import TrainingFailed, TrainingStopped
 from podium.evaluation.compare import build_leaderboard
 from podium.orchestration.outcome import say
 from podium.orchestration.placing import is_job, wait
-from podium.orchestration.progress import Board
 from podium.orchestration.stopping import stop_training
 from podium.orchestration.training import cause_of
+from podium.progress import Board
 from podium.registry import tracking
 from podium.results import DataReference
 from podium.settings import Settings
@@ -31,12 +31,15 @@ def run_name() -> str:
     return str(context.run.name)
 
 
-def gather(branches: Mapping[str, Any], progress: Board) -> tuple[dict[str, Any], dict[str, str]]:
+def gather(
+    branches: Mapping[str, Any], progress: Board, note: Callable[[Any], str] = lambda _: "done"
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Wait for every branch.
 
     Args:
         branches: ZenML step futures by candidate name.
         progress: Told how each candidate ended.
+        note: What it is told of a completed one, from its output artifact.
 
     Returns:
         The output artifacts of the completed branches, and the causes of the failed ones.
@@ -52,7 +55,7 @@ def gather(branches: Mapping[str, Any], progress: Board) -> tuple[dict[str, Any]
             raise
         except Exception as error:  # noqa: BLE001 - whatever a candidate died of, the others go on and it is reported
             failures[name] = cause_of(error)
-        progress.done(name, f"failed: {failures[name]}" if name in failures else "done")
+        progress.done(name, f"failed: {failures[name]}" if name in failures else note(done[name]))
     return done, failures
 
 

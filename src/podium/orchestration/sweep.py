@@ -13,8 +13,8 @@ from podium.config.sweep import SweepConfig
 from podium.errors import TrainingFailed
 from podium.orchestration.branches import gather, run_name
 from podium.orchestration.outcome import command, say
-from podium.orchestration.progress import board
 from podium.orchestration.training import backbone_digest, forget_work
+from podium.progress import board
 from podium.report.sweep import render_sweep
 from podium.results import DataReference
 from podium.settings import Settings
@@ -55,7 +55,7 @@ class Rounds:
             branches = {
                 plan.candidate.name: submit(plan, backbone_digest(plan.candidate, self.settings)) for plan in plans
             }
-            done, failures = gather(branches, progress)
+            done, failures = gather(branches, progress, lambda trial: _note(trial.load(), self.config.metric))
             for plan in plans:
                 name = plan.candidate.name
                 if name in failures:
@@ -64,7 +64,6 @@ class Rounds:
                     continue
                 self.artifacts.append(done[name])
                 self.ended.append(done[name].load())
-                progress.done(name, _note(self.ended[-1], self.config.metric))
                 forget_work(self.settings, plan.candidate, self.data.digest, self.code)
         keep(self.settings, self.result())
 

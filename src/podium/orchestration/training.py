@@ -17,8 +17,8 @@ from podium.digest import digest_json
 from podium.errors import PodiumError, RegistryError
 from podium.models import family_of, options_of
 from podium.models.places import weights_store
-from podium.orchestration.progress import report_epoch, report_progress
 from podium.orchestration.stopping import stopping
+from podium.progress import report_epoch, report_progress
 from podium.registry import tracking
 from podium.registry.champion import fetch_bundle
 from podium.results import EpochRecord

@@ -8,9 +8,9 @@ from podium.contract import InputContract
 from podium.data import Dataset
 from podium.errors import ConfigError, TrainingFailed
 from podium.models.places import weights_store
-from podium.orchestration.progress import report_epoch, report_progress
 from podium.orchestration.stopping import stopping
 from podium.orchestration.training import candidate_key, cause_of, work_folder
+from podium.progress import report_epoch, report_progress
 from podium.registry import tracking
 from podium.results import EpochRecord, TrainingSummary
 from podium.settings import Settings
