@@ -12,7 +12,7 @@ from podium.evaluation.evaluate import Evaluation
 from podium.evaluation.examine import Examination
 from podium.orchestration.caching import depends_on_code
 from podium.orchestration.step import step
-from podium.results import DataReference, Leaderboard, Selection
+from podium.results import DataReference, Failure, Leaderboard, Selection
 
 
 def code() -> str:
@@ -34,7 +34,7 @@ def compare(
     models: list[Bundle],
     validation: list[Evaluation],
     test: list[Evaluation],
-    failures: dict[str, str],
+    failures: dict[str, Failure],
     examined: list[Examination],
 ) -> Annotated[Leaderboard, "leaderboard"]:
     """Build the leaderboard; ``run`` is the run in which these figures were made first."""

@@ -125,6 +125,14 @@ class Selection(Frozen):
     """The metric of every completed candidate on the validation split."""
 
 
+class Failure(Frozen):
+    """Why a candidate failed."""
+
+    cause: str
+    remedy: str = ""
+    """What can be done about it; empty where nobody knows."""
+
+
 class LeaderboardRow(Frozen):
     """One candidate in the leaderboard's JSON; figures are null where the candidate failed."""
 
@@ -132,6 +140,8 @@ class LeaderboardRow(Frozen):
     """The candidate's name: the recipe's id unless the run names it otherwise."""
     status: Literal["completed", "failed"]
     cause: str | None = None
+    remedy: str | None = None
+    """Null where the candidate completed, where none is known, and in files of before it was recorded."""
     validation_accuracy: float | None = None
     validation_loss: float | None = None
     validation_ece: float | None = None

@@ -14,7 +14,7 @@ from zenml.client import Client
 from zenml.enums import ExecutionMode
 
 from podium.errors import PodiumError, TrainingStopped
-from podium.orchestration.branches import cause_of
+from podium.failures import failure_of
 from podium.orchestration.placing import no_jobs_left, wait
 from podium.orchestration.stopping import stopping
 
@@ -85,7 +85,7 @@ def tiny_pipeline(branches: dict[str, dict[str, Any]], told: str) -> None:
                 wait(future)
                 ended[kind] = future.load()
             except Exception as error:  # noqa: BLE001
-                ended[kind] = f"failed: {cause_of(error)}"
+                ended[kind] = f"failed: {failure_of(error).cause}"
         Path(told).write_text(json.dumps(ended))
 
 

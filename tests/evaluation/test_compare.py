@@ -7,7 +7,7 @@ import pytest
 
 from podium.errors import PodiumError
 from podium.evaluation import build_leaderboard, select
-from podium.results import DataReference, Leaderboard
+from podium.results import DataReference, Failure, Leaderboard
 from tests.evaluation.made import DIGEST, cost, metrics, summary
 
 DATA = DataReference(name="made", path="data", digest=DIGEST)
@@ -24,7 +24,7 @@ def board(**changes: Any) -> Leaderboard:
         "summaries": {"good": summary("good"), "fair": summary("fair")},
         "validation": validation,
         "test": {name: metrics(name, "test", correct=85) for name in validation},
-        "failures": {"broken": "loss is NaN"},
+        "failures": {"broken": Failure(cause="loss is NaN", remedy="lower the learning rate")},
     }
     return build_leaderboard(**{**arguments, **changes})
 
@@ -79,8 +79,8 @@ def test_the_leaderboard_ranks_on_validation_whatever_the_test_says() -> None:
     good, _, broken = result.candidates
     assert (good.validation_accuracy, good.test_accuracy, good.test_accuracy_low) == (0.95, 0.7, pytest.approx(0.65))
     assert (good.parameters, good.epochs, good.train_seconds) == (315_722, 3, 4.5)
-    assert broken.cause == "loss is NaN"
-    assert broken.model_dump(exclude={"recipe", "status", "cause"}, exclude_none=True) == {}
+    assert (broken.cause, broken.remedy) == ("loss is NaN", "lower the learning rate")
+    assert broken.model_dump(exclude={"recipe", "status", "cause", "remedy"}, exclude_none=True) == {}
 
 
 def test_what_was_examined_has_its_cost_and_what_was_not_has_none() -> None:
@@ -112,7 +112,7 @@ def test_before_the_test_split_is_opened_its_figures_are_null() -> None:
         ({"selection": None}, "without a selection"),
         ({"test": {"good": metrics("good")}}, "only test"),
         ({"validation": {"good": metrics("good", "test")}}, "only validation"),
-        ({"failures": {"good": "x"}}, "good failed and"),
+        ({"failures": {"good": Failure(cause="x")}}, "good failed and"),
         ({"summaries": {"good": summary("good")}}, "fair has no summary"),
         ({"test": {"other": metrics("other", "test")}}, "other has test figures"),
         ({"validation": {"fair": metrics("fair")}, "test": {}}, "good is selected"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from podium.config import RunConfig
 from podium.errors import TrainingFailed
-from podium.orchestration.branches import examine_each
+from podium.orchestration.branches import each, examine_each, gather, require_one
+from podium.results import DataReference, Failure, Leaderboard
 
 
 class Step:
@@ -65,3 +68,41 @@ def test_steps_that_are_jobs_run_side_by_side(monkeypatch: pytest.MonkeyPatch) -
     done, failures = examine_each({"good": "1", "broken": "2", "fair": "3"}, step, arguments)
     assert step.submitted == ["good", "broken", "fair"], "all, before the first is waited for"
     assert (done, failures) == (["1 examined", "3 examined"], {"broken": "no places"})
+
+
+LOST = TrainingFailed("the training loss became nan in epoch 1", remedy="lower the learning rate (now 100000)")
+FAILURE = Failure(cause="the training loss became nan in epoch 1", remedy="lower the learning rate (now 100000)")
+
+
+def test_branches_keep_the_remedy_of_who_failed_and_tell_how_the_others_ended() -> None:
+    def future(outcome: Any) -> Any:
+        def result() -> Any:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+        return SimpleNamespace(running=lambda: False, result=result)
+
+    told: list[tuple[str, str]] = []
+    progress: Any = SimpleNamespace(done=lambda *ended: told.append(ended))
+    done, failures = gather({"nan": future(LOST), "good": future("model")}, progress, lambda model: f"done: {model}")
+    assert (done, failures) == ({"good": "model"}, {"nan": FAILURE})
+    assert told == [("nan", f"failed: {FAILURE.cause}"), ("good", "done: model")]
+
+
+def test_a_candidate_that_cannot_be_evaluated_keeps_its_remedy() -> None:
+    failures: dict[str, Failure] = {}
+    each({"broken": "figures"}, failures, Step(), arguments)
+    assert failures == {"broken": Failure(cause="no places", remedy="none")}
+
+
+def test_when_all_failed_each_remedy_is_told_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
+    monkeypatch.setenv("PODIUM_STATE", str(tmp_path / "state"))
+    config = RunConfig.model_validate({"name": "x", "candidates": ["simple_cnn"], "registry": {"model": "x"}})
+    data = DataReference(name="d", path="data", digest="0" * 64)
+    with pytest.raises(TrainingFailed) as caught:
+        require_one({}, {"nan": FAILURE, "other": Failure(cause="x")}, run="run-1", config=config, data=data)
+    assert f"  nan: {FAILURE.cause}\n    → {FAILURE.remedy}\n  other: x" in caught.value.message
+    board = Leaderboard.model_validate_json((tmp_path / "state" / "runs" / "run-1" / "leaderboard.json").read_text())
+    assert [row.remedy for row in board.candidates] == [FAILURE.remedy, None]

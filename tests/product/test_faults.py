@@ -87,6 +87,10 @@ def test_a_failed_branch_is_reported_and_the_others_go_on(workspace: Workspace) 
     assert rows["simple_cnn"]["status"] == "completed"
     assert rows["hasty"]["status"] == "failed"
     assert rows["hasty"]["cause"]
+    remedy = rows["hasty"]["remedy"]
+    assert "learning rate" in remedy
+    assert f"hasty failed: {rows['hasty']['cause']}\n  → {remedy}" in printed
+    assert remedy in workspace.call("podium", "leaderboard")
     assert rows["hasty"]["test_accuracy"] is None
 
 

@@ -11,7 +11,7 @@ from podium.config import AugmentConfig, Candidate, ModelConfig, RecipeConfig, T
 from podium.data import Dataset, open_dataset, write_dataset
 from podium.evaluation import Evaluation, build_leaderboard, metrics_from_probabilities, select
 from podium.report import Command, RunReport
-from podium.results import DataReference, SplitName
+from podium.results import DataReference, Failure, SplitName
 from tests.conftest import make_arrays
 from tests.evaluation.made import summary
 from tests.report.examined import examination
@@ -74,7 +74,7 @@ def make_report(
         summaries=summaries,
         validation=figures,
         test={name: entry.metrics for name, entry in test.items()},
-        failures={"broken": cause},
+        failures={"broken": Failure(cause=cause, remedy="lower the learning rate (now 0.5)")},
         version=4,
     )
     return RunReport(

@@ -58,6 +58,7 @@ def test_json_is_the_recorded_leaderboard_with_todays_champion(
     result = invoke("leaderboard", "--json")
     assert Leaderboard.model_validate_json(result.stdout) == run_report.leaderboard
     assert json.loads(result.stdout)["champion"] is None
+    assert json.loads(result.stdout)["candidates"][-1]["remedy"] == "lower the learning rate (now 0.5)"
     asked = []
 
     def champion(settings: Any, model: str) -> int:
@@ -74,6 +75,7 @@ def test_the_table_shows_every_candidate_and_the_cause_of_a_failure() -> None:
     text = invoke("leaderboard").stdout
     for expected in ("run-7", "resnet20", "simple_cnn", "broken failed: loss is NaN", "Champion of digits: none yet"):
         assert expected in text
+    assert "broken failed: loss is NaN\n  → lower the learning rate (now 0.5)\n" in text
 
 
 @pytest.mark.usefixtures("state")
@@ -98,12 +100,22 @@ def test_the_table_fits_narrow_terminals_and_keeps_the_interval(run_report: RunR
 
 def test_names_and_causes_are_no_markup(run_report: RunReport) -> None:
     rows = tuple(
-        row.model_copy(update={"recipe": f"[red]{row.recipe}[/]", "cause": row.cause and "[/] [bold]x"})
+        row.model_copy(
+            update={"recipe": f"[red]{row.recipe}[/]", "cause": row.cause and "[/] [bold]x", "remedy": "[/b]y"}
+        )
         for row in run_report.leaderboard.candidates
     )
     text = drawn(run_report.leaderboard.model_copy(update={"candidates": rows}), 200)
     assert "[red]resnet20[/]" in text
-    assert "[/] [bold]x" in text
+    assert "[/] [bold]x\n  → [/b]y" in text
+
+
+def test_a_leaderboard_of_before_remedies_were_kept_is_read(run_report: RunReport) -> None:
+    document = json.loads(run_report.leaderboard.model_dump_json())
+    for row in document["candidates"]:
+        del row["remedy"]
+    text = drawn(Leaderboard.model_validate_json(json.dumps(document)), 100)
+    assert "broken failed: loss is NaN\nSelected" in text
 
 
 def test_a_run_in_which_everything_failed_is_said_to_have_no_winner(run_report: RunReport) -> None:

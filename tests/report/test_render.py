@@ -13,7 +13,7 @@ from PIL import Image
 
 from podium.evaluation import build_leaderboard
 from podium.report import RunReport, headline, render_report
-from podium.results import Metrics
+from podium.results import Failure, Metrics
 from tests.report.conftest import HOSTILE, guess, make_dataset, make_report
 from tests.report.examined import examination
 
@@ -203,12 +203,16 @@ def test_a_run_in_which_everything_failed_still_has_a_report(run_report: RunRepo
         summaries={},
         validation={},
         test={},
-        failures={"resnet20": "chance level", "simple_cnn": "loss is NaN"},
+        failures={
+            "resnet20": Failure(cause="chance level", remedy="<look> at labels"),
+            "simple_cnn": Failure(cause="NaN"),
+        },
     )
     report = dataclasses.replace(run_report, leaderboard=leaderboard, summaries={}, validation={}, test={})
     page = check_closed(render_report(report))
     assert headline(report) == "No candidate completed"
     assert "chance level" in page.text()
+    assert "→ <look> at labels" in page.text()
 
 
 @pytest.mark.slow

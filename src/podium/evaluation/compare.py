@@ -7,7 +7,7 @@ from typing import Final
 
 from podium.errors import PodiumError
 from podium.evaluation.records import Cost
-from podium.results import DataReference, Leaderboard, LeaderboardRow, Metrics, Selection, TrainingSummary
+from podium.results import DataReference, Failure, Leaderboard, LeaderboardRow, Metrics, Selection, TrainingSummary
 
 _VALUE: Final[Mapping[str, Callable[[Metrics], float]]] = {
     "accuracy": lambda metrics: metrics.accuracy,
@@ -57,7 +57,7 @@ def build_leaderboard(
     summaries: Mapping[str, TrainingSummary],
     validation: Mapping[str, Metrics],
     test: Mapping[str, Metrics],
-    failures: Mapping[str, str],
+    failures: Mapping[str, Failure],
     costs: Mapping[str, Cost] | None = None,
     metric: str = "accuracy",
     version: int | None = None,
@@ -74,7 +74,7 @@ def build_leaderboard(
         summaries: Of each completed candidate.
         validation: Validation figures of each completed candidate.
         test: Test figures; empty, or of completed candidates.
-        failures: The cause for each failed candidate, in the order of the run.
+        failures: Why each failed candidate failed, in the order of the run.
         costs: Of completed candidates, those that were examined.
         metric: What ranks the candidates where there is no selection; otherwise the selection's metric does.
         version: The registry's version of the selected candidate.
@@ -103,7 +103,10 @@ def build_leaderboard(
     costs = costs or {}
     order = [entry.candidate for entry in ranked]
     completed = [_row(validation[name], test.get(name), summaries[name], costs.get(name)) for name in order]
-    failed = [LeaderboardRow(recipe=name, status="failed", cause=cause) for name, cause in failures.items()]
+    failed = [
+        LeaderboardRow(recipe=name, status="failed", cause=failure.cause, remedy=failure.remedy or None)
+        for name, failure in failures.items()
+    ]
     return Leaderboard(
         run=run,
         config=config_name,

@@ -11,13 +11,13 @@ from podium import atomic
 from podium.config import RunConfig
 from podium.errors import TrainingFailed, TrainingStopped
 from podium.evaluation.compare import build_leaderboard
+from podium.failures import failure_of, told
 from podium.orchestration.outcome import say
 from podium.orchestration.placing import is_job, wait
 from podium.orchestration.stopping import stop_training
-from podium.orchestration.training import cause_of
 from podium.progress import Board
 from podium.registry import tracking
-from podium.results import DataReference
+from podium.results import DataReference, Failure
 from podium.settings import Settings
 
 Arguments = Callable[[str, Any], Mapping[str, Any]]
@@ -33,7 +33,7 @@ def run_name() -> str:
 
 def gather(
     branches: Mapping[str, Any], progress: Board, note: Callable[[Any], str] = lambda _: "done"
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, Failure]]:
     """Wait for every branch.
 
     Args:
@@ -42,10 +42,10 @@ def gather(
         note: What it is told of a completed one, from its output artifact.
 
     Returns:
-        The output artifacts of the completed branches, and the causes of the failed ones.
+        The output artifacts of the completed branches, and why the others failed.
     """
     done: dict[str, Any] = {}
-    failures: dict[str, str] = {}
+    failures: dict[str, Failure] = {}
     for name, future in branches.items():
         try:
             wait(future)
@@ -54,12 +54,12 @@ def gather(
             stop_training()
             raise
         except Exception as error:  # noqa: BLE001 - whatever a candidate died of, the others go on and it is reported
-            failures[name] = cause_of(error)
-        progress.done(name, f"failed: {failures[name]}" if name in failures else note(done[name]))
+            failures[name] = failure_of(error)
+        progress.done(name, f"failed: {failures[name].cause}" if name in failures else note(done[name]))
     return done, failures
 
 
-def each(models: Mapping[str, Any], failures: dict[str, str], step: Any, arguments: Arguments) -> dict[str, Any]:
+def each(models: Mapping[str, Any], failures: dict[str, Failure], step: Any, arguments: Arguments) -> dict[str, Any]:
     """Call a step for every model: one after the other, as they share this machine; side by side where they are jobs.
 
     Args:
@@ -76,7 +76,7 @@ def each(models: Mapping[str, Any], failures: dict[str, str], step: Any, argumen
                 wait(started[name])
             done[name] = started[name].result() if name in started else step(**arguments(name, model))
         except Exception as error:  # noqa: BLE001 - as above
-            failures[name] = cause_of(error)
+            failures[name] = failure_of(error)
     return done
 
 
@@ -89,15 +89,16 @@ def examine_each(validation: Mapping[str, Any], step: Any, arguments: Arguments)
         The output artifacts, and the causes of those that failed.
     """
     say("examining: slices, corruptions, saliency, cost")
-    failures: dict[str, str] = {}
+    failures: dict[str, Failure] = {}
     done = each(validation, failures, step, arguments)
-    for name, cause in failures.items():
-        say(f"{name} could not be examined, and goes on without: {cause}")
-    return list(done.values()), failures
+    for name, failure in failures.items():
+        remedy = f" → {failure.remedy}" if failure.remedy else ""
+        say(f"{name} could not be examined, and goes on without: {failure.cause}{remedy}")
+    return list(done.values()), {name: failure.cause for name, failure in failures.items()}
 
 
 def require_one(
-    completed: Mapping[str, Any], failures: Mapping[str, str], *, run: str, config: RunConfig, data: DataReference
+    completed: Mapping[str, Any], failures: Mapping[str, Failure], *, run: str, config: RunConfig, data: DataReference
 ) -> None:
     """Raise TrainingFailed if no candidate is left, once the leaderboard of their failures is kept for the run."""
     if completed:
@@ -110,7 +111,6 @@ def require_one(
     with tracking.registry_lock(settings, "cache"):
         atomic.write_text(settings.runs / run / "leaderboard.json", board.model_dump_json(indent=2) + "\n")
         atomic.write_text(settings.runs / "latest", run + "\n")
-    causes = "\n".join(f"  {name}: {cause}" for name, cause in failures.items())
     raise TrainingFailed(
-        f"all {len(failures)} candidates failed:\n{causes}", remedy="mend the first cause and run again"
+        f"all {len(failures)} candidates failed:\n{told(failures)}", remedy="mend the first cause and run again"
     )

@@ -59,7 +59,7 @@ class Rounds:
             for plan in plans:
                 name = plan.candidate.name
                 if name in failures:
-                    self.lost.append(failed(plan, failures[name]))
+                    self.lost.append(failed(plan, failures[name].cause))
                     self.ended.append(self.lost[-1])
                     continue
                 self.artifacts.append(done[name])

@@ -14,7 +14,8 @@ from podium.config import Candidate
 from podium.contract import InputContract
 from podium.data import Dataset
 from podium.digest import digest_json
-from podium.errors import PodiumError, RegistryError
+from podium.errors import RegistryError
+from podium.failures import failure_of
 from podium.models import family_of, options_of
 from podium.models.places import weights_store
 from podium.orchestration.stopping import stopping
@@ -88,7 +89,7 @@ def train_tracked(
             start=start,
         )
     except Exception as error:
-        tracked.fail(cause_of(error))
+        tracked.fail(failure_of(error).cause)
         raise
     _close(tracked, bundle)
     return bundle
@@ -139,14 +140,6 @@ def backbone_digest(candidate: Candidate, settings: Settings) -> str | None:
     model = candidate.recipe.model
     name = family_of(model).pretrained
     return weights_store(settings).provenance(name(options_of(model))).digest if name else None
-
-
-def cause_of(error: BaseException) -> str:
-    """One line that says why a candidate failed."""
-    # ZenML makes a job's error anew from its whole text, and of a class of "src.podium" where that is below its root.
-    if isinstance(error, PodiumError) or type(error).__module__.endswith("podium.errors"):
-        return str(error).split("\n  →")[0]
-    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def forget_work(settings: Settings, candidate: Candidate, data_digest: str, code: str) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from podium.contract import InputContract
 from podium.data import Dataset
-from podium.errors import ConfigError, TrainingFailed
+from podium.failures import failure_of, may_work_next_time
 from podium.models.places import weights_store
 from podium.orchestration.stopping import stopping
-from podium.orchestration.training import candidate_key, cause_of, work_folder
+from podium.orchestration.training import candidate_key, work_folder
 from podium.progress import report_epoch, report_progress
 from podium.registry import tracking
 from podium.results import EpochRecord, TrainingSummary
@@ -81,18 +81,13 @@ def run_trial(
         tracked.prune(cause)
         return result(status="pruned", cause=cause, value=judge.curve[-1])
     except Exception as error:
-        tracked.fail(cause_of(error))
-        if _may_work_next_time(error):
+        tracked.fail(failure_of(error).cause)
+        if may_work_next_time(error):
             raise
-        return result(status="failed", cause=cause_of(error))
+        return result(status="failed", cause=failure_of(error).cause)
     summary = bundle.summary
     tracked.finish({"parameters": summary.parameters, "train_seconds": summary.train_seconds})
     return result(status="completed", value=_metric(plan, summary), parameters=summary.parameters)
-
-
-def _may_work_next_time(error: Exception) -> bool:
-    """Whether an error comes from outside: what a training reports while it handles a file's error does so, too."""
-    return not isinstance(error, (TrainingFailed, ConfigError, RuntimeError)) or isinstance(error.__context__, OSError)
 
 
 def _so_far(plan: TrialPlan, history: Sequence[EpochRecord]) -> dict[str, object]:

@@ -14,7 +14,7 @@ from podium.results import Leaderboard, LeaderboardRow
 
 
 def render_leaderboard(board: Leaderboard, console: Console) -> None:
-    """Print a leaderboard as a table, the failed candidates with their causes, and what is selected and promoted.
+    """Print a leaderboard as a table, why candidates failed and what helps, and what is selected and promoted.
 
     Names and causes come from configurations and errors: they are printed as plain text, never as markup.
     """
@@ -23,6 +23,8 @@ def render_leaderboard(board: Leaderboard, console: Console) -> None:
         if row.status == "failed":
             cause = (row.cause or "no cause was recorded").replace("\n", "\n  ")
             console.print(Text.assemble((row.recipe, "bold"), (" failed: ", "red"), cause), soft_wrap=True)
+            if row.remedy:
+                console.print(Text("  → " + row.remedy.replace("\n", "\n    ")), soft_wrap=True)
     console.print(_outcome(board), soft_wrap=True)
 
 
