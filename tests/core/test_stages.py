@@ -85,7 +85,7 @@ def test_dvc_is_told_of_data_recipes_and_parameters() -> None:
     for stage in ("validate", "train", "evaluate"):
         assert "data" in STAGES[stage]["deps"]
         assert STAGES[stage]["params"] == [{"configs/quickstart.yaml": ["parameters.config"]}]
-    for stage in ("validate", "train"):
+    for stage in ("validate", "train", "evaluate"):
         assert "configs/recipes" in STAGES[stage]["deps"]
     assert "configs/validation" in STAGES["validate"]["deps"]
     made = {"data", *(out for stage in STAGES.values() for out in stage.get("outs", []))}
