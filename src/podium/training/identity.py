@@ -72,14 +72,14 @@ def backbone_key(
     )
 
 
-def tuning_key(candidate: Candidate, contract: InputContract, device: torch.device) -> str:
-    """SHA-256 over what the time of a step depends on."""
+def tuning_key(candidate: Candidate, contract: InputContract, batch: int, device: torch.device) -> str:
+    """SHA-256 over what the time of a step depends on; ``batch`` is the images of the largest step."""
     trainer = candidate.recipe.trainer
     return digest_json(
         {
             "model": candidate.recipe.model.model_dump(mode="json"),
             "input": [contract.height, contract.width, len(contract.class_names)],
-            "trainer": [trainer.batch_size, trainer.micro_batch, trainer.precision, trainer.compile, trainer.kernels],
+            "trainer": [batch, trainer.micro_batch, trainer.precision, trainer.compile, trainer.kernels],
             "trained": trainer.fine_tune.model_dump(mode="json") if trainer.fine_tune else None,
             "threads": [candidate.threads, candidate.processes],
             "machine": [device.type, describe_hardware()],

@@ -65,7 +65,7 @@ def some_images(feed: Feed, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def first_images(feed: Feed, count: int) -> tuple[Tensor, Tensor]:
-    """Images (uint8 N×H×W×3) and labels from the beginning of a split, over again where it has fewer than ``count``."""
-    with closing(feed.batches(torch.arange(count, device=feed.device) % len(feed), count)) as batches:
+    """``count`` images (uint8 N×H×W×3) and labels from the beginning of a split, which has as many."""
+    with closing(feed.batches(torch.arange(count, device=feed.device), count)) as batches:
         batch = next(batches)
     return batch.images, batch.labels

@@ -63,6 +63,8 @@ class Session:
         self.classes = len(job.contract.class_names)
         self.train = open_feed(job.dataset["train"], job.device)
         self.validation = open_feed(job.dataset["validation"], job.device)
+        self.parts = parts_of(min(self.trainer.batch_size, len(self.train)), self.trainer, job.ranks)
+        """Of the largest batch: a recipe may ask for more images than there are."""
         self.progress = Progress()
         if self.trainer.early_stopping:
             self.progress.stopping = EarlyStopping.of(self.trainer.early_stopping)
@@ -74,13 +76,12 @@ class Session:
     def tune(self, cache: Path | None, stop: Stop) -> Execution | None:
         """Measure how the network is run best; see ``podium.training.tuning.tune``."""
         job = self.job
-        parts = len(parts_of(self.trainer.batch_size, self.trainer, job.ranks))
         on_images = [phase for phase in self.phases if phase.cached_views is None]
         if not on_images:
             return choose(Measured(), self.trainer, 0, job.device)  # nothing to measure
-        steps = sum(phase.epochs for phase in on_images) * self.train.steps(self.trainer.batch_size) * parts
+        steps = len(self.parts) * sum(phase.epochs for phase in on_images) * self.train.steps(self.trainer.batch_size)
         images, labels = first_images(self.train, self._take_part())
-        key = tuning_key(job.candidate, job.contract, job.device)
+        key = tuning_key(job.candidate, job.contract, self.parts[-1].stop, job.device)
         enter(self.net, on_images[-1])  # the one that trains most
         return tune(self.net, (self.normalize(images), labels), self.trainer, steps, key=key, cache=cache, stop=stop)
 
@@ -156,9 +157,8 @@ class Session:
         return some_images(self.train, IMAGES, seed=self.job.candidate.seed)
 
     def _take_part(self) -> int:
-        """Images that the network is shown at once, of a full batch."""
-        part = parts_of(self.trainer.batch_size, self.trainer, self.job.ranks)[0]
-        rows = self.job.ranks.take(part.stop - part.start)
+        """Images that the network is shown at once, of the largest batch."""
+        rows = self.job.ranks.take(self.parts[0].stop)
         return rows.stop - rows.start
 
     def _assess(self, views: bool) -> Figures:
