@@ -13,12 +13,16 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from podium.config import Candidate
-from podium.config.sweep import SweepConfig
+from podium.config.sweep import SamplerConfig, SweepConfig
+from podium.errors import ConfigError
 from podium.sweeps.results import Curve, TrialPlan, TrialResult
 from podium.sweeps.space import Space
 
 _ATTEMPTS: Final = 16
-"""Suggestions of points that were tried already before another is drawn from those that are left."""
+"""Suggestions of points that were tried already, or that the recipe refuses, before another is drawn from those that
+are left."""
+_DRAWS: Final = 256
+"""Of a space whose points cannot be listed: those drawn after that, wherever the sampler would look."""
 _LISTED: Final = 20_000
 """Points that are listed to find those that are left."""
 
@@ -35,6 +39,9 @@ def next_round(config: SweepConfig, space: Space, ended: Sequence[TrialResult], 
         space: Its space.
         ended: All trials of the earlier rounds, in the order of their numbers.
         threads: CPU threads of each trial.
+
+    Raises:
+        ConfigError: No point was found that the recipe takes; names the space and what was refused.
     """
     numbers = range(len(ended), min(len(ended) + config.parallel, config.trials))
     rivals = tuple(
@@ -66,17 +73,50 @@ def next_round(config: SweepConfig, space: Space, ended: Sequence[TrialResult], 
 def suggest(
     config: SweepConfig, space: Space, ended: Sequence[TrialResult], running: Sequence[dict[str, Any]], number: int
 ) -> dict[str, Any]:
-    """Values of one trial by dotted path; a point that was not tried yet while there is one."""
+    """Values of one trial by dotted path; a point that was not tried yet while there is one, and none that is refused.
+
+    Raises:
+        ConfigError: The recipe refuses all that was drawn.
+    """
     tried = [*(trial.values for trial in ended), *running]
+    refusals: list[str] = []
+
+    def taken(values: dict[str, Any]) -> bool:
+        """Extreme values alone were tried on the recipe before the sweep: what lies between them may not fit."""
+        try:
+            space.apply(values)
+        except ConfigError as error:
+            refusals.append(f"{space.told(values)}: {error.message.removeprefix('sweep: ')}")
+            return False
+        return True
+
     for attempt in range(_ATTEMPTS):
         values = _ask(config, space, ended, running, _seed(config.seed, number, attempt))
-        if values not in tried:
+        if values not in tried and taken(values):
             return values
     size = space.points()
-    if size is None or size > _LISTED:
+    if size is not None and size <= _LISTED:
+        left = [point for point in _every(space) if point not in tried]
+        draw = random.Random(_seed(config.seed, number, _ATTEMPTS))  # noqa: S311 - no secret
+        while left:
+            place = draw.choice(range(len(left)))
+            if taken(left[place]):
+                return left[place]
+            left[place] = left[-1]
+            left.pop()
+    elif refusals:
+        anywhere = config.model_copy(update={"sampler": SamplerConfig(kind="random")})
+        for attempt in range(_ATTEMPTS, _ATTEMPTS + _DRAWS):
+            values = _ask(anywhere, space, (), (), _seed(config.seed, number, attempt))
+            if values not in tried and taken(values):
+                return values
+    if not refusals:
         return values  # all but impossible: a repeated draw of numbers that are no steps
-    left = [point for point in _every(space) if point not in tried]
-    return random.Random(_seed(config.seed, number, _ATTEMPTS)).choice(left) if left else values  # noqa: S311
+    raise ConfigError(
+        f"sweep {config.name}: parameters.config.space: no point was found for trial {number} that was not tried yet"
+        f" and that the recipe takes; it refuses {refusals[-1]}",
+        remedy=f"set trials to {number}, or take such values out of the space" if number else "take such values out",
+    )
 
 
 def _ask(

@@ -70,6 +70,10 @@ class Space:
         check_backbone(recipe, f"{where}: trainer")
         return recipe
 
+    def told(self, values: Values) -> str:
+        """A point in words, for errors."""
+        return ", ".join(f"{path} {_json(value)}" for path, value in values.items())
+
     def own_values(self) -> dict[str, Any] | None:
         """The values of the searched fields in the recipe itself; None if one of them lies outside of the space."""
         raw = self.recipe.model_dump(mode="json")
@@ -121,9 +125,9 @@ def open_space(config: SweepConfig, recipes_dir: Path, *, file: Path | str = "sw
         try:
             space.apply(corner)
         except ConfigError as error:
-            told = ", ".join(f"{path} {_json(value)}" for path, value in corner.items())
+            why = error.message.removeprefix("sweep: ")
             raise ConfigError(
-                f"{file}: {_PATH}.space: the recipe refuses {told}: {error.message.removeprefix('sweep: ')}",
+                f"{file}: {_PATH}.space: the recipe refuses {space.told(corner)}: {why}",
                 remedy="take one of these values out of the space, or change the recipe with parameters.config.trainer",
             ) from None
     return space
