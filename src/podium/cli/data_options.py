@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from podium.cli.data_policy import ImportPolicy, choose_policy
+from podium.config.base import MAX_SEED
 from podium.errors import ConfigError, DataError
 from podium.settings import Settings
 from podium.wording import plural
@@ -62,7 +63,7 @@ def _common(
     target: Target = None,
     force: Force = False,
     no_dvc: NoDvc = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the splits that are drawn from train.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the splits that are drawn from train.")] = 0,
     validation_fraction: Annotated[float, typer.Option(help="Share of train, where validation is drawn.")] = 0.1,
     test_fraction: Annotated[float, typer.Option(help="Share of train, where test is drawn.")] = 0.1,
     config: Config = None,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from podium.config.base import Frozen
+from podium.config.base import Frozen, Seed
 from podium.config.training import TrainerConfig
 
 NAME = r"^[a-z0-9][a-z0-9_\-]*$"
@@ -57,7 +57,7 @@ class Candidate(Frozen):
     name: str = Field(pattern=NAME)
     """Unique within the run."""
     recipe: RecipeConfig
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     threads: int = Field(1, ge=1)
     """CPU threads of each process; on the CPU part of the result's identity, since sums depend on it."""
     processes: int = Field(1, ge=1)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from podium.config.base import Frozen, Resize
+from podium.config.base import Frozen, Resize, Seed
 from podium.config.recipe import NAME
 
 MAX_SIDE: Final = 4096
@@ -50,7 +50,7 @@ class CandidateConfig(Frozen):
     """The id of a file in ``configs/recipes``."""
     name: str | None = Field(None, pattern=NAME)
     """Name of the branch; the recipe's id unless given. Needed when a recipe appears twice."""
-    seed: int | None = Field(None, ge=0)
+    seed: Seed | None = None
     """The run's seed unless given."""
     trainer: dict[str, Any] = Field(default_factory=dict)
     """Fields of the recipe's ``trainer`` to change for this branch."""
@@ -84,7 +84,7 @@ class RunConfig(Frozen):
     """Everything that one run of the training pipeline depends on."""
 
     name: str = Field(pattern=NAME)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     data: DataConfig = DataConfig()
     validation: ValidationConfig = ValidationConfig()
     trainer: dict[str, Any] = Field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from podium.config.base import Frozen
+from podium.config.base import Frozen, Seed
 from podium.config.recipe import NAME
 from podium.config.run import DataConfig
 
@@ -80,7 +80,7 @@ class SweepConfig(Frozen):
     """Everything that one sweep depends on: the ``config`` parameter of the sweep pipeline."""
 
     name: str = Field(pattern=NAME)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Of the suggestions, and of every trial's training: trials differ by their settings alone."""
     data: DataConfig = DataConfig()
     recipe: str

@@ -6,7 +6,7 @@ import math
 
 from pydantic import Field
 
-from podium.config.base import Frozen
+from podium.config.base import Frozen, Seed
 
 
 class Minimum(Frozen):
@@ -27,7 +27,7 @@ class DriftConfig(Frozen):
     """Probability of a false alarm, over all tests together (Holm)."""
     sample: int = Field(2000, ge=20)
     """At most so many images of each side are decoded and compared; labels are all counted."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Of the sample, the folds and the permutations."""
     permutations: int = Field(999, ge=99)
     """At least so many; more where ``alpha`` is too small for them."""

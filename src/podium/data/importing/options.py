@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 
-from podium.config.base import DEFAULT_RESIZE, Frozen, Resize
+from podium.config.base import DEFAULT_RESIZE, Frozen, Resize, Seed
 
 
 class Progress(Protocol):
@@ -26,7 +26,7 @@ class ImportOptions(Frozen):
     """Height and width; the images' own one unless given, which then must be the same for all."""
     resize: Resize = DEFAULT_RESIZE
     """How images are brought to ``size``. Recorded also where none is: prediction follows it on images of any size."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Of the splits that are drawn."""
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of train, where the source has no validation split."""
