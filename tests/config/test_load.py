@@ -44,6 +44,11 @@ def test_configs_are_frozen(tmp_path: Path) -> None:
         (("    name: trial", "    nane: trial"), ["parameters.config.nane", "did you mean 'name'?"]),
         (("    name: trial", "    name: trial\n    seed: '3'"), ["parameters.config.seed", "'3'"]),
         (("    name: trial", "    name: trial\n    seed: -1"), ["parameters.config.seed", "-1"]),
+        (
+            ("    name: trial", f"    name: trial\n    seed: {2**63}"),
+            ["parameters.config.seed", "less than", str(2**63)],
+        ),
+        (("name: small", f"seed: {10**22}"), ["candidates.1.seed", "less than or equal to", str(10**22)]),
         (("    name: trial", "    name: trial\n    name: again"), ["'name' stands twice", "line 5"]),
         (("    name: trial", "    name: Trial run"), ["parameters.config.name"]),
         (("name: small", "name: simple_cnn"), ["two candidates are called 'simple_cnn'"]),
@@ -76,6 +81,23 @@ def test_several_errors_are_told_at_once(tmp_path: Path) -> None:
         load_run_config(file)
     assert "3 values are refused" in caught.value.message
     assert "did you mean 'seed'?" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "candidates", ["[{recipe: simple_cnn, seed: -3}]", "[simple_cnn, {recipe: resnet20, seed: -3}]"]
+)
+def test_one_wrong_value_is_one_error(candidates: str, tmp_path: Path) -> None:
+    """Pydantic also counts the candidates that are left, and finds too few."""
+    file = write(tmp_path, f"parameters: {{config: {{name: trial, candidates: {candidates}}}}}")
+    with pytest.raises(ConfigError) as caught:
+        load_run_config(file)
+    assert caught.value.message.endswith("seed: input should be greater than or equal to 0, not -3")
+    assert "item" not in caught.value.message
+
+
+def test_no_candidates_are_too_few(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"candidates: tuple should have at least 1 item"):
+        load_run_config(write(tmp_path, "parameters: {config: {name: trial, candidates: []}}"))
 
 
 @pytest.mark.parametrize("text", ["", "- 1\n", "just text\n"])

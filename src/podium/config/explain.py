@@ -35,7 +35,7 @@ def explain(error: ValidationError, model: type[BaseModel], file: Path | str, pr
         prefix: Path of the model within the file, such as ``parameters.config``.
     """
     lines = []
-    for item in error.errors():
+    for item in _own_faults(error):
         loc = tuple(item["loc"])
         path = ".".join(map(str, ([prefix] if prefix else []) + list(loc)))
         lines.append(f"{path or 'the file'}: {_sentence(item, loc, model)}")
@@ -44,6 +44,18 @@ def explain(error: ValidationError, model: type[BaseModel], file: Path | str, pr
         return ConfigError(f"{file}: {message}", remedy=remedy or "correct this value")
     listing = "\n".join(f"  {line}" for line in lines)
     return ConfigError(f"{file}: {len(lines)} values are refused:\n{listing}", remedy="correct these values")
+
+
+def _own_faults(error: ValidationError) -> list[Any]:
+    """The errors without those that follow from others: a list counts as too short where its items are refused."""
+    items: list[Any] = error.errors()
+    places = [tuple(item["loc"]) for item in items]
+
+    def follows(item: Any) -> bool:
+        own = tuple(item["loc"])
+        return item["type"] == "too_short" and any(len(own) < len(loc) and loc[: len(own)] == own for loc in places)
+
+    return [item for item in items if not follows(item)]
 
 
 def _sentence(item: Any, loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
