@@ -53,7 +53,8 @@ def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path
 
     Raises:
         DataError: The data set is not what its manifest records.
-        ConfigError: It has another size or resize policy than the configuration says.
+        ConfigError: It has another size or resize policy than the configuration says, or images that a candidate's
+            settings make no sense for.
         WeightsError: Pretrained weights are missing.
         TrainingFailed: Every candidate failed; ``models`` is left as it was. Or some failed of what may work next time,
             such as a full disk; the others are saved, and the next call does not train them again.
@@ -61,7 +62,10 @@ def train_all(config: RunConfig, settings: Settings, models: Path, *, file: Path
     """
     dataset = open_configured(config, settings.root, file=file)
     dataset.verify()
-    candidates = resolve_candidates(config, settings.recipes)
+    size = dataset.manifest.height, dataset.manifest.width
+    candidates = resolve_candidates(
+        config, settings.recipes, file=file or f"the configuration {config.name!r}", size=size
+    )
     weights = weights_store(settings)
     contracts = {candidate.name: contract_for(candidate, dataset.manifest, weights) for candidate in candidates}
 

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from podium.config.load import load_run_config
+from podium.data import Dataset
 from podium.errors import ConfigError
 from podium.orchestration.strict import TRAINING_STEPS, check_any_file, check_file, check_sweep_file
+from podium.settings import Settings
+from podium.stages import train_all
 from tests.conftest import ROOT
 
 GOOD = """
@@ -183,3 +187,29 @@ def test_typos_in_a_sweep_are_refused(tmp_path: Path, change: tuple[str, str], s
         check_sweep_file(file)
     assert said in str(caught.value)
     assert str(file) in caught.value.message
+
+
+@pytest.mark.parametrize(("name", "pixels"), [("crop", 400), ("cutout", 64)])
+def test_augmentation_is_checked_on_the_data_set_that_is_here(
+    name: str, pixels: int, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    assert small_dataset.path == tmp_path / "data"
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    settings = Settings.from_environment({"PODIUM_ROOT": str(tmp_path)})
+    run, sweep = tmp_path / "run.yaml", tmp_path / "sweep.yaml"
+    run.write_text(
+        GOOD.replace("[simple_cnn]", f"[{{recipe: simple_cnn, trainer: {{augment: {{{name}: {pixels}}}}}}}]")
+    )
+    space = f"space: {{trainer.augment.{name}: {{low: 0, high: {pixels}}}}}"
+    sweep.write_text(f"parameters: {{config: {{name: s, recipe: simple_cnn, trials: 3, {space}}}}}")
+    for file in (run, sweep):
+        with pytest.raises(ConfigError) as caught:
+            check_any_file(file, settings=settings)
+        assert str(file) in caught.value.message
+        assert f"trainer.augment.{name}: {pixels} pixels, but the images are 32×32" in caught.value.message
+        if file == run:
+            with pytest.raises(ConfigError, match=rf"augment\.{name}"):
+                train_all(load_run_config(file), settings, tmp_path / "models", file=file)
+        elsewhere = file.read_text().replace("{name: s,", "{name: s, data: {path: none},")
+        file.write_text(elsewhere.replace("name: trial", "name: trial\n    data: {path: none}"))
+        assert check_any_file(file, settings=settings)

@@ -25,6 +25,8 @@ FACTORS = ("learning_rate", "bias_rate", "head_rate", "weight_decay")
         ({"averaging": {"decay": 1}}, ["trainer.averaging.decay", "less than 1"]),
         ({"schedule": "triangle"}, ["trainer.schedule", "'triangular'", "'triangle'"]),
         ({"schedule": "triangular", "plateau": {}}, ["plateau", "'triangular'"]),
+        ({"plateau": {"floor": 1}}, ["plateau.floor 1.0", "not below learning_rate 0.001", "has no effect"]),
+        ({"learning_rate": 1e-6, "plateau": {}}, ["plateau.floor 1e-06", "not below learning_rate 1e-06"]),
         ({"warm_up": 1}, ["trainer.warm_up", "less than 1"]),
         ({"optimizer": "lamb"}, ["trainer.optimizer", "'muon'", "'lamb'"]),
         ({"precision": "float16"}, ["trainer.precision", "'bfloat16'"]),

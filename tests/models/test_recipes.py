@@ -149,6 +149,8 @@ def test_every_block_of_the_trainer_can_be_taken_away() -> None:
         ),
         (run("resnet20", trainer={"schedule": "cosine"}), ["candidates.0.trainer", "plateau", "cosine"]),
         (run("resnet20", trainer={"fine_tune": {"epochs": 1}}), ["candidates.0.trainer.fine_tune", "no pretrained"]),
+        (run("resnet20", trainer={"plateau": {"floor": 1}}), ["candidates.0.trainer", "plateau.floor 1.0", "remove"]),
+        (run("simple_cnn", trainer={"momentum": 0.9}), ["candidates.0.trainer", "momentum 0.9", "'adam'"]),
         (
             run("transfer_resnet20", trainer={"fine_tune": {"unfreeze": "6.conv3"}}),
             ["r.yaml: candidates.0.trainer.fine_tune.unfreeze", "no layer '6.conv3'", "did you mean '6.conv"],
@@ -171,6 +173,31 @@ def test_wrong_runs_are_refused_with_the_keys_path(config: RunConfig, words: lis
     with pytest.raises(ConfigError) as caught:
         resolve_candidates(config, RECIPES, file="r.yaml")
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_a_layer_makes_sense_with_the_one_below_it() -> None:
+    """Not with the defaults, which the recipe may differ from."""
+    changes = {"momentum": 0.5, "micro_batch": 125}
+    (candidate,) = resolve_candidates(run({"recipe": "speedrun", "trainer": changes}), RECIPES)
+    assert (candidate.trainer.momentum, candidate.trainer.micro_batch) == (0.5, 125)
+    own = {"recipe": "resnet20", "trainer": {"plateau": {"floor": 2e-3}}}
+    (candidate,) = resolve_candidates(run(own, trainer={"learning_rate": 0.1}), RECIPES)
+    assert candidate.trainer.plateau
+    assert candidate.trainer.plateau.floor == 2e-3
+
+
+@pytest.mark.parametrize(("name", "pixels"), [("crop", 32), ("crop", 400), ("cutout", 32), ("cutout", 64)])
+def test_augmentation_that_leaves_nothing_of_the_image_is_refused(name: str, pixels: int) -> None:
+    plain = run({"recipe": "resnet20", "trainer": {"augment": {"shift": 0.0, name: pixels}}})
+    named = run({"recipe": "resnet20", "trainer": {"augment": {"shift": 0.0, name: pixels}}}, data={"size": [48, 32]})
+    assert resolve_candidates(plain, RECIPES), "nobody knows the images' size"
+    assert resolve_candidates(plain, RECIPES, size=(pixels + 1, pixels + 1))
+    for config, size in ((plain, (48, 32)), (plain, (32, 48)), (named, None)):
+        with pytest.raises(ConfigError) as caught:
+            resolve_candidates(config, RECIPES, file="r.yaml", size=size)
+        assert f"r.yaml: candidates.0.trainer.augment.{name}: {pixels} pixels, but the" in caught.value.message
+        assert "×".join(map(str, size or (48, 32))) in caught.value.message
+        assert "below 32" in caught.value.remedy
 
 
 GOOD = "id: x\nsource: own\nmodel:\n  family: simple_cnn\n"

@@ -13,7 +13,7 @@ import torch
 
 from podium.bundle import Bundle
 from podium.data import Dataset, open_dataset, write_dataset
-from podium.errors import DataError, TrainingFailed, WeightsError
+from podium.errors import ConfigError, DataError, TrainingFailed, WeightsError
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.training import Tick, build_from_bundle, engine, predict_probabilities, train
@@ -98,6 +98,20 @@ def test_a_plateau_lowers_the_rate_and_the_history_shows_it(small_dataset: Datas
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["crop", "cutout"])
+def test_augmentation_that_leaves_nothing_of_the_images_is_refused_before_the_first_step(
+    name: str, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    chosen = candidate(augment={name: 32})
+    epochs: list[object] = []
+    with pytest.raises(ConfigError, match=rf"^trainer\.augment\.{name}: 32 pixels, but the images are 32×32"):
+        train(
+            chosen, small_dataset, contract_for(chosen, small_dataset.manifest),
+            work=tmp_path / "w", on_epoch=epochs.append,
+        )  # fmt: skip
+    assert epochs == []
+
+
 def test_the_seed_decides_everything(small_dataset: Dataset, tmp_path: Path) -> None:
     first = fit(small_dataset, tmp_path / "a", "blocks", **FULL)
     again = fit(small_dataset, tmp_path / "b", "blocks", **FULL)

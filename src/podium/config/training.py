@@ -143,8 +143,8 @@ USED_BY: Final = {
 """Settings of the trainer that only some optimizers or schedules look at."""
 
 
-class TrainerConfig(Frozen):
-    """One training run. The recipe file gives the values that differ from these defaults."""
+class TrainerFields(Frozen):
+    """What can be set of a training, each for itself: a layer of a run's file need not make sense alone."""
 
     epochs: Count = 20
     batch_size: Count = 64
@@ -191,6 +191,10 @@ class TrainerConfig(Frozen):
     kernels: Literal["auto", "never", "always"] = "auto"
     """On a CPU in float32, uncompiled: Podium's own convolutions and normalization. ``auto``: where measured faster."""
 
+
+class TrainerConfig(TrainerFields):
+    """One training run. The recipe file gives the values that differ from these defaults."""
+
     @property
     def keeps_features(self) -> bool:
         """Whether images are passed through frozen layers once, for all epochs of a phase."""
@@ -202,6 +206,11 @@ class TrainerConfig(Frozen):
             raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
         if self.plateau and self.schedule != "constant":
             raise ValueError(f"plateau works on a constant schedule, not on {self.schedule!r}: remove one of the two")
+        if self.plateau and self.plateau.floor >= self.learning_rate:
+            raise ValueError(
+                f"plateau.floor {self.plateau.floor} is not below learning_rate {self.learning_rate}, so that plateau"
+                " has no effect: lower it, or remove plateau"
+            )
         if self.kernels == "always" and (self.precision == "bfloat16" or self.compile == "always"):
             other = "precision bfloat16" if self.precision == "bfloat16" else "compile always"
             raise ValueError(f"kernels always has no effect with {other}: remove one of the two")

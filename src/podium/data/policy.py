@@ -49,6 +49,17 @@ def check_configured(config: RunConfig | SweepConfig, root: Path, file: Path) ->
     refuse_other_policy(config.data, manifest, file)
 
 
+def known_size(config: DataConfig, root: Path) -> tuple[int, int] | None:
+    """Height and width of a run's images: as its configuration says, or else as the data set has, if it is here."""
+    if config.size:
+        return config.size
+    try:
+        manifest = read_manifest(root / config.path)
+    except DataError:
+        return None  # as above
+    return manifest.height, manifest.width
+
+
 def refuse_other_policy(config: DataConfig, manifest: Manifest, where: Path | str) -> None:
     """Compare what a configuration says of the images with what the data set is.
 

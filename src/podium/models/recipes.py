@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from podium.config import Candidate, RecipeConfig, RunConfig, TrainerConfig
+from podium.config.image_size import check_image_size
 from podium.config.load import load_yaml, nearest, parse
+from podium.config.training import TrainerFields
 from podium.errors import ConfigError
 from podium.models.options import has_backbone, options_of
 
@@ -54,7 +56,12 @@ def recipe_header(recipe: str, recipes_dir: Path) -> dict[str, str]:
 
 
 def resolve_candidates(
-    config: RunConfig, recipes_dir: Path, cores: int | None = None, *, file: Path | str = "run config"
+    config: RunConfig,
+    recipes_dir: Path,
+    cores: int | None = None,
+    *,
+    file: Path | str = "run config",
+    size: tuple[int, int] | None = None,
 ) -> tuple[Candidate, ...]:
     """Merge recipe ← run ← candidate into fully resolved candidates, in the run's order.
 
@@ -65,10 +72,12 @@ def resolve_candidates(
         recipes_dir: Folder of recipe files.
         cores: Cores shared among the candidates; the machine's unless given.
         file: Where ``config`` came from, for messages.
+        size: Height and width of the images, where they are known; those that ``config`` names unless given.
 
     Raises:
         ConfigError: An unknown recipe or key, a wrong value, or an impossible combination.
     """
+    size = size or config.data.size
     cores = cores or len(os.sched_getaffinity(0))
     threads = config.threads or max(1, cores // (len(config.candidates) * config.processes))
     _check_layer(config.trainer, file, "trainer")
@@ -76,6 +85,8 @@ def resolve_candidates(
     for index, entry in enumerate(config.candidates):
         path = f"candidates.{index}"
         resolved = resolve_recipe(entry.recipe, [config.trainer, entry.trainer], recipes_dir, file=file, path=path)
+        if size:
+            check_image_size(resolved.trainer.augment, size, f"{file}: {path}.trainer")
         _check_unfreezing(resolved, config.data.size, f"{file}: {path}")
         seed = config.seed if entry.seed is None else entry.seed
         candidates.append(
@@ -162,8 +173,11 @@ def check_backbone(recipe: RecipeConfig, where: str) -> None:
 
 
 def _check_layer(layer: Mapping[str, Any], file: Path | str, prefix: str) -> None:
-    """Refuse unknown keys and wrong types where they are written, before anything is merged."""
-    parse(TrainerConfig, {key: value for key, value in layer.items() if not _removes(key, value)}, file, prefix)
+    """Refuse unknown keys and wrong types where they are written, before anything is merged.
+
+    What a layer sets may make sense with the layer below alone (``momentum`` where the recipe says ``muon``).
+    """
+    parse(TrainerFields, {key: value for key, value in layer.items() if not _removes(key, value)}, file, prefix)
 
 
 def _removes(key: str, value: Any) -> bool:

@@ -16,6 +16,7 @@ from podium.config.retraining import RetrainingConfig
 from podium.config.retraining_file import is_retraining, retraining_config_of
 from podium.config.sweep import SweepConfig
 from podium.config.sweep_file import sweep_config_of
+from podium.data.policy import known_size
 from podium.errors import ConfigError
 from podium.models.recipes import resolve_candidates
 from podium.orchestration import schema
@@ -55,7 +56,8 @@ def check_file(
     """Check a pipeline file completely and return its run configuration.
 
     ZenML ignores unknown keys at every depth; here they are refused, and values of a wrong type as well. Recipes and
-    the suite are resolved, so that what is wrong in them is found before any step runs. What is not checked in the
+    the suite are resolved, so that what is wrong in them is found before any step runs, also what makes no sense for
+    images of the size that the file names or the data set has, if it is here. What is not checked in the
     settings of a stack's components, :func:`podium.orchestration.schema.check_settings` tells.
 
     Args:
@@ -73,7 +75,7 @@ def check_file(
 
 
 def _check_run(config: RunConfig, settings: Settings, file: Path) -> None:
-    resolve_candidates(config, settings.recipes, file=file)
+    resolve_candidates(config, settings.recipes, file=file, size=known_size(config.data, settings.root))
     load_suite(config.validation.suite, settings.root)
     load_policy(settings.root)
 
@@ -94,7 +96,8 @@ def check_sweep_file(
     from podium.sweeps.space import open_space  # here, since Optuna takes half a second
 
     config = sweep_config_of(_check_around(file, steps), file)
-    open_space(config, (settings or Settings.from_environment()).recipes, file=file)
+    settings = settings or Settings.from_environment()
+    open_space(config, settings.recipes, file=file, images=known_size(config.data, settings.root))
     return config
 
 

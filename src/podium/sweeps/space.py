@@ -20,6 +20,7 @@ from optuna.distributions import (
 )
 
 from podium.config import RecipeConfig
+from podium.config.image_size import check_image_size
 from podium.config.load import nearest, parse
 from podium.config.sweep import Dimension, SweepConfig
 from podium.errors import ConfigError
@@ -94,15 +95,19 @@ class Space:
         return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
 
-def open_space(config: SweepConfig, recipes_dir: Path, *, file: Path | str = "sweep") -> Space:
+def open_space(
+    config: SweepConfig, recipes_dir: Path, *, file: Path | str = "sweep", images: tuple[int, int] | None = None
+) -> Space:
     """Resolve the recipe and check the space against it.
 
     Every bound and choice has to be a value of its field, and the recipe has to take every combination of extreme
-    values (of more than 1,024 a seeded sample), so that no trial is lost on a mistake in the file.
+    values (of more than 1,024 a seeded sample), so that no trial is lost on a mistake in the file. ``images`` is their
+    height and width, if they are known; those that the configuration names unless given.
 
     Raises:
         ConfigError: An unknown recipe, path or key, a refused value or combination; names file, path, nearest name.
     """
+    images = images or config.data.size
     recipe = resolve_recipe(config.recipe, [config.trainer], recipes_dir, file=file, path=_PATH)
     fields = fields_of(recipe)
     for path, dimension in config.space.items():
@@ -123,7 +128,9 @@ def open_space(config: SweepConfig, recipes_dir: Path, *, file: Path | str = "sw
         )
     for corner in _corners(config):
         try:
-            space.apply(corner)
+            recipe = space.apply(corner)
+            if images:
+                check_image_size(recipe.trainer.augment, images, "trainer")
         except ConfigError as error:
             why = error.message.removeprefix("sweep: ")
             raise ConfigError(

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from podium.bundle import Bundle
 from podium.config import Candidate
+from podium.config.image_size import check_image_size
 from podium.contract import InputContract
 from podium.data import Dataset
 from podium.digest import digest_json
@@ -77,6 +78,7 @@ def train(
 
     Raises:
         DataError: The data set breaks the contract.
+        ConfigError: The candidate's augmentation makes no sense for images of this size.
         WeightsError: Pretrained weights are missing or do not fit.
         TrainingFailed: The loss became NaN or exploded, gradients died, the network stayed at chance level, or
             ``work`` cannot be written.
@@ -99,6 +101,7 @@ def train(
             log.info("%s: reusing the finished training in %s", candidate.name, work)
             return finished
         check_dataset(dataset, contract)
+        check_image_size(candidate.trainer.augment, (contract.height, contract.width), "trainer")
         least = min(candidate.trainer.batch_size, len(dataset["train"]))
         check_batches(candidate.recipe.model, contract, least)
         if candidate.processes == 1:
