@@ -70,6 +70,18 @@ class TestList:
         assert isinstance(shown.exception, ConfigError)
         assert "deep.yaml: cnn_blocks" in shown.exception.message
 
+    @pytest.mark.parametrize(("columns", "gap"), [("80", 1), ("100", 2)])
+    def test_the_table_tells_what_the_network_computes_with(self, columns: str, gap: int, tmp_path: Path) -> None:
+        (tmp_path / "configs" / "recipes").mkdir(parents=True)
+        for name in ("efficientnet_b0_240", "simple_cnn"):
+            shutil.copy(RECIPES / f"{name}.yaml", tmp_path / "configs" / "recipes")
+        lines = call("list", PODIUM_ROOT=str(tmp_path), COLUMNS=columns).splitlines()
+        header = next(line for line in lines if line.split()[:1] == ["id"])
+        inputs = {line.split()[0]: line.split()[3] for line in lines if "_" in line.split(" ")[1]}
+        assert header.split()[3] == "input"
+        assert f"parameters{' ' * gap}trainable" in header
+        assert inputs == {"efficientnet_b0_240": "240", "simple_cnn": "32"}
+
     @pytest.mark.parametrize("recipe", ["efficientnet_b0_240", "resnet20"])
     def test_the_size_of_the_networks_input_is_the_same_in_both(self, recipe: str, tmp_path: Path) -> None:
         (tmp_path / "configs" / "recipes").mkdir(parents=True)
@@ -86,7 +98,9 @@ class TestList:
         for recipe in list_recipes(RECIPES):
             (line,) = (line for line in lines if line.split()[:1] == [recipe.id])
             total, trainable = COUNTS[recipe.id]
-            assert line.split()[1:5] == [recipe.source, recipe.model.family, f"{total:,}", f"{trainable:,}"]
+            side = recipe.model.options.get("input_size", 32)
+            told = [recipe.source, recipe.model.family, f"{side}", f"{total:,}", f"{trainable:,}"]
+            assert line.split()[1:6] == told
 
 
 class TestShow:
@@ -149,6 +163,21 @@ class TestShow:
         assert isinstance(result.exception, ConfigError)
         assert "4×4" in str(result.exception)
 
+    @pytest.mark.parametrize(
+        ("size", "told"),
+        [("100000", "more than 4,096"), ("32x4097", "more than 4,096"), ("0", "not a"), ("a", "not a")],
+    )
+    def test_sizes_that_no_run_takes_are_refused(self, size: str, told: str) -> None:
+        result = CliRunner().invoke(app, ["show", "simple_cnn", "--size", size])
+        assert isinstance(result.exception, ConfigError)
+        assert f"--size {size}: {told}" in result.exception.message
+
+    def test_a_size_may_be_height_and_width(self) -> None:
+        shown = json.loads(call("show", "simple_cnn", "--size", "32x48", "--json"))
+        assert shown["input_size"] == [32, 48]
+        assert shown["layers"][0]["output_shape"] == [32, 30, 46]
+        assert "32×48 RGB" in call("show", "simple_cnn", "--size", "32x48")
+
     def test_what_a_recipe_file_says_is_no_markup(self, tmp_path: Path) -> None:
         folder = tmp_path / "configs" / "recipes"
         folder.mkdir(parents=True)
@@ -162,6 +191,6 @@ class TestShow:
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_every_family_can_be_tabulated(family: str) -> None:
     options = {"transfer": {"weights": "none"}, "timm": {"weights": "resnet18.a1_in1k"}}.get(family, {})
-    table = layer_table(ModelConfig(family=family, options=options, views=6), contract_of(40, 5))
+    table = layer_table(ModelConfig(family=family, options=options, views=6), contract_of((40, 40), 5))
     assert table.layers[-1].output_shape == (5,)
     assert sum(layer.flops for layer in table.layers) == table.flops

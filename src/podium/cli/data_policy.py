@@ -39,7 +39,7 @@ def choose_policy(
     Raises:
         ConfigError: The file or the size is refused, or a run of the file would refuse the data set.
     """
-    asked = parse_size(size)
+    asked = parse_size(size) if size is not None else None
     if config is None:
         return ImportPolicy(asked, resize or DEFAULT_RESIZE, target or settings.data)
     from podium.config.load import load_run_config
@@ -60,10 +60,8 @@ def choose_policy(
     return ImportPolicy(asked or data.size, resize or data.resize or DEFAULT_RESIZE, folder)
 
 
-def parse_size(text: str | None) -> tuple[int, int] | None:
+def parse_size(text: str) -> tuple[int, int]:
     """``32`` and ``32x48`` to height and width. Raises ConfigError for anything else."""
-    if text is None:
-        return None
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) in (1, 2) and all(part.isdecimal() for part in parts):
         height, width = (int(part[:9]) for part in (parts[0], parts[-1]))  # nobody waits for a million digits

@@ -37,7 +37,7 @@ def list_command(as_json: AsJson = False) -> None:
 
     settings = Settings.from_environment()
     recipes = list_recipes(settings.recipes)
-    counting = count_all([recipe.model for recipe in recipes], contract_of(SIDE, CLASSES), settings.counts)
+    counting = count_all([recipe.model for recipe in recipes], contract_of((SIDE, SIDE), CLASSES), settings.counts)
     console = Console(stderr=True)
     told = track(
         counting, "Counting parameters", len(recipes), console=console, transient=True, disable=not console.is_terminal
@@ -51,7 +51,7 @@ def list_command(as_json: AsJson = False) -> None:
                 "id": recipe.id,
                 "source": recipe.source,
                 "family": recipe.model.family,
-                "input_size": input_size(recipe, SIDE),
+                "input_size": input_size(recipe, (SIDE, SIDE)),
                 "parameters": counts.total,
                 "trainable_parameters": counts.trainable,
                 "published_accuracy": recipe.published_accuracy,
@@ -68,23 +68,25 @@ def list_command(as_json: AsJson = False) -> None:
 @app.command("show")
 def show(
     recipe: Annotated[str, typer.Argument(metavar="ID", help="A recipe, as `podium recipes list` names it.")],
-    size: Annotated[int, typer.Option(min=1, help="Side of the images in pixels.")] = SIDE,
+    size: Annotated[str, typer.Option(metavar="N|HxW", help="Height and width of the images in pixels.")] = str(SIDE),
     classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = CLASSES,
     as_json: AsJson = False,
 ) -> None:
     """Show a recipe's network layer by layer, and how it is trained."""
     from dataclasses import asdict
 
+    from podium.cli.data_policy import parse_size
     from podium.errors import ConfigError
     from podium.models.layer_table import layer_table
     from podium.models.recipes import load_recipe, recipe_header
     from podium.settings import Settings
 
+    images = parse_size(size)
     folder = Settings.from_environment().recipes
     config = load_recipe(recipe, folder)
     header = recipe_header(recipe, folder)
     try:
-        table = layer_table(config.model, contract_of(size, classes))
+        table = layer_table(config.model, contract_of(images, classes))
     except ConfigError as error:
         raise ConfigError(f"{folder / f'{recipe}.yaml'}: {error.message}", remedy=error.remedy) from None
     if as_json:
@@ -92,7 +94,7 @@ def show(
             "id": config.id,
             "source": config.source,
             "family": config.model.family,
-            "input_size": input_size(config, size),
+            "input_size": input_size(config, images),
             "classes": classes,
             **asdict(table),
             "views": config.model.views,
@@ -105,17 +107,18 @@ def show(
         return
     from podium.cli.recipes_view import render_recipe
 
-    render_recipe(config, header, table, size, classes)
+    render_recipe(config, header, table, images, classes)
 
 
-def input_size(recipe: RecipeConfig, side: int) -> list[int]:
-    """Height and width that a recipe's network computes with, for images of such a side."""
-    return [recipe.model.options.get("input_size") or side] * 2
+def input_size(recipe: RecipeConfig, size: tuple[int, int]) -> list[int]:
+    """Height and width that a recipe's network computes with, for images of such a size."""
+    own = recipe.model.options.get("input_size")
+    return [own, own] if own else list(size)
 
 
-def contract_of(side: int, classes: int) -> InputContract:
+def contract_of(size: tuple[int, int], classes: int) -> InputContract:
     """Some contract of that size; its normalization changes no count."""
     from podium.contract import InputContract
 
     names = tuple(str(i) for i in range(classes))
-    return InputContract(height=side, width=side, mean=(0.5,) * 3, std=(0.25,) * 3, class_names=names)
+    return InputContract(height=size[0], width=size[1], mean=(0.5,) * 3, std=(0.25,) * 3, class_names=names)

@@ -19,23 +19,31 @@ if TYPE_CHECKING:
 _ALWAYS = ("epochs", "batch_size", "optimizer", "learning_rate")
 """Settings of the trainer that are shown whether or not they are the defaults."""
 
+_ROOMY = 90
+"""Columns of a terminal in which the list's seven have two spaces between them."""
+
 
 def render_list(rows: Sequence[Mapping[str, Any]], side: int, classes: int) -> None:
     """All recipes, one line each."""
-    table = _table(("id", "source", "family"), ("parameters", "trainable", "published"))
+    console = Console()
+    numbers = ("input", "parameters", "trainable", "published")
+    table = _table(("id", "source", "family"), numbers, gap=int(console.width >= _ROOMY))
     for row in rows:
         published = row["published_accuracy"]
         table.add_row(
             *(Text(row[key]) for key in ("id", "source", "family")),
+            _size(row["input_size"]),
             *("–" if row[key] is None else f"{row[key]:,}" for key in ("parameters", "trainable_parameters")),
             "–" if published is None else f"{published:.4f}",
         )
-    console = Console()
     console.print(table)
-    console.print(Text(f"Counted for {side}×{side} images of {classes} classes.", style="dim"))
+    told = f"Counted for {side}×{side} images of {classes} classes, resized where the input is another."
+    console.print(Text(told, style="dim"))
 
 
-def render_recipe(recipe: RecipeConfig, header: Mapping[str, str], table: LayerTable, side: int, classes: int) -> None:
+def render_recipe(
+    recipe: RecipeConfig, header: Mapping[str, str], table: LayerTable, size: tuple[int, int], classes: int
+) -> None:
     """One recipe: what its file says of itself, its layers, and how it is trained."""
     console = Console(highlight=False)
     console.print(Text(recipe.id, style="bold"))
@@ -53,7 +61,7 @@ def render_recipe(recipe: RecipeConfig, header: Mapping[str, str], table: LayerT
     views = recipe.model.views
     seen = f", {views} times that in evaluation, which averages {views} views" if views > 1 else ""
     sums = {
-        "input": f"{side}×{side} RGB, {classes} classes",
+        "input": f"{size[0]}×{size[1]} RGB, {classes} classes",
         "parameters": f"{table.parameters:,}, of which {table.trainable_parameters:,} are trained",
         "FLOPs": f"{_flops(table.flops)} for an image, forwards (two for each multiply-add){seen}",
     }
@@ -83,9 +91,9 @@ def _differences(value: Frozen, default: Frozen | None, prefix: str = "") -> Ite
             yield path, mine
 
 
-def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    """Narrow enough for 80 columns; what is too long is wrapped, never cut."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def _table(texts: Sequence[str], numbers: Sequence[str], gap: int = 1) -> Table:
+    """Narrow enough for 80 columns; what is too long is wrapped, never cut. ``gap`` is added to one space a column."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0))
     for name in texts:
         table.add_column(name, overflow="fold")
     for name in numbers:
@@ -100,6 +108,11 @@ def _pairs(pairs: Mapping[str, str]) -> Padding:
     for name, text in pairs.items():
         table.add_row(Text(name), Text(text))
     return Padding(table, (0, 0, 0, 2))
+
+
+def _size(size: Sequence[int]) -> str:
+    """Height and width, once where they are the same."""
+    return "×".join(map(str, size if size[0] != size[1] else size[:1]))
 
 
 def _flops(count: int) -> str:
