@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CONFIG ?= configs/quickstart.yaml
 # A file stays in one process, for its fixtures; tests/order.py has put the long ones first.
-WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+PARALLEL := --dist loadfile --no-loadscope-reorder --numprocesses
 
 export UV_PYTHON_DOWNLOADS := never
 # Containers often forbid bytecode; then every process of the tests compiles, and pytest rewrites, all that it imports.
@@ -44,14 +44,15 @@ run: $(READY) ## Run the main job: CONFIG=configs/quickstart.yaml on the embedde
 	@$(BIN)/podium data restore
 	@$(BIN)/podium run $(CONFIG)
 
-# Two workers share the cores; threads that wait for work would spin on them.
+# Workers share the cores; threads that wait for work would spin on them. Slow tests wait half of their time, for
+# processes that they start and stop: twice as many workers as there are usually cores.
 test: export OMP_NUM_THREADS := 1
 test: $(READY) lint ## Every test
-	@$(BIN)/python -m pytest $(WORKERS) --durations 100
+	@$(BIN)/python -m pytest $(PARALLEL) 4 --durations 100
 
 check: export OMP_NUM_THREADS := 1
 check: $(READY) lint ## The fast part: lint, types, import contract, quick tests
-	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" --quiet
+	@$(BIN)/python -m pytest $(PARALLEL) 2 -m "not slow" --quiet
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -90,23 +90,31 @@ def test_a_stop_says_where_and_how_to_go_on(small_dataset: Dataset, tmp_path: Pa
     assert caught.value.exit_code == 75
 
 
+def nobody(number: int, _: object) -> None:
+    """The handler of who does not heed a signal; SIGINT is ignored where the tests run in a shell's background."""
+    raise AssertionError(f"signal {number} met nobody who heeds it")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_signal_stops_after_the_step_and_handlers_come_back(
     number: int, status: int, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
 ) -> None:
-    before = signal.getsignal(number)
     epochs: list[int] = []
 
     def on_epoch(record: EpochRecord) -> None:
         epochs.append(record.epoch)
         os.kill(os.getpid(), number)
 
-    with pytest.raises(TrainingStopped) as caught:
-        fit(candidate(), small_dataset, tmp_path / "w", store, on_epoch)
+    usual = signal.signal(number, nobody)
+    try:
+        with pytest.raises(TrainingStopped) as caught:
+            fit(candidate(), small_dataset, tmp_path / "w", store, on_epoch)
+        assert signal.getsignal(number) is nobody
+    finally:
+        signal.signal(number, usual)
     assert caught.value.exit_code == status
     assert epochs == [1]
-    assert signal.getsignal(number) is before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -185,19 +193,22 @@ def test_a_signal_reaches_who_waits_for_another_run(
     number: int, status: int, small_dataset: Dataset, tmp_path: Path, store: WeightsStore
 ) -> None:
     (tmp_path / "w").mkdir()
-    before = signal.getsignal(number)
 
     def send() -> None:
-        while signal.getsignal(number) is before:
+        while signal.getsignal(number) is nobody:
             time.sleep(0.02)
         time.sleep(0.2)  # within which it begins to wait
         os.kill(os.getpid(), number)
 
     alarm = threading.Thread(target=send, daemon=True)
-    with FileLock(tmp_path / "w" / "lock"):
-        alarm.start()
-        with pytest.raises(TrainingStopped, match="waited for another run") as caught:
-            fit(candidate(), small_dataset, tmp_path / "w", store)
+    usual = signal.signal(number, nobody)
+    try:
+        with FileLock(tmp_path / "w" / "lock"):
+            alarm.start()
+            with pytest.raises(TrainingStopped, match="waited for another run") as caught:
+                fit(candidate(), small_dataset, tmp_path / "w", store)
+    finally:
+        signal.signal(number, usual)
     assert caught.value.exit_code == status
 
 

@@ -24,8 +24,16 @@ class OwnName:
     """A class attribute that tells ZenML the class's own dotted name; sub-classes have theirs."""
 
     def __get__(self, instance: object, owner: type[Any]) -> Source:
-        """The source that ZenML records: of a package that has to be installed, in whatever version."""
-        return Source(module=owner.__module__, attribute=owner.__name__, type=SourceType.UNKNOWN)
+        """The source that ZenML records."""
+        return source_of(owner)
+
+
+def source_of(ours: type[Any] | Callable[..., Any]) -> Source:
+    """A class or function of a module's top level by the name by which it is imported, in whatever version.
+
+    ZenML itself would ask its database whether the checkout is a code repository, and make one where there is none.
+    """
+    return Source(module=ours.__module__, attribute=ours.__name__, type=SourceType.UNKNOWN)
 
 
 def step(**options: Any) -> Callable[[Callable[..., Any]], BaseStep]:
