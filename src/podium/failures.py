@@ -10,7 +10,8 @@ from podium.results import Failure
 
 def failure_of(error: BaseException) -> Failure:
     """The cause that an error names, and its remedy; of an error that is none of ours, its class and first line."""
-    # ZenML makes a job's error anew from its whole text, and of a class of "src.podium" where that is below its root.
+    # ZenML makes a job's error anew from its whole text; where the step is none of ``podium.orchestration.step``, also
+    # of a second class, which it finds as "src.podium.errors".
     if isinstance(error, PodiumError) or type(error).__module__.endswith("podium.errors"):
         cause, _, remedy = str(error).partition("\n  →")
         return Failure(cause=cause, remedy=remedy.strip())
