@@ -49,4 +49,5 @@ def compare(
         test={evaluation.metrics.candidate: evaluation.metrics for evaluation in test},
         failures=failures,
         costs={one.findings.candidate: one.findings.cost for one in examined},
+        seeded=config.seeded,
     )

@@ -169,6 +169,25 @@ class LeaderboardRow(Frozen):
     """Images a second in batches of 64, likewise."""
 
 
+class Spread(Frozen):
+    """The mean of several figures and their standard deviation (of a sample; null of a single one)."""
+
+    mean: float
+    sd: float | None
+    count: int
+
+
+class SeedSpread(Frozen):
+    """The branches of one candidate, which differ in their seed alone, side by side."""
+
+    name: str
+    branches: tuple[str, ...]
+    """All of them, in the order of the run's file; figures are of those that completed."""
+    validation_accuracy: Spread | None
+    test_accuracy: Spread | None
+    """Null unless the candidate won: the test split is opened for the winner and its other seeds alone."""
+
+
 class DataReference(Frozen):
     """Which data a run used."""
 
@@ -193,3 +212,5 @@ class Leaderboard(Frozen):
     champion: int | None = None
     candidates: tuple[LeaderboardRow, ...]
     """Completed ones first, best validation figure first."""
+    seeds: tuple[SeedSpread, ...] = ()
+    """Of candidates that name several seeds; none in files of before there were such."""

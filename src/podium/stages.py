@@ -18,7 +18,7 @@ from podium.config import Candidate, RunConfig
 from podium.data.policy import open_configured
 from podium.digest import digest_json
 from podium.errors import TrainingFailed, TrainingStopped
-from podium.evaluation.compare import select
+from podium.evaluation.compare import seed_spreads, select
 from podium.evaluation.evaluate import evaluate
 from podium.failures import failure_of, may_work_next_time, told
 from podium.models.contracts import contract_for
@@ -151,6 +151,10 @@ def evaluate_all(
             for name in bundles
         },
         "failed": {name: failure.cause for name, failure in failures.items()},
+        "seeds": {
+            group.name: group.model_dump(mode="json", exclude={"name", "test_accuracy"})
+            for group in seed_spreads(config.seeded, validation, {})
+        },
     }
     atomic.write_text(out / "metrics.json", json.dumps(figures, indent=2) + "\n")
     atomic.write_text(

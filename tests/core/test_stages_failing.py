@@ -83,6 +83,19 @@ def test_one_that_fails_costs_the_others_nothing(settings: Settings, monkeypatch
 
 
 @pytest.mark.slow
+def test_several_seeds_of_one_candidate_are_told_side_by_side(settings: Settings) -> None:
+    models, out = settings.root / "models", settings.root / "out"
+    run = config({**GOOD, "seeds": [3, 7]})
+    assert list(train_all(run, settings, models).summaries) == ["good_seed3", "good_seed7"]
+    evaluate_all(run, settings, models, out)
+    figures = json.loads((out / "metrics.json").read_text())
+    values = [one["validation"]["accuracy"] for one in figures["candidates"].values()]
+    spread = {"mean": pytest.approx(sum(values) / 2), "sd": pytest.approx(abs(values[0] - values[1]) / 2**0.5)}
+    expected = {"branches": ["good_seed3", "good_seed7"], "validation_accuracy": {**spread, "count": 2}}
+    assert figures["seeds"] == {"good": expected}
+
+
+@pytest.mark.slow
 def test_where_all_fail_nothing_is_replaced_and_nothing_old_is_evaluated(settings: Settings) -> None:
     models, out = settings.root / "models", settings.root / "out"
     train_all(config(GOOD), settings, models)

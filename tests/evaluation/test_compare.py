@@ -7,7 +7,7 @@ import pytest
 
 from podium.errors import PodiumError
 from podium.evaluation import build_leaderboard, select
-from podium.results import DataReference, Failure, Leaderboard
+from podium.results import DataReference, Failure, Leaderboard, Spread
 from tests.evaluation.made import DIGEST, cost, metrics, summary
 
 DATA = DataReference(name="made", path="data", digest=DIGEST)
@@ -122,3 +122,16 @@ def test_before_the_test_split_is_opened_its_figures_are_null() -> None:
 def test_an_inconsistent_leaderboard_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         board(**changes)
+
+
+def test_seeds_of_one_candidate_have_a_mean_and_a_spread() -> None:
+    tried = {"both": ("good", "fair", "broken"), "lost": ("broken",)}
+    both, lost = board(seeded=tried, test={"good": metrics("good", "test", correct=85)}).seeds
+    assert (both.name, both.branches) == ("both", tried["both"])
+    assert both.validation_accuracy is not None
+    assert both.validation_accuracy.mean == pytest.approx(0.875)
+    assert both.validation_accuracy.sd == pytest.approx(0.15 / 2**0.5)
+    assert both.validation_accuracy.count == 2
+    assert both.test_accuracy == Spread(mean=0.85, sd=None, count=1)
+    assert (lost.validation_accuracy, lost.test_accuracy) == (None, None)
+    assert board().seeds == ()

@@ -75,16 +75,23 @@ def test_a_critical_failure_stops_before_training_and_shows_the_images(workspace
 
 
 def test_a_failed_branch_is_reported_and_the_others_go_on(workspace: Workspace) -> None:
+    """And several seeds of the winner are trained, tested and told side by side."""
     file = workspace.root / "configs" / "tiny.yaml"
-    file.write_text(
-        file.read_text().replace(
-            "cnn_3block]", "{recipe: cnn_3block, name: hasty, trainer: {optimizer: sgd, learning_rate: 1e6}}]"
-        )
-    )
+    hasty = "{recipe: cnn_3block, name: hasty, trainer: {optimizer: sgd, learning_rate: 1e6}}"
+    replaced = "[simple_cnn, cnn_3block]"
+    assert replaced in file.read_text()
+    file.write_text(file.read_text().replace(replaced, f"[{{recipe: simple_cnn, seeds: [0, 4]}}, {hasty}]"))
     printed = workspace.call("podium", "run", "configs/tiny.yaml")
     assert "Traceback" not in printed
-    rows = {row["recipe"]: row for row in workspace.json("leaderboard")["candidates"]}
-    assert rows["simple_cnn"]["status"] == "completed"
+    board = workspace.json("leaderboard")
+    rows = {row["recipe"]: row for row in board["candidates"]}
+    twice = [rows["simple_cnn_seed0"], rows["simple_cnn_seed4"]]
+    assert [row["status"] for row in twice] == ["completed"] * 2
+    (seeds,) = board["seeds"]
+    for figure in ("validation_accuracy", "test_accuracy"):
+        assert seeds[figure]["mean"] == pytest.approx(sum(row[figure] for row in twice) / 2)
+        assert seeds[figure]["sd"] == pytest.approx(abs(twice[0][figure] - twice[1][figure]) / 2**0.5)
+    assert f"simple_cnn, 2 seeds: validation {100 * seeds['validation_accuracy']['mean']:.2f} ± " in printed
     assert rows["hasty"]["status"] == "failed"
     assert rows["hasty"]["cause"]
     remedy = rows["hasty"]["remedy"]

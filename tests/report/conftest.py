@@ -75,6 +75,7 @@ def make_report(
         validation=figures,
         test={name: entry.metrics for name, entry in test.items()},
         failures={"broken": Failure(cause=cause, remedy="lower the learning rate (now 0.5)")},
+        seeded={"both": ("resnet20", "simple_cnn", "broken")},
         version=4,
     )
     return RunReport(

@@ -18,7 +18,8 @@ from podium.errors import PodiumError
 from podium.report import RunReport
 from podium.report.files import read_leaderboard, run_folder
 from podium.report.table import render_leaderboard
-from podium.results import Leaderboard
+from podium.report.text import THIN
+from podium.results import Leaderboard, Spread
 
 
 @pytest.fixture
@@ -110,12 +111,30 @@ def test_names_and_causes_are_no_markup(run_report: RunReport) -> None:
     assert "[/] [bold]x\n  → [/b]y" in text
 
 
-def test_a_leaderboard_of_before_remedies_were_kept_is_read(run_report: RunReport) -> None:
+def test_a_leaderboard_of_before_remedies_and_seeds_were_kept_is_read(run_report: RunReport) -> None:
     document = json.loads(run_report.leaderboard.model_dump_json())
+    del document["seeds"]
     for row in document["candidates"]:
         del row["remedy"]
     text = drawn(Leaderboard.model_validate_json(json.dumps(document)), 100)
     assert "broken failed: loss is NaN\nSelected" in text
+
+
+def test_the_seeds_of_a_candidate_stand_side_by_side(run_report: RunReport) -> None:
+    (group,) = run_report.leaderboard.seeds
+    assert group.validation_accuracy
+    assert group.test_accuracy
+    (line,) = (line for line in drawn(run_report.leaderboard, 100).splitlines() if line.startswith("both, "))
+    mean, sd = 100 * group.validation_accuracy.mean, 100 * group.validation_accuracy.sd
+    assert line.startswith(f"both, 2 of 3 seeds: validation {mean:.2f} ± {sd:.2f}")
+    assert f", test {100 * group.test_accuracy.mean:.2f} ± " in line
+    lone = Spread(mean=0.5, sd=None, count=1)
+    alone = group.model_copy(update={"branches": ("a",), "validation_accuracy": lone, "test_accuracy": None})
+    board = run_report.leaderboard.model_copy(update={"seeds": (alone,)})
+    assert f"both, 1 seed: validation 50.00{THIN}%\n" in drawn(board, 100)
+    none = group.model_copy(update={"validation_accuracy": None, "test_accuracy": None})
+    board = run_report.leaderboard.model_copy(update={"seeds": (none,)})
+    assert "both, none of 3 seeds completed\n" in drawn(board, 100)
 
 
 def test_a_run_in_which_everything_failed_is_said_to_have_no_winner(run_report: RunReport) -> None:

@@ -101,6 +101,7 @@ def test_every_section_is_there_in_the_order_of_need(run_report: RunReport) -> N
         "resnet20",
         "review requested",
         "broken failed loss is NaN",
+        "both 2 of 3 seeds: validation ",
         "fine-tuning begins",
         "simple_cnn trained without augmentation",
         "rotation ±10°, shift ±10",

@@ -32,8 +32,8 @@ def check(
                 f"[green]ok[/] {escape(str(file))}: sweep [bold]{config.name}[/] of {trials} ({escape(fields)})"
             )
             continue
-        names = ", ".join(candidate.label for candidate in config.candidates)
-        candidates = plural(len(config.candidates), "candidate")
+        names = ", ".join(config.branches)
+        candidates = plural(len(config.branches), "candidate")
         console.print(f"[green]ok[/] {file}: run [bold]{config.name}[/] with {candidates} ({names})")
 
 

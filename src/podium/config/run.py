@@ -43,6 +43,12 @@ class ValidationConfig(Frozen):
     """A file of ``configs/validation`` without its ending, or the path of a ``.yaml`` file."""
 
 
+def _several(value: Any) -> Any:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{value!r} is no list of seeds, such as [0, 1, 2]")
+    return tuple(value)
+
+
 class CandidateConfig(Frozen):
     """One branch of the run. A bare recipe id is short for ``{recipe: ID}``."""
 
@@ -52,13 +58,31 @@ class CandidateConfig(Frozen):
     """Name of the branch; the recipe's id unless given. Needed when a recipe appears twice."""
     seed: Seed | None = None
     """The run's seed unless given."""
+    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_several)] | None = Field(None, min_length=1)
+    """In place of ``seed``: one branch for each, called ``NAME_seed0`` and so on, and their mean ± s.d. beside them."""
     trainer: dict[str, Any] = Field(default_factory=dict)
     """Fields of the recipe's ``trainer`` to change for this branch."""
 
     @property
     def label(self) -> str:
-        """The branch's name."""
+        """The branch's name, or what the names of its branches begin with."""
         return self.name or self.recipe
+
+    def branches(self, seed: int) -> dict[str, int]:
+        """The seed of each branch, by the branch's name; ``seed`` is the run's."""
+        if self.seeds is None:
+            return {self.label: seed if self.seed is None else self.seed}
+        return {f"{self.label}_seed{one}": one for one in self.seeds}
+
+    @model_validator(mode="after")
+    def _seeds_agree(self) -> Self:
+        if self.seeds is not None:
+            if self.seed is not None:
+                raise ValueError("both 'seed' and 'seeds' are given: keep one of them")
+            for one in self.seeds:
+                if self.seeds.count(one) > 1:
+                    raise ValueError(f"the seed {one} stands twice in 'seeds': it would give the same network again")
+        return self
 
 
 def _expand(value: Any) -> Any:
@@ -99,8 +123,19 @@ class RunConfig(Frozen):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        labels = [candidate.label for candidate in self.candidates]
-        for label in labels:
-            if labels.count(label) > 1:
-                raise ValueError(f"two candidates are called {label!r}: give each a name of its own")
+        for labels in ([candidate.label for candidate in self.candidates], self.branches):
+            for label in labels:
+                if labels.count(label) > 1:
+                    raise ValueError(f"two candidates are called {label!r}: give each a name of its own")
         return self
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The names of all branches."""
+        return tuple(name for candidate in self.candidates for name in candidate.branches(self.seed))
+
+    @property
+    def seeded(self) -> dict[str, tuple[str, ...]]:
+        """The branches of each candidate that names several seeds, by its label."""
+        several = (candidate for candidate in self.candidates if candidate.seeds is not None)
+        return {candidate.label: tuple(candidate.branches(self.seed)) for candidate in several}

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Final
 
 from podium.errors import PodiumError
 from podium.evaluation.records import Cost
-from podium.results import DataReference, Failure, Leaderboard, LeaderboardRow, Metrics, Selection, TrainingSummary
+from podium.results import (
+    DataReference,
+    Failure,
+    Leaderboard,
+    LeaderboardRow,
+    Metrics,
+    SeedSpread,
+    Selection,
+    Spread,
+    TrainingSummary,
+)
 
 _VALUE: Final[Mapping[str, Callable[[Metrics], float]]] = {
     "accuracy": lambda metrics: metrics.accuracy,
@@ -59,6 +70,7 @@ def build_leaderboard(
     test: Mapping[str, Metrics],
     failures: Mapping[str, Failure],
     costs: Mapping[str, Cost] | None = None,
+    seeded: Mapping[str, Sequence[str]] | None = None,
     metric: str = "accuracy",
     version: int | None = None,
     champion: int | None = None,
@@ -76,6 +88,7 @@ def build_leaderboard(
         test: Test figures; empty, or of completed candidates.
         failures: Why each failed candidate failed, in the order of the run.
         costs: Of completed candidates, those that were examined.
+        seeded: The branches that differ in their seed alone, by the candidate's name.
         metric: What ranks the candidates where there is no selection; otherwise the selection's metric does.
         version: The registry's version of the selected candidate.
         champion: The registry's promoted version.
@@ -117,7 +130,36 @@ def build_leaderboard(
         version=version,
         champion=champion,
         candidates=(*completed, *failed),
+        seeds=seed_spreads(seeded or {}, validation, test),
     )
+
+
+def seed_spreads(
+    seeded: Mapping[str, Sequence[str]], validation: Mapping[str, Metrics], test: Mapping[str, Metrics]
+) -> tuple[SeedSpread, ...]:
+    """Mean and standard deviation over the seeds of each candidate that names several.
+
+    Args:
+        seeded: The branches that differ in their seed alone, by the candidate's name.
+        validation: Figures of the branches that completed.
+        test: Figures of those for which the test split was opened.
+    """
+    return tuple(
+        SeedSpread(
+            name=name,
+            branches=tuple(branches),
+            validation_accuracy=_spread(validation, branches),
+            test_accuracy=_spread(test, branches),
+        )
+        for name, branches in seeded.items()
+    )
+
+
+def _spread(metrics: Mapping[str, Metrics], branches: Sequence[str]) -> Spread | None:
+    values = [metrics[branch].accuracy for branch in branches if branch in metrics]
+    if not values:
+        return None
+    return Spread(mean=fmean(values), sd=stdev(values) if len(values) > 1 else None, count=len(values))
 
 
 def _row(validation: Metrics, test: Metrics | None, summary: TrainingSummary, cost: Cost | None) -> LeaderboardRow:

@@ -63,7 +63,7 @@ def resolve_candidates(
     file: Path | str = "run config",
     size: tuple[int, int] | None = None,
 ) -> tuple[Candidate, ...]:
-    """Merge recipe ← run ← candidate into fully resolved candidates, in the run's order.
+    """Merge recipe ← run ← candidate into fully resolved candidates, in the run's order; one for each seed.
 
     A mapping such as ``early_stopping`` is merged key by key; null takes it away.
 
@@ -79,19 +79,19 @@ def resolve_candidates(
     """
     size = size or config.data.size
     cores = cores or len(os.sched_getaffinity(0))
-    threads = config.threads or max(1, cores // (len(config.candidates) * config.processes))
+    threads = config.threads or max(1, cores // (len(config.branches) * config.processes))
     _check_layer(config.trainer, file, "trainer")
-    candidates = []
+    candidates: list[Candidate] = []
     for index, entry in enumerate(config.candidates):
         path = f"candidates.{index}"
         resolved = resolve_recipe(entry.recipe, [config.trainer, entry.trainer], recipes_dir, file=file, path=path)
         if size:
             check_image_size(resolved.trainer.augment, size, f"{file}: {path}.trainer")
         _check_unfreezing(resolved, config.data.size, f"{file}: {path}")
-        seed = config.seed if entry.seed is None else entry.seed
-        candidates.append(
-            Candidate(name=entry.label, recipe=resolved, seed=seed, threads=threads, processes=config.processes)
-        )
+        candidates += [
+            Candidate(name=name, recipe=resolved, seed=seed, threads=threads, processes=config.processes)
+            for name, seed in entry.branches(config.seed).items()
+        ]
     return tuple(candidates)
 
 

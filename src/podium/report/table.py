@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from podium.report.text import duration, interval, percent, significant
+from podium.report.text import duration, interval, percent, seeds, significant
 from podium.results import Leaderboard, LeaderboardRow
 
 
 def render_leaderboard(board: Leaderboard, console: Console) -> None:
-    """Print a leaderboard as a table, why candidates failed and what helps, and what is selected and promoted.
+    """Print a leaderboard as a table, why candidates failed and what helps, what several seeds reached, what won.
 
     Names and causes come from configurations and errors: they are printed as plain text, never as markup.
     """
@@ -25,6 +25,8 @@ def render_leaderboard(board: Leaderboard, console: Console) -> None:
             console.print(Text.assemble((row.recipe, "bold"), (" failed: ", "red"), cause), soft_wrap=True)
             if row.remedy:
                 console.print(Text("  → " + row.remedy.replace("\n", "\n    ")), soft_wrap=True)
+    for group in board.seeds:
+        console.print(Text.assemble((group.name, "bold"), f", {seeds(group)}"), soft_wrap=True)
     console.print(_outcome(board), soft_wrap=True)
 
 

@@ -32,6 +32,7 @@ def environment(*packages: str) -> Environment:
         "duration": text.duration,
         "significant": text.significant,
         "listing": text.listing,
+        "seeds": text.seeds,
     }
     made.filters.update(filters)
     made.globals.update(plural=text.plural, interval=text.interval)

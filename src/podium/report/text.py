@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podium.config import AugmentConfig
+from podium.results import SeedSpread, Spread
 from podium.wording import count, plural
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "listing",
     "percent",
     "plural",
+    "seeds",
     "significant",
+    "spread",
     "visible",
 ]
 
@@ -36,6 +39,23 @@ def percent(share: float) -> str:
 def interval(low: float, high: float) -> str:
     """A confidence interval in percent: ``[98.1, 99.3]``."""
     return f"[{percent(low)}, {percent(high)}]"
+
+
+def spread(figure: Spread) -> str:
+    """Mean and standard deviation of shares, in percent: ``80.48 ± 0.19 %``; two digits, as seeds differ by little."""
+    if figure.sd is None:
+        return f"{100 * figure.mean:.2f}{THIN}%"
+    return f"{100 * figure.mean:.2f} ± {100 * figure.sd:.2f}{THIN}%"
+
+
+def seeds(group: SeedSpread) -> str:
+    """What the seeds of a candidate reached: ``3 seeds: validation 80.48 ± 0.19 %, test 80.04 ± 0.46 %``."""
+    done, all_of_them = group.validation_accuracy, plural(len(group.branches), "seed")
+    if done is None:
+        return f"none of {all_of_them} completed"
+    many = all_of_them if done.count == len(group.branches) else f"{done.count} of {all_of_them}"
+    test = f", test {spread(group.test_accuracy)}" if group.test_accuracy else ""
+    return f"{many}: validation {spread(done)}{test}"
 
 
 def duration(seconds: float) -> str:
