@@ -111,6 +111,7 @@ def test_zenml_itself_runs_a_sweep_whose_failed_trial_stops_nobody(poisoned: Wor
     assert trials[0.01]["status"] == "completed"
     assert trials[1e6]["status"] == "failed"
     assert trials[1e6]["cause"] in printed.replace("\n", " ")
+    assert f"  → {trials[1e6]['remedy']}" in printed
     file.write_text(file.read_text().replace("1e6]", "1e6, 0]").replace("trials: 2", "trials: 3"))
     refused = poisoned.call(*command, expect=2, **own)
     assert "space.trainer.learning_rate.choices.2: input should be greater than 0" in refused

@@ -30,6 +30,7 @@ def ended(number: int, value: float | None = 0.5, status: str = "completed", **f
     values = {"trainer.learning_rate": 0.001 * (number + 1), "trainer.schedule": "constant"}
     curve = () if value is None else (value / 2, value)
     cause = "the loss became NaN [/red]" if status == "failed" else None
+    fields = {"remedy": "lower the learning rate", **fields} if status == "failed" else fields
     shared = {"number": number, "values": values, "status": status, "value": value, "curve": curve, "cause": cause}
     return TrialResult.model_validate({"epochs": len(curve), "seconds": 2.0, **shared, **fields})
 

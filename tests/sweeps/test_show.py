@@ -52,7 +52,7 @@ def test_the_table_fits_80_columns_and_takes_no_markup_from_causes() -> None:
     assert table[:4] == ["1", "0", "2", "3"], "completed by their figure, then pruned, then failed"
     assert all(len(line) <= 80 for line in lines if "podium" not in line)
     assert "0 (recipe)" in said
-    assert "the loss became NaN [/red]" in said
+    assert "trial 3 failed: the loss became NaN [/red]\n  → lower the learning rate\n" in said
     assert "2 completed, 1 pruned, 1 failed" in said
 
 

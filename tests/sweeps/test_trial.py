@@ -144,6 +144,7 @@ def test_a_trial_that_fails_by_itself_is_a_result(dataset: Dataset, settings: Se
     assert done.status == "failed"
     assert done.value is None
     assert done.cause
+    assert "lower the learning rate" in (done.remedy or "")
     tracked = mlflow_run(done, settings)
     assert (tracked.info.status, tracked.data.tags["podium.cause"]) == ("FAILED", done.cause)
 

@@ -11,12 +11,13 @@ from rich.console import Console
 
 from podium.config.sweep import SweepConfig
 from podium.errors import TrainingFailed
+from podium.failures import told
 from podium.orchestration.branches import gather, run_name
 from podium.orchestration.outcome import command, say
 from podium.orchestration.training import backbone_digest, forget_work
 from podium.progress import board
 from podium.report.sweep import render_sweep
-from podium.results import DataReference
+from podium.results import DataReference, Failure
 from podium.settings import Settings
 from podium.sweeps.results import SweepResult, TrialPlan, TrialResult, best_of, keep, refuse_other
 from podium.sweeps.search import next_round
@@ -55,15 +56,22 @@ class Rounds:
             branches = {
                 plan.candidate.name: submit(plan, backbone_digest(plan.candidate, self.settings)) for plan in plans
             }
-            done, failures = gather(branches, progress, lambda trial: _note(trial.load(), self.config.metric))
+            results: dict[int, TrialResult] = {}
+
+            def note(artifact: Any) -> str:
+                trial: TrialResult = artifact.load()
+                results[trial.number] = trial
+                return _note(trial, self.config.metric)
+
+            done, failures = gather(branches, progress, note)
             for plan in plans:
                 name = plan.candidate.name
                 if name in failures:
-                    self.lost.append(failed(plan, failures[name].cause))
+                    self.lost.append(failed(plan, failures[name]))
                     self.ended.append(self.lost[-1])
                     continue
                 self.artifacts.append(done[name])
-                self.ended.append(done[name].load())
+                self.ended.append(results[plan.number])
                 forget_work(self.settings, plan.candidate, self.data.digest, self.code)
         keep(self.settings, self.result())
 
@@ -85,9 +93,10 @@ def _note(trial: TrialResult, metric: str) -> str:
     return f"{trial.cause or 'done'}: validation {metric} {trial.value:.4f}"
 
 
-def failed(plan: TrialPlan, cause: str) -> TrialResult:
+def failed(plan: TrialPlan, failure: Failure) -> TrialResult:
     """The record of a trial whose step failed."""
-    return TrialResult(number=plan.number, values=plan.values, own=plan.own, status="failed", cause=cause)
+    why = {"cause": failure.cause, "remedy": failure.remedy or None}
+    return TrialResult(number=plan.number, values=plan.values, own=plan.own, status="failed", **why)
 
 
 def assemble(config: SweepConfig, data: DataReference, trials: Sequence[TrialResult], run: str) -> SweepResult:
@@ -118,8 +127,12 @@ def finish(settings: Settings, result: SweepResult) -> None:
     """
     keep(settings, result)
     if result.best is None:
-        causes = "\n".join(f"  trial {trial.number}: {trial.cause}" for trial in result.trials)
+        why = {
+            f"trial {trial.number}": Failure(cause=trial.cause or "", remedy=trial.remedy or "")
+            for trial in result.trials
+        }
         raise TrainingFailed(
-            f"none of {len(result.trials)} trials was completed:\n{causes}", remedy="mend the first cause and run again"
+            f"none of {len(result.trials)} trials was completed:\n{told(why)}",
+            remedy="mend the first cause and run again",
         )
     render_sweep(result, Console(file=sys.__stdout__), command())

@@ -81,10 +81,11 @@ def run_trial(
         tracked.prune(cause)
         return result(status="pruned", cause=cause, value=judge.curve[-1])
     except Exception as error:
-        tracked.fail(failure_of(error).cause)
+        failure = failure_of(error)
+        tracked.fail(failure.cause)
         if may_work_next_time(error):
             raise
-        return result(status="failed", cause=failure_of(error).cause)
+        return result(status="failed", cause=failure.cause, remedy=failure.remedy or None)
     summary = bundle.summary
     tracked.finish({"parameters": summary.parameters, "train_seconds": summary.train_seconds})
     return result(status="completed", value=_metric(plan, summary), parameters=summary.parameters)

@@ -38,6 +38,8 @@ def render_sweep(result: SweepResult, console: Console, me: str = "podium") -> N
     for trial in result.trials:
         if trial.status == "failed":
             console.print(Text.assemble((f"trial {trial.number}", "bold"), (" failed: ", "red"), trial.cause or "–"))
+            if trial.remedy:
+                console.print(Text("  → " + trial.remedy.replace("\n", "\n    ")), soft_wrap=True)
     best = result.best_trial
     if best is None:
         console.print(Text("No trial was completed.", style="red"))

@@ -56,6 +56,8 @@ class TrialResult(Frozen):
     """Whether these are the recipe's own values: what the others are to beat."""
     status: Literal["completed", "pruned", "failed"]
     cause: str | None = None
+    remedy: str | None = None
+    """What can be done about a failure's cause; null where none is known, and in records of before it was kept."""
     value: float | None = None
     """Of a completed trial the metric of the resulting weights; of a pruned one the last epoch's; null if it failed."""
     curve: tuple[float, ...] = ()
