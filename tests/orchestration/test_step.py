@@ -81,7 +81,8 @@ def test_classes_in_arguments_and_errors_keep_their_names_and_sub_classes_have_t
         pass
 
     Made.__module__ = "podium.made"
-    keep_name(list[Metrics])
+    keep_name(dict[DataReference, list[Metrics]])
+    keep_name(PodiumError)
     assert source_utils.resolve(Metrics).module == "podium.results"
     assert Made.__zenml_source__.import_path == "podium.made.Made"  # type: ignore[attr-defined]
     for error in (PodiumError, ConfigError):
