@@ -56,6 +56,10 @@ class TrainingFailed(PodiumError):
     """One candidate cannot be trained (chance level, NaN loss, …); the others go on."""
 
 
+class TrainingCutShort(TrainingFailed):
+    """Something outside of a training ended it, such as a full disk or a killed process; it may work next time."""
+
+
 class TrainingStopped(PodiumError):
     """A training was asked to stop, and saved its state; the same call goes on from there.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from podium.errors import ConfigError, PodiumError, TrainingFailed
+from podium.errors import ConfigError, PodiumError, TrainingCutShort, TrainingFailed
 from podium.results import Failure
 
 
@@ -20,7 +20,8 @@ def failure_of(error: BaseException) -> Failure:
 
 def may_work_next_time(error: BaseException) -> bool:
     """Whether an error comes from outside: what a training reports while it handles a file's error does so, too."""
-    return not isinstance(error, (TrainingFailed, ConfigError, RuntimeError)) or isinstance(error.__context__, OSError)
+    own = isinstance(error, (TrainingFailed, ConfigError, RuntimeError)) and not isinstance(error, TrainingCutShort)
+    return not own or isinstance(error.__context__, OSError)
 
 
 def told(failures: Mapping[str, Failure]) -> str:

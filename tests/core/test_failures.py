@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podium.errors import ConfigError, TrainingFailed, WeightsError
+from podium.errors import ConfigError, TrainingCutShort, TrainingFailed, WeightsError
 from podium.failures import failure_of, may_work_next_time, told
 from podium.results import Failure
 
@@ -33,6 +33,7 @@ def test_all_failures_follow_a_sentence() -> None:
     ("error", "again"),
     [
         (TrainingFailed("x"), False),
+        (TrainingCutShort("x"), True),
         (ConfigError("x"), False),
         (RuntimeError("CUDA out of memory"), False),
         (OSError("disk full"), True),

@@ -141,6 +141,9 @@ def test_siblings_differ_in_their_seed_alone() -> None:
     twin = own.model_copy(update={"name": "two", "seed": 5})
     other = Candidate(name="three", recipe=own.recipe.model_copy(update={"id": "another"}))
     assert siblings({"three": other, "two": twin, "one": own}, "one") == ["one", "two"]
+    again = [own.model_copy(update={"name": "four"}), twin.model_copy(update={"name": "five"})]
+    named = {one.name: one for one in (*again, own, twin)}
+    assert siblings(named, "one") == ["one", "five"], "a seed that stands twice is one training"
 
 
 @pytest.mark.slow

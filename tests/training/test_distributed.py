@@ -15,14 +15,16 @@ import pytest
 
 from podium.config import Candidate
 from podium.data import Dataset, open_dataset
-from podium.errors import TrainingFailed, TrainingStopped
+from podium.errors import TrainingCutShort, TrainingFailed, TrainingStopped
+from podium.failures import may_work_next_time
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.results import EpochRecord
 from podium.training import Tick, train
 from podium.training.checkpoint import CHECKPOINT
-from podium.training.launch import FOLDER
-from podium.training.messages import Died, Epoch, Failed, Started, read
+from podium.training.launch import FOLDER, _error
+from podium.training.messages import Died, Epoch, Failed, Order, Started, read
+from podium.training.stopping import Request
 
 from .helpers import candidate, same
 
@@ -139,7 +141,7 @@ def test_a_killed_process_fails_the_training_with_its_cause(small_dataset: Datas
 
     chosen = two(**LONG)
     contract = contract_for(chosen, small_dataset.manifest)
-    with pytest.raises(TrainingFailed, match="process 2 of 2 was ended by SIGKILL") as caught:
+    with pytest.raises(TrainingCutShort, match="process 2 of 2 was ended by SIGKILL") as caught:
         train(chosen, small_dataset, contract, work=work, on_epoch=kill)
     assert "memory" in caught.value.remedy
     assert not workers(work)
@@ -226,6 +228,24 @@ def test_a_data_set_that_a_process_cannot_open_is_named(small_dataset: Dataset, 
     with pytest.raises(Exception, match=r"data") as caught:
         train(chosen, dataset, contract_for(chosen, dataset.manifest), work=tmp_path / "w")
     assert type(caught.value).__name__ == "DataError"
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (OSError(28, "No space left on device"), True),
+        (MemoryError(), True),
+        (TrainingCutShort("x"), True),
+        (TrainingFailed("x"), False),
+        (RuntimeError("CUDA out of memory"), False),
+    ],
+)
+def test_what_a_process_met_from_outside_may_work_next_time(error: Exception, again: bool, tmp_path: Path) -> None:
+    told = Failed(rank=1, error=type(error).__name__, message="x", outside=may_work_next_time(error))
+    order = Order.model_construct(candidate=two())
+    raised = _error(told, order, Request(), tmp_path)
+    assert isinstance(raised, TrainingFailed)
+    assert may_work_next_time(raised) == again
 
 
 def test_what_others_print_is_no_message() -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from podium import atomic
 from podium.bundle import Bundle
 from podium.data import Dataset
-from podium.errors import ConfigError, TrainingFailed, TrainingStopped
+from podium.errors import ConfigError, TrainingCutShort, TrainingFailed, TrainingStopped
 from podium.models import WeightsStore
 from podium.models.contracts import contract_for
 from podium.models.recipes import check_backbone
@@ -412,14 +413,18 @@ class TestCache:
             np.save(file, np.zeros((1, 5), np.float32))
         assert (get(FeatureCache(tmp_path), "k", 2.0) == 2).all()
 
+    @pytest.mark.parametrize("late", [True, False])
     def test_a_full_disk_is_told_before_anything_is_computed(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
     ) -> None:
         def full(*_: int) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(os, "posix_fallocate", full)
-        with pytest.raises(TrainingFailed, match="GB are free") as caught:
+        if late:
+            monkeypatch.setattr(os, "posix_fallocate", full)
+        else:
+            monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+        with pytest.raises(TrainingCutShort, match="GB are free") as caught:
             get(FeatureCache(tmp_path), "k")
         assert "make room" in caught.value.remedy
         assert [p for p in tmp_path.iterdir() if p.is_dir()] == []

@@ -159,7 +159,7 @@ class TrainerFields(Frozen):
     head_rate: Factor = 1.0
     """Learning rate of the last matrix (that of the classifier), as a multiple of ``learning_rate``."""
     weight_decay: float = Field(0.0, ge=0, le=1e6)
-    """Decoupled for adamw and muon; for the others a penalty on the gradient (half of what Keras calls l2). Parts with
+    """Decoupled for adamw and muon; for the others a penalty on the gradient (twice Keras's l2 factor). Parts with
     a learning rate of their own decay as fast as the others."""
     bias_decay: bool = False
     """Whether biases and normalization decay, too."""

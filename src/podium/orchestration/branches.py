@@ -106,7 +106,7 @@ def require_one(
     settings = Settings.from_environment()
     board = build_leaderboard(
         run=run, config_name=config.name, model=config.registry.model, data=data, selection=None,
-        summaries={}, validation={}, test={}, failures=failures, metric=config.selection.metric,
+        summaries={}, validation={}, test={}, failures=failures, metric=config.selection.metric, seeded=config.seeded,
     )  # fmt: skip
     with tracking.registry_lock(settings, "cache"):
         atomic.write_text(settings.runs / run / "leaderboard.json", board.model_dump_json(indent=2) + "\n")

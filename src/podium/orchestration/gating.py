@@ -120,13 +120,17 @@ def weights_digest(bundle: Bundle) -> str:
 
 
 def siblings(candidates: Mapping[str, Candidate], winner: str) -> list[str]:
-    """The winner, and the candidates of the run that differ from it in their seed alone."""
+    """The winner, and the candidates of the run that differ from it in their seed alone; one for each seed."""
     own = candidates[winner]
 
     def alike(other: Candidate) -> bool:
         return other.model_copy(update={"name": own.name, "seed": own.seed}) == own
 
-    return [winner, *(name for name, other in candidates.items() if name != winner and alike(other))]
+    found = {own.seed: winner}
+    for name, other in candidates.items():
+        if alike(other):
+            found.setdefault(other.seed, name)
+    return list(found.values())
 
 
 def _incumbent(settings: Settings, model: str, dataset: Dataset) -> Incumbent:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from podium import atomic
-from podium.errors import TrainingFailed
+from podium.errors import TrainingCutShort, TrainingFailed
 from podium.training.stopping import Stop, taken
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,8 @@ class FeatureCache:
             float32 arrays, mapped from files; changes stay in memory. None if ``stop`` said so.
 
         Raises:
-            TrainingFailed: They take more than ``limit``, or than there is on the disk.
+            TrainingFailed: They take more than ``limit``.
+            TrainingCutShort: Or than there is on the disk.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         place = self.folder / key
@@ -190,9 +191,9 @@ def _size(place: Path) -> int:
     return total
 
 
-def _no_room(folder: Path, need: int) -> TrainingFailed:
+def _no_room(folder: Path, need: int) -> TrainingCutShort:
     free = shutil.disk_usage(folder).free
-    return TrainingFailed(
+    return TrainingCutShort(
         f"{folder}: the features of all images take {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free",
         remedy=f"make room there, or {_FEWER}",
     )

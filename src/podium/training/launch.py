@@ -20,7 +20,7 @@ from typing import Final
 import torch
 
 from podium import errors
-from podium.errors import PodiumError, TrainingFailed
+from podium.errors import PodiumError, TrainingCutShort, TrainingFailed
 from podium.training.checkpoint import writing
 from podium.training.job import OnEpoch, OnProgress
 from podium.training.messages import Died, Epoch, Failed, Message, Order, Started, Step, read
@@ -168,19 +168,20 @@ def _error(failed: Failed, order: Order, stop: Request, folder: Path) -> PodiumE
         return stop.error(name, failed.message.removeprefix(f"{name}: stopped "))
     kind = getattr(errors, failed.error, None)
     if isinstance(kind, type) and issubclass(kind, PodiumError):
+        kind = TrainingCutShort if failed.outside and kind is TrainingFailed else kind
         return kind(failed.message, remedy=failed.remedy)
-    return TrainingFailed(
+    return (TrainingCutShort if failed.outside else TrainingFailed)(
         f"process {failed.rank + 1} of {order.candidate.processes}: {failed.error}: {failed.message}",
         remedy=f"look into {folder / 'log'}",
     )
 
 
-def _death(died: Died | None, status: int, count: int, folder: Path) -> TrainingFailed:
+def _death(died: Died | None, status: int, count: int, folder: Path) -> TrainingCutShort:
     remedy = f"look into {folder / 'log'}; run again: the training goes on after its last checkpoint"
     if died is None:
-        return TrainingFailed(f"the agent of {count} processes ended with status {status}", remedy=remedy)
+        return TrainingCutShort(f"the agent of {count} processes ended with status {status}", remedy=remedy)
     if died.status >= 0:
-        return TrainingFailed(f"process {died.rank + 1} of {count} ended with status {died.status}", remedy=remedy)
+        return TrainingCutShort(f"process {died.rank + 1} of {count} ended with status {died.status}", remedy=remedy)
     name = signal.Signals(-died.status).name
     memory = "SIGKILL is what the system sends when memory runs out; " if name == "SIGKILL" else ""
-    return TrainingFailed(f"process {died.rank + 1} of {count} was ended by {name}", remedy=memory + remedy)
+    return TrainingCutShort(f"process {died.rank + 1} of {count} was ended by {name}", remedy=memory + remedy)

@@ -68,6 +68,8 @@ class Failed(Frozen):
     error: str
     message: str
     remedy: str = ""
+    outside: bool = False
+    """Whether it may work next time."""
 
 
 class Died(Frozen):

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from podium.data import open_dataset
 from podium.errors import DataError, PodiumError, TrainingStopped
+from podium.failures import may_work_next_time
 from podium.models import WeightsStore
 from podium.results import EpochRecord
 from podium.training.engine import fit
@@ -79,13 +80,21 @@ def main(file: Path) -> int:
         until = time.monotonic() + MOURNING
         while not orders.stop and time.monotonic() < until:
             time.sleep(0.05)
-        tell(Failed(rank=rank, error=type(lost).__name__, message=lost.message))
+        tell(Failed(rank=rank, error=type(lost).__name__, message=lost.message, outside=True))
         return 1
     except PodiumError as error:
-        tell(Failed(rank=rank, error=type(error).__name__, message=error.message, remedy=error.remedy))
+        tell(
+            Failed(
+                rank=rank,
+                error=type(error).__name__,
+                message=error.message,
+                remedy=error.remedy,
+                outside=may_work_next_time(error),
+            )
+        )
         return 1
     except Exception as error:  # told to the process that reports it; the stack goes to the log
-        tell(Failed(rank=rank, error=type(error).__name__, message=str(error)))
+        tell(Failed(rank=rank, error=type(error).__name__, message=str(error), outside=may_work_next_time(error)))
         raise
     return 0
 
