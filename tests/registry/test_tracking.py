@@ -48,6 +48,17 @@ def test_a_run_holds_configuration_and_figures(house: House) -> None:
     assert found.info.artifact_uri.startswith(house.settings.artifacts.as_uri())
 
 
+def test_a_killed_run_is_continued_with_other_threads(house: House) -> None:
+    """On a GPU they are no part of the key; MLflow refuses to change a parameter."""
+    first = start(house)
+    other = candidate().model_copy(update={"threads": candidate().threads + 3})
+    second = tracking.start_candidate_run(
+        house.settings, other, run="run-1", key="k", data_digest=DATA, tracking=house.client
+    )
+    assert second.run_id == first.run_id
+    assert house.client.get_run(first.run_id).data.params["threads"] == str(candidate().threads)
+
+
 @pytest.mark.slow
 def test_a_killed_run_is_continued_without_repeating_epochs(house: House) -> None:
     first = start(house)

@@ -94,6 +94,18 @@ class TestMeasuring:
         assert self.tune(net, tmp_path) == Execution(kernels=True)
         assert raced == []
 
+    def test_not_on_a_machine_without_any_whatever_another_one_measured(
+        self, raced: list[Execution], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        net = nn.Sequential(nn.Conv2d(8, 8, 3))
+        assert self.tune(net, tmp_path) == Execution(kernels=True)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(tuning, "why_not", lambda: "there is no C compiler")
+            assert self.tune(net, tmp_path) == Execution()
+        raced.clear()
+        assert self.tune(net, tmp_path) == Execution(kernels=True)
+        assert raced == [], "what was measured is kept"
+
     @pytest.mark.parametrize("trainer", [{"kernels": "never"}, {"precision": "bfloat16"}])
     def test_not_where_the_recipe_excludes_them(self, trainer: dict[str, str], raced: list[Execution]) -> None:
         self.tune(nn.Sequential(nn.Conv2d(8, 8, 3)), **trainer)

@@ -203,7 +203,10 @@ def start_candidate_run(
                 mlflow.delete_tag(run_id, CAUSE_TAG)
     from mlflow.entities import Param
 
-    mlflow.log_batch(run_id, params=[Param(name, value[:_LONGEST]) for name, value in parameters.items()])
+    # MLflow refuses to change a parameter, and on a GPU the number of CPU threads is no part of the key.
+    there = mlflow.get_run(run_id).data.params if found else {}
+    new = [Param(name, value[:_LONGEST]) for name, value in parameters.items() if name not in there]
+    mlflow.log_batch(run_id, params=new)
     history = mlflow.get_metric_history(run_id, "validation_loss") if found else []
     return CandidateRun(mlflow, run_id, {metric.step for metric in history})
 

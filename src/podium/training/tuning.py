@@ -117,6 +117,11 @@ def tune(
             atomic.write_text(file, measured.model_dump_json())
     finally:
         lock.release()
+    # Another machine with the same processor may have measured it, in a folder that both see.
+    if measured.kernels is not None and not _has_kernels(trainer, net, device):
+        measured = measured.model_copy(update={"kernels": None})
+    if measured.compiled is not None and not has_compiler(device):
+        measured = measured.model_copy(update={"compiled": None})
     return choose(measured, trainer, steps, device)
 
 
