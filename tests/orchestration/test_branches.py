@@ -99,10 +99,13 @@ def test_a_candidate_that_cannot_be_evaluated_keeps_its_remedy() -> None:
 def test_when_all_failed_each_remedy_is_told_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PODIUM_ROOT", str(tmp_path))
     monkeypatch.setenv("PODIUM_STATE", str(tmp_path / "state"))
-    config = RunConfig.model_validate({"name": "x", "candidates": ["simple_cnn"], "registry": {"model": "x"}})
+    candidates = [{"recipe": "simple_cnn", "seeds": [1, 2]}]
+    config = RunConfig.model_validate({"name": "x", "candidates": candidates, "registry": {"model": "x"}})
     data = DataReference(name="d", path="data", digest="0" * 64)
     with pytest.raises(TrainingFailed) as caught:
         require_one({}, {"nan": FAILURE, "other": Failure(cause="x")}, run="run-1", config=config, data=data)
     assert f"  nan: {FAILURE.cause}\n    → {FAILURE.remedy}\n  other: x" in caught.value.message
     board = Leaderboard.model_validate_json((tmp_path / "state" / "runs" / "run-1" / "leaderboard.json").read_text())
     assert [row.remedy for row in board.candidates] == [FAILURE.remedy, None]
+    (seeds,) = board.seeds
+    assert (seeds.branches, seeds.validation_accuracy) == (("simple_cnn_seed1", "simple_cnn_seed2"), None)
